@@ -1,0 +1,128 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What must hold before training begins. Everything raises one line that names the file or key and the remedy."""
+from concurrent.futures import ThreadPoolExecutor
+from typing import Optional
+
+import mmcv
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.dist import master_only
+from mmengine.fileio import exists, get, load
+from mmengine.utils import ProgressBar
+
+
+def check_same_keypoints(labeled: dict, unlabeled: dict) -> None:
+    """Compare the keypoint definitions of two datasets' metainfo.
+
+    Raises:
+        ValueError: If they differ.
+    """
+    for key in ('num_keypoints', 'keypoint_id2name', 'flip_indices'):
+        if labeled.get(key) != unlabeled.get(key):
+            raise ValueError(
+                'labelled and unlabelled set have different keypoint definitions: '
+                f'{key} is {_short(labeled.get(key))} in the labelled dataset ({labeled.get("dataset_name")}), '
+                f'{_short(unlabeled.get(key))} in the unlabelled one ({unlabeled.get("dataset_name")}); give '
+                'train_dataloader.dataset.unlabeled the dataset_type and metainfo of the labelled one')
+
+
+@master_only
+def check_labeled(dataset: BaseDataset, decode: bool) -> None:
+    """Check everything a labelled dataset names, before training.
+
+    Args:
+        dataset (BaseDataset): The labelled dataset.
+        decode (bool): Whether to decode every image.
+
+    Raises:
+        ValueError: If it is empty, a box or keypoint is unusable, or an image is missing or does not decode.
+    """
+    dataset.full_init()
+    for ann_file in {getattr(d, 'ann_file', '') for d in getattr(dataset, 'datasets', [dataset])}:
+        check_labels(ann_file)
+    if len(dataset) == 0:
+        raise ValueError(f'labelled set is empty: {getattr(dataset, "ann_file", dataset)} lists no usable person')
+    paths = sorted({dataset.get_data_info(index)['img_path'] for index in range(len(dataset))})
+    examine = image_problem if decode else _missing
+    with ThreadPoolExecutor() as pool:
+        progress = ProgressBar(len(paths)) if decode and len(paths) > 5000 else None
+        for path, problem in zip(paths, pool.map(examine, paths)):
+            if problem:
+                raise ValueError(f'labelled image {path}: {problem}; mend it or take it out of the annotation file')
+            if progress:
+                progress.update()
+
+
+def check_labels(ann_file: str) -> None:
+    """Check the boxes and keypoints of a COCO-format annotation file; other formats are their dataset's to check.
+
+    Stock datasets drop such people without a word.
+
+    Raises:
+        ValueError: If a person with labelled keypoints has an unusable box or non-finite keypoints.
+    """
+    if not ann_file.endswith('.json'):
+        return
+    content = load(ann_file)
+    if not isinstance(content, dict) or not isinstance(content.get('annotations'), list):
+        return
+    images = {image['id']: image for image in content.get('images', [])}
+    for annotation in content['annotations']:
+        keypoints = np.asarray(annotation.get('keypoints', []), dtype=np.float64)
+        if annotation.get('iscrowd') or not keypoints.any() or keypoints.size % 3:
+            continue
+        where = f'{ann_file}: annotation {annotation.get("id")}'
+        image = images.get(annotation['image_id'])
+        if image is None:
+            raise ValueError(f'{where} names image {annotation["image_id"]}, which the file does not list; add the '
+                             'image or remove the annotation')
+        problem = 'its keypoints are not finite' if not np.isfinite(keypoints).all() else None
+        if 'bbox' in annotation:
+            problem = problem or box_problem(annotation['bbox'], image.get('width'), image.get('height'))
+        if problem:
+            raise ValueError(f'{where}: {problem}; correct or remove it')
+
+
+def box_problem(box: np.ndarray, width: Optional[float], height: Optional[float]) -> Optional[str]:
+    """Say what is wrong with a box.
+
+    Args:
+        box (np.ndarray): (left, top, width, height) in pixels.
+        width (float, optional): Width of its image in pixels, if known.
+        height (float, optional): Height of its image in pixels, if known.
+
+    Returns:
+        Optional[str]: The problem, or None.
+    """
+    try:
+        left, top, box_width, box_height = np.asarray(box, dtype=np.float64)
+    except (TypeError, ValueError):
+        return f'box {box} is not four numbers'
+    if not np.isfinite([left, top, box_width, box_height]).all():
+        return f'box {list(box)} is not finite'
+    if box_width <= 0 or box_height <= 0:
+        return f'box {list(box)} has no area'
+    if left + box_width <= 0 or top + box_height <= 0 or (width and left >= width) or (height and top >= height):
+        return f'box {list(box)} lies outside its image of {width}x{height}'
+    return None
+
+
+def image_problem(path: str) -> Optional[str]:
+    """Decode an image. Returns what is wrong with it, or None."""
+    try:
+        if mmcv.imfrombytes(get(path)) is None:
+            return 'does not decode'
+    except FileNotFoundError:
+        return 'is missing'
+    except Exception as error:  # Any decoder's own error means the same: this image cannot be used.
+        return f'does not decode ({error})'.replace('\n', ' ')
+    return None
+
+
+def _missing(path: str) -> Optional[str]:
+    return None if exists(path) else 'is missing'
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + '...'

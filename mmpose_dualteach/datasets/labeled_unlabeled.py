@@ -1,0 +1,60 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from typing import Any, Dict, Union
+
+from mmengine.dataset import BaseDataset, ConcatDataset
+from mmpose.registry import DATASETS
+
+from .checks import check_labeled, check_same_keypoints
+
+
+@DATASETS.register_module()
+class LabeledUnlabeledDataset(ConcatDataset):
+    """A stock labelled dataset and, behind it, an unlabelled one.
+
+    A labelled sample goes to the branch ``labeled``; an unlabelled one comes in the branches ``easy`` and ``hard``.
+    Whatever reaches for this dataset's ``pipeline``, ``mmdet.PipelineSwitchHook`` for instance, gets the labelled one.
+
+    Args:
+        labeled (BaseDataset | dict): The stock dataset, untouched.
+        unlabeled (BaseDataset | dict): An :class:`UnlabeledPoseDataset`.
+        check_images (bool): Decode every labelled image once before training begins, in threads. Where it is False
+            only their existence is checked. Defaults to True.
+
+    Raises:
+        ValueError: If the two have different keypoint definitions, either is empty, or something in a labelled file
+            is wrong; names the file.
+    """
+
+    def __init__(self, labeled: Union[BaseDataset, dict], unlabeled: Union[BaseDataset, dict],
+                 check_images: bool = True) -> None:
+        labeled, unlabeled = [d if isinstance(d, BaseDataset) else DATASETS.build(d) for d in (labeled, unlabeled)]
+        check_same_keypoints(labeled.metainfo, unlabeled.metainfo)
+        check_labeled(labeled, decode=check_images)
+        # The definitions were compared; what is left, names of datasets and categories, may differ.
+        super().__init__([labeled, unlabeled], ignore_keys=list({**labeled.metainfo, **unlabeled.metainfo}))
+
+    @property
+    def num_labeled(self) -> int:
+        """int: Labelled people."""
+        return len(self.datasets[0])
+
+    @property
+    def num_unlabeled(self) -> int:
+        """int: Unlabelled people."""
+        return len(self.datasets[1])
+
+    @property
+    def pipeline(self) -> Any:
+        """Callable: The labelled dataset's pipeline."""
+        return self.datasets[0].pipeline
+
+    @pipeline.setter
+    def pipeline(self, value: Any) -> None:
+        self.datasets[0].pipeline = value
+
+    def __getitem__(self, index: int) -> Dict[str, dict]:
+        kind, inside = self._get_ori_dataset_idx(index)
+        sample = self.datasets[kind][inside]
+        if kind == 1:
+            return sample
+        return {key: dict(labeled=value, easy=None, hard=None) for key, value in sample.items()}

@@ -1,0 +1,64 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Let torch 2.6 and later load mmengine's checkpoints as data, without letting a checkpoint run code.
+
+Since version 2.6 torch refuses whatever it was not told of, and it was not told of what mmengine saves: numpy arrays
+and the history of logged scalars. On import this module tells it, through torch's own ``add_safe_globals``. Everything
+else in a file is still refused, by name.
+"""
+import pickle
+from importlib import import_module
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+
+_HISTORY_METHODS = ('min', 'max', 'current', 'mean')
+
+
+def history_method(owner: type, name: str) -> object:
+    """Stand for ``builtins.getattr`` in a checkpoint: answers for HistoryBuffer's own statistics and for nothing else.
+
+    Raises:
+        pickle.UnpicklingError: For anything else; names it.
+    """
+    if owner is HistoryBuffer and name in _HISTORY_METHODS:
+        return getattr(HistoryBuffer, name)
+    raise pickle.UnpicklingError(f'refused: the checkpoint asks for getattr({owner!r}, {name!r})')
+
+
+def _safe_globals() -> list:
+    # numpy 2 moved numpy.core to numpy._core; files of either kind are read with either.
+    multiarray = import_module('numpy._core.multiarray' if int(np.__version__.split('.')[0]) > 1 else 'numpy.core.multiarray')
+    allowed = [(history_method, 'builtins.getattr'), HistoryBuffer, bytes, np.ndarray, np.dtype]
+    for package in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+        allowed += [(multiarray._reconstruct, f'{package}._reconstruct'),
+                    (multiarray.scalar, f'{package}.scalar')]
+    allowed += [type(np.dtype(kind)) for kind in ('u1', 'i4', 'i8', 'f4', 'f8', '?')]
+    return allowed
+
+
+def load_safely(path: str) -> dict:
+    """Load a checkpoint as data, on the CPU.
+
+    Args:
+        path (str): A file that torch saved.
+
+    Returns:
+        dict: Its content.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint, is truncated or asks for anything unexpected, which is named.
+    """
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = next((line.strip() for line in str(error).splitlines() if 'GLOBAL' in line or 'refused' in line),
+                      str(error).splitlines()[0])
+        raise ValueError(f'checkpoint {path} is refused: {reason}') from None
+    except (RuntimeError, EOFError, KeyError, UnicodeDecodeError) as error:
+        raise ValueError(f'checkpoint {path} cannot be read, is it truncated? ({str(error).splitlines()[0]})') from None
+
+
+if hasattr(torch.serialization, 'add_safe_globals'):
+    torch.serialization.add_safe_globals(_safe_globals())

@@ -1,0 +1,119 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Affine maps between views, and how heatmaps and points travel along them.
+
+Convention of everything here: points are (x, y), pixel (or cell) centres lie at integers, matrices are 2x3, act on
+column vectors and map *source to destination* coordinates. Heatmaps are (N, K, H, W).
+"""
+from typing import Sequence, Tuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The map that does ``first`` and then ``second``.
+
+    Args:
+        second (np.ndarray): Matrices in shape (..., 2, 3).
+        first (np.ndarray): Matrices in shape (..., 2, 3).
+
+    Returns:
+        np.ndarray: Matrices in shape (..., 2, 3), float64.
+    """
+    return (_square(second) @ _square(first))[..., :2, :]
+
+
+def invert(matrix: np.ndarray) -> np.ndarray:
+    """The map from destination back to source.
+
+    Args:
+        matrix (np.ndarray): Matrices in shape (..., 2, 3).
+
+    Returns:
+        np.ndarray: Matrices in shape (..., 2, 3), float64.
+
+    Raises:
+        numpy.linalg.LinAlgError: If a matrix is singular.
+    """
+    return np.linalg.inv(_square(matrix))[..., :2, :]
+
+
+def mirror(width: float) -> np.ndarray:
+    """The horizontal flip of an image ``width`` pixels wide: x becomes ``width - 1 - x``.
+
+    Returns:
+        np.ndarray: Matrix in shape (2, 3), float64.
+    """
+    return np.array([[-1., 0., width - 1.], [0., 1., 0.]])
+
+
+def in_cells(matrix: np.ndarray, scale_factor: Sequence[float]) -> np.ndarray:
+    """Bring a map between input pixels into heatmap cells.
+
+    Args:
+        matrix (np.ndarray): Matrices in shape (..., 2, 3), input pixels to input pixels.
+        scale_factor (Sequence[float]): The codec's (x, y) factor with ``input = cell * scale_factor``.
+
+    Returns:
+        np.ndarray: Matrices in shape (..., 2, 3), cells to cells, float64.
+    """
+    scale = np.zeros((2, 3))
+    scale[[0, 1], [0, 1]] = scale_factor
+    return compose(invert(scale), compose(matrix, scale))
+
+
+def transform_points(points: Tensor, matrix: Tensor) -> Tensor:
+    """Move points along a map.
+
+    Args:
+        points (Tensor): Points (x, y) in shape (N, K, 2).
+        matrix (Tensor): Maps in shape (N, 2, 3), source to destination.
+
+    Returns:
+        Tensor: Points in shape (N, K, 2).
+    """
+    matrix = matrix.to(points)
+    return points @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
+
+
+def warp_heatmaps(heatmaps: Tensor, matrix: np.ndarray, size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
+    """Resample heatmaps along a map, bilinearly, and say which cells are known.
+
+    Sampling coordinates are normalised only after the map was applied in cells: a rotation put into normalised
+    coordinates would be a shear where width and height differ.
+
+    Args:
+        heatmaps (Tensor): Source heatmaps in shape (N, K, H, W).
+        matrix (np.ndarray): Maps in shape (N, 2, 3), source cells to destination cells.
+        size (Tuple[int, int]): Destination size (width, height) in cells.
+
+    Returns:
+        Tuple[Tensor, Tensor]: The warped heatmaps in shape (N, K, height, width), zero where the source shows nothing,
+        and the valid cells in shape (N, 1, height, width), bool: those whose source point lies within the source.
+    """
+    width, height = size
+    source_height, source_width = heatmaps.shape[-2:]
+    backward = torch.as_tensor(invert(matrix), dtype=torch.float32).to(heatmaps.device)
+    y, x = torch.meshgrid(
+        torch.arange(height, dtype=torch.float32, device=heatmaps.device),
+        torch.arange(width, dtype=torch.float32, device=heatmaps.device),
+        indexing='ij')
+    cells = torch.stack((x, y), dim=-1).reshape(1, -1, 2).expand(len(heatmaps), -1, -1)
+    source = transform_points(cells, backward).reshape(-1, height, width, 2)
+
+    last = source.new_tensor([source_width - 1., source_height - 1.])
+    # Half a thousandth of a cell of slack, so that rounding does not cut the border off an identity map.
+    valid = ((source >= -5e-4) & (source <= last + 5e-4)).all(dim=-1).unsqueeze(1)
+    grid = source * (2. / last.clamp(min=1.)) - 1.
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        warped = F.grid_sample(heatmaps.float(), grid, mode='bilinear', padding_mode='zeros', align_corners=True)
+    return warped, valid
+
+
+def _square(matrix: np.ndarray) -> np.ndarray:
+    """Complete (..., 2, 3) to (..., 3, 3) in float64."""
+    matrix = np.asarray(matrix, dtype=np.float64)
+    last = np.broadcast_to(np.array([0., 0., 1.]), matrix.shape[:-2] + (1, 3))
+    return np.concatenate((matrix, last), axis=-2)

@@ -1,0 +1,335 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+import torch
+from mmengine.model import BaseModel, ExponentialMovingAverage
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+
+from .adapters import Target, adapter_for
+from .joint_cutout import JointCutout
+from .lessons import Lesson, parse_lessons
+from .random_stream import RandomStream
+from .views import ViewPair
+
+
+class LessonRecord:
+    """What happened in one lesson, kept for the pictures: every tensor detached, images normalised.
+
+    Attributes:
+        lesson (Lesson): Who taught whom.
+        easy, hard (Tensor): Input images in shape (N, C, H, W); ``hard`` with its cut-outs.
+        prediction: The teacher's raw output on ``easy``.
+        target (Target): The same, mapped to ``hard``.
+        answer: The student's raw output on ``hard``.
+    """
+
+    def __init__(self, lesson: Lesson, easy: Tensor, prediction, hard: Tensor, target: Target, answer) -> None:
+        self.lesson, self.easy, self.hard = lesson, easy, hard
+        self.prediction, self.target, self.answer = prediction.detach(), target, answer.detach()
+
+
+@MODELS.register_module()
+class MutualTeachingPoseEstimator(BaseModel):
+    """Networks of one stock config that teach each other on images without labels.
+
+    Source of the method: Xie et al., "An Empirical Study of the Collapsing Problem in Semi-Supervised 2D Human Pose
+    Estimation", ICCV 2021. The stock model's own keys stay where they are in the config (``model.backbone``,
+    ``model.test_cfg``, ...), so that whatever reads or overrides them goes on working.
+
+    In training a batch has three branches of normalised images, ``labeled``, ``easy`` and ``hard``; ``easy[i]`` and
+    ``hard[i]`` show the same person. At test time this is an ordinary pose estimator.
+
+    Args:
+        data_preprocessor (dict): The stock config's.
+        networks (Dict[str, dict]): The networks by name. Each may have ``seed`` (int), from which its initial weights
+            are drawn, by default the run's own seed plus the network's position: the first network then starts with
+            the very weights of a stock run with that seed; and ``init_cfg`` (dict), for instance
+            ``dict(type='Pretrained', checkpoint=FILE)`` for a checkpoint of its own. Defaults to ``a`` and ``b``.
+        lessons (Sequence[dict]): Who teaches whom, see :class:`Lesson`. Defaults to a teaches b, b teaches a.
+        supervised_weight (float): Weight of each network's stock losses. Defaults to 0.5, the authors' released code's
+            (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
+        pseudo_loss (dict): The loss of the lessons. Defaults to ``PseudoHeatmapLoss`` with weight 1.0, from there too.
+        teacher_mode (str): ``'train'``: teachers normalise by the easy batch's own statistics and update their running
+            ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
+        joint_cutout (dict, optional): Arguments of :class:`JointCutout`; None covers nothing. Defaults to None.
+        predict_with (str): Who answers at test time: a network's name, or ``'mean'`` for the mean output of all.
+            Defaults to the first network.
+        autocast (str, optional): Name of a torch dtype, ``'bfloat16'`` for instance, to train in under
+            ``torch.autocast``. On CPUs, where mmengine has no AMP, this is the way. Defaults to None.
+        channels_last (bool): Keep images in channels-last memory format. Defaults to False.
+        estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
+        **stock: Everything else of the stock ``model`` config, each network's.
+
+    Raises:
+        ValueError: If the head is not supported or a name in the config does not exist.
+    """
+
+    def __init__(self,
+                 data_preprocessor: dict,
+                 networks: Dict[str, dict] = dict(a=dict(), b=dict()),
+                 lessons: Sequence[dict] = (dict(teacher='a', student='b'), dict(teacher='b', student='a')),
+                 supervised_weight: float = 0.5,
+                 pseudo_loss: dict = dict(type='PseudoHeatmapLoss', loss_weight=1.0),
+                 teacher_mode: str = 'train',
+                 joint_cutout: Optional[dict] = None,
+                 predict_with: Optional[str] = None,
+                 autocast: Optional[str] = None,
+                 channels_last: bool = False,
+                 estimator: str = 'TopdownPoseEstimator',
+                 **stock) -> None:
+        super().__init__(
+            data_preprocessor=dict(type='mmdet.MultiBranchDataPreprocessor', data_preprocessor=data_preprocessor))
+        if not networks:
+            raise ValueError('model.networks is empty; name at least one network')
+        if teacher_mode not in ('train', 'eval'):
+            raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
+        self.lessons = parse_lessons(lessons, list(networks))
+        self.adapter = adapter_for(stock['head'], loss=pseudo_loss)
+        self.supervised_weight = supervised_weight
+        self.teacher_mode = teacher_mode
+        self.joint_cutout = JointCutout(**joint_cutout) if joint_cutout else None
+        self.autocast = getattr(torch, autocast) if autocast else None
+        self.channels_last = channels_last
+
+        self.networks = nn.ModuleDict()
+        self._streams = {}
+        for position, (name, own) in enumerate(networks.items()):
+            own = dict(own)
+            seed = own.pop('seed', None)
+            self._streams[name] = RandomStream(torch.initial_seed() + position if seed is None else seed)
+            with self._streams[name]:
+                self.networks[name] = MODELS.build(dict(stock, type=estimator, **own))
+        self.first = next(iter(networks))
+        self.predict_with = predict_with or self.first
+        if self.predict_with not in (*networks, 'mean'):
+            raise ValueError(f'model.predict_with={predict_with!r}; choose one of {[*networks, "mean"]}')
+
+        # Averages are copied from their networks by the hook before they are first asked.
+        averaged = sorted({lesson.teacher for lesson in self.lessons if lesson.average})
+        self.averages = nn.ModuleDict(
+            {name: ExponentialMovingAverage(self.networks[name], update_buffers=True) for name in averaged})
+        self._register_load_state_dict_pre_hook(self._accept_stock_checkpoint)
+
+        # Set by DualTeacherHook and the picture hook; the defaults make the model complete without them.
+        self.pseudo_scale = 1.0
+        self.watching = False
+        self.record_lessons = False
+        self.records: List[LessonRecord] = []
+
+    # ------------------------------------------------------------------ training
+
+    def loss(self, images: Dict[str, Tensor], samples: Dict[str, list]) -> Dict[str, Tensor]:
+        """The losses of one batch, and, when watched, the health of the pseudo-heatmaps.
+
+        Args:
+            images (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
+            samples (Dict[str, list]): Data samples of each branch.
+
+        Returns:
+            Dict[str, Tensor]: Scalars by name; those with "loss" in their name add up to the loss.
+        """
+        losses = self.loss_by_labels(images['labeled'], samples['labeled'])
+        if self.lessons and self.pseudo_scale > 0:
+            losses.update(self.loss_by_lessons(images, ViewPair(samples['easy'], samples['hard'])))
+        return losses
+
+    def loss_by_labels(self, images: Tensor, samples: list) -> Dict[str, Tensor]:
+        """Each network's own stock losses, weighted. See :meth:`loss`."""
+        losses = {}
+        for name, network in self.networks.items():
+            with self.adapter.watch(network) if self.watching else nullcontext([]) as outputs:
+                stock = network.loss(images, samples)
+            for key, value in stock.items():
+                losses[f'{name}/{key}'] = self._weighted(value, self.supervised_weight) if 'loss' in key else value
+            for output in outputs:
+                losses[f'{name}/peak_labeled'] = self.adapter.joints(output)[1].mean()
+        return losses
+
+    def loss_by_lessons(self, images: Dict[str, Tensor], views: ViewPair) -> Dict[str, Tensor]:
+        """The lessons' losses, weighted. See :meth:`loss`."""
+        losses: Dict[str, Tensor] = {}
+        self.records = []
+        predictions = self.predict_easy(images['easy'])
+        for lesson in self.lessons:
+            prediction = predictions[self._teacher_key(lesson)]
+            target = self.adapter.move(prediction, views)
+            hard = images['hard']
+            if self.joint_cutout is not None:
+                hard = self.joint_cutout(hard, views.move_points(self.adapter.joints(prediction)[0]))
+            answer = self.adapter.output(self.networks[lesson.student], hard)
+            key = f'{lesson.student}/loss_pseudo'
+            loss = self.adapter.loss(answer, target) * self.pseudo_scale
+            losses[key] = losses[key] + loss if key in losses else loss
+            if self.record_lessons:
+                self.records.append(LessonRecord(lesson, images['easy'], prediction, hard, target, answer))
+        if self.watching:
+            losses.update(self._health(predictions, target.valid))
+        return losses
+
+    def predict_easy(self, images: Tensor) -> Dict[Tuple[str, bool], object]:
+        """Every teacher's output on the easy view.
+
+        Args:
+            images (Tensor): Normalised easy views in shape (N, C, H, W).
+
+        Returns:
+            Dict[Tuple[str, bool], object]: Raw outputs by (network, whether it is the moving average); without
+            gradient unless a lesson asks for it.
+        """
+        predictions = {}
+        for lesson in self.lessons:
+            key = self._teacher_key(lesson)
+            if key in predictions:
+                continue
+            teacher = self.averages[lesson.teacher].module if lesson.average else self.networks[lesson.teacher]
+            wants_gradient = any(other.gradient for other in self.lessons if self._teacher_key(other) == key)
+            with ExitStack() as stack:
+                if not wants_gradient:
+                    stack.enter_context(torch.no_grad())
+                if self.teacher_mode == 'eval':
+                    stack.enter_context(evaluation_mode(teacher))
+                predictions[key] = self.adapter.output(teacher, images)
+        return predictions
+
+    def _health(self, predictions: dict, valid: Tensor) -> Dict[str, Tensor]:
+        """Mean peak on unlabelled people, agreement of the teachers in input pixels, share of valid cells."""
+        joints = {key: self.adapter.joints(output) for key, output in predictions.items()}
+        health = {f'{name}/peak_unlabeled': scores.mean() for (name, _), (_, scores) in joints.items()}
+        if len(joints) > 1:
+            first, second = [points for points, _ in joints.values()][:2]
+            health['agreement_px'] = (first - second).norm(dim=-1).mean()
+        health['valid_share'] = valid.float().mean()
+        return health
+
+    @staticmethod
+    def _teacher_key(lesson: Lesson) -> Tuple[str, bool]:
+        return lesson.teacher, lesson.average
+
+    @staticmethod
+    def _weighted(value, weight: float):
+        return [v * weight for v in value] if isinstance(value, (list, tuple)) else value * weight
+
+    # ------------------------------------------------------------------ test time
+
+    def predict(self, images: Tensor, samples: list) -> list:
+        """Stock predictions of the network named ``predict_with``, or of the mean output.
+
+        Args:
+            images (Tensor): Normalised images in shape (N, C, H, W).
+            samples (List[PoseDataSample]): Data samples.
+
+        Returns:
+            List[PoseDataSample]: The samples with ``pred_instances``, in pixels of the original image.
+        """
+        if self.predict_with == 'mean':
+            return self.predict_all(images, samples)['mean']
+        return self.networks[self.predict_with](images, samples, mode='predict')
+
+    def predict_all(self, images: Tensor, samples: list) -> Dict[str, list]:
+        """Predictions of each network and, where there are several, of their mean, with one forward pass a network.
+
+        Args:
+            images (Tensor): Normalised images in shape (N, C, H, W).
+            samples (List[PoseDataSample]): Data samples; left without predictions.
+
+        Returns:
+            Dict[str, List[PoseDataSample]]: Samples with ``pred_instances`` by network name and ``'mean'``.
+        """
+        answers, outputs = {}, []
+        for name, network in self.networks.items():
+            instances, output = self.adapter.predict(network, images, samples)
+            answers[name] = self._with_predictions(network, instances, samples)
+            outputs.append(output)
+        if len(outputs) > 1:
+            network = self.networks[self.first]
+            answers['mean'] = self._with_predictions(network, self.adapter.decode_mean(network, outputs), samples)
+        return answers
+
+    @staticmethod
+    def _with_predictions(network: nn.Module, instances: list, samples: list) -> list:
+        samples = [sample.new() for sample in samples]
+        if network.metainfo is not None:
+            for sample in samples:
+                sample.set_metainfo(network.metainfo)
+        return network.add_pred_to_datasample(instances, None, samples)
+
+    @property
+    def test_cfg(self) -> dict:
+        """dict: The networks' test configuration. Changes reach the network that answers."""
+        return self.networks[self.answering].test_cfg
+
+    @test_cfg.setter
+    def test_cfg(self, value: dict) -> None:
+        for network in self.networks.values():
+            network.test_cfg = value
+
+    @property
+    def head(self) -> nn.Module:
+        """nn.Module: The head of the network that answers at test time."""
+        return self.networks[self.answering].head
+
+    @property
+    def answering(self) -> str:
+        """str: The network that answers at test time; where their mean does, the first network."""
+        return self.first if self.predict_with == 'mean' else self.predict_with
+
+    # ------------------------------------------------------------------ both
+
+    def forward(self, inputs, data_samples=None, mode: str = 'tensor'):
+        """The entry that mmengine calls.
+
+        Args:
+            inputs (Tensor | Dict[str, Tensor]): Images in shape (N, C, H, W); in training those of each branch.
+            data_samples (list | Dict[str, list], optional): Data samples likewise.
+            mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``, as in MMPose.
+
+        Returns:
+            Losses by name, data samples with predictions, or the raw output of the network that answers.
+        """
+        if mode == 'loss':
+            inputs = {branch: self._in_format(images) for branch, images in inputs.items()}
+            device = inputs['labeled'].device.type
+            with torch.autocast(device, self.autocast) if self.autocast else nullcontext():
+                return self.loss(inputs, data_samples)
+        inputs = self._in_format(torch.stack(inputs) if isinstance(inputs, (list, tuple)) else inputs)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.networks[self.answering](inputs, data_samples, mode='tensor')
+        raise ValueError(f"mode={mode!r}; choose 'loss', 'predict' or 'tensor'")
+
+    def _in_format(self, images: Tensor) -> Tensor:
+        return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
+
+    def init_weights(self) -> None:
+        """Give each network its initial weights, from its own random sequence or checkpoint."""
+        for name, network in self.networks.items():
+            with self._streams[name]:
+                network.init_weights()
+        if self.channels_last:
+            self.to(memory_format=torch.channels_last)
+        self.is_init = True
+
+    def _accept_stock_checkpoint(self, state_dict: dict, prefix: str, *_) -> None:
+        """Let a single network's checkpoint, an MMPose one, give its weights to every network."""
+        own = [key for key in state_dict if key.startswith(prefix)]
+        if not own or any(key.startswith((f'{prefix}networks.', f'{prefix}averages.')) for key in own):
+            return
+        for key in own:
+            value = state_dict.pop(key)
+            for name in self.networks:
+                state_dict[f'{prefix}networks.{name}.{key[len(prefix):]}'] = value
+
+
+@contextmanager
+def evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode, and each of its modules back into its own mode afterwards."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

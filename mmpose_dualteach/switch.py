@@ -1,0 +1,302 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""A stock MMPose config in, a mutual-teaching config out, and back."""
+import copy
+from typing import Any, List, Optional, Union
+
+from mmengine.config import Config
+
+from mmpose_dualteach.models.adapters import check_supported
+
+PACKAGE = 'mmpose_dualteach'
+WRAPPER = 'MutualTeachingPoseEstimator'
+LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
+HOOKS = ('DualTeacherHook', 'LessonPictureHook')
+# Keys of the wrapper; all others of a switched config's ``model`` are the stock model's.
+WRAPPER_KEYS = ('networks', 'lessons', 'supervised_weight', 'pseudo_loss', 'teacher_mode', 'joint_cutout',
+                'predict_with', 'autocast', 'channels_last')
+UNLABELED_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size', 'flip', 'flip_direction',
+                       'flip_indices', 'view_matrix')
+
+
+def mutual_teaching(stock: Any,
+                    unlabeled: Union[str, dict],
+                    labeled: Union[str, dict, None] = None,
+                    batch: Optional[tuple] = None,
+                    epoch: str = 'unlabeled',
+                    views: Optional[dict] = None,
+                    rand_augment: Optional[dict] = None,
+                    model: Optional[dict] = None,
+                    hook: Optional[dict] = None,
+                    pictures: Optional[dict] = None) -> dict:
+    """Switch a stock top-down config to mutual teaching.
+
+    In a config file: ``globals().update(mutual_teaching(_base_, unlabeled=...))``. Whatever is not named in the result
+    keeps holding as the stock config says it.
+
+    Args:
+        stock (dict): The stock config, ``_base_`` in a config file.
+        unlabeled (str | dict): The people without labels: a COCO-format annotation file or a folder of images, or
+            arguments of :class:`UnlabeledPoseDataset`. ``data_root`` and ``data_prefix`` are those of the labelled
+            dataset where they are not given.
+        labeled (str | dict, optional): The labelled annotation file, or arguments that differ from the stock
+            training dataset's. Defaults to the stock training dataset.
+        batch (tuple, optional): Labelled and unlabelled people in a batch. Defaults to the stock batch size of each.
+        epoch (str): The set that an epoch passes over, ``'unlabeled'`` or ``'labeled'``. Defaults to ``'unlabeled'``.
+        views (dict, optional): Arguments of :class:`EasyHardViews` that differ from its defaults.
+        rand_augment (dict, optional): ``num`` and ``magnitude`` (0 to 30) of photometric RandAugment on the hard view.
+            Defaults to none.
+        model (dict, optional): Arguments of :class:`MutualTeachingPoseEstimator` that differ from its defaults.
+        hook (dict, optional): Arguments of :class:`DualTeacherHook` that differ from its defaults.
+        pictures (dict, optional): Arguments of :class:`LessonPictureHook` that differ from its defaults.
+
+    Returns:
+        dict: The keys of the config that change, for mmengine to merge into the stock config.
+
+    Raises:
+        ValueError: If the config cannot be switched; names the reason and the remedy.
+    """
+    stock = _plain(stock)
+    check_switchable(stock)
+    loader = stock['train_dataloader']
+    labeled_set = dict(loader['dataset'], **_source(labeled, 'labeled'))
+    pipeline = _pipeline(labeled_set)
+    check_codec(stock['model'], pipeline)
+    batch = tuple(batch or (loader['batch_size'], loader['batch_size']))
+    _check_batch(batch)
+
+    unlabeled_set = dict(
+        type='UnlabeledPoseDataset',
+        dataset_type=_innermost(labeled_set)['type'],
+        **{key: _innermost(labeled_set)[key] for key in ('metainfo', 'data_root', 'data_prefix')
+           if key in _innermost(labeled_set)})
+    unlabeled_set.update(_source(unlabeled, 'unlabeled'))
+    unlabeled_set.setdefault('pipeline', unlabeled_pipeline(pipeline, views, rand_augment))
+
+    switched = dict(
+        custom_imports=_with_package(stock.get('custom_imports')),
+        model=dict(stock['model'], **(model or {}), type=WRAPPER),
+        train_dataloader=dict(
+            {key: value for key, value in loader.items() if key not in ('batch_sampler', 'drop_last')},
+            batch_size=sum(batch),
+            sampler=dict(type='LabeledUnlabeledSampler', labeled=batch[0], unlabeled=batch[1], epoch=epoch),
+            dataset=dict(type='LabeledUnlabeledDataset', labeled=labeled_set, unlabeled=unlabeled_set)),
+        custom_hooks=[
+            *stock.get('custom_hooks', []),
+            dict(type='DualTeacherHook', **(hook or {})),
+            dict(type='LessonPictureHook', **(pictures or {}))
+        ])
+    for key, loop in LOOPS.items():
+        if stock.get(key) is not None:
+            switched[key] = dict(stock[key], type=loop)
+    if stock.get('auto_scale_lr'):
+        # mmengine compares the loader's whole batch with this number; only the labelled part is the stock batch.
+        switched['auto_scale_lr'] = dict(
+            stock['auto_scale_lr'], base_batch_size=_scaled(stock['auto_scale_lr']['base_batch_size'],
+                                                            sum(batch), batch[0]))
+    for key in {'custom_imports', 'model', 'train_dataloader'} & set(stock):
+        switched[key]['_delete_'] = True  # mmengine would merge them into the stock ones otherwise.
+    return switched
+
+
+def stock_config(config: Any) -> Config:
+    """Take mutual teaching out of a switched config again: the config of one of its networks.
+
+    Args:
+        config (Config | dict): A switched config.
+
+    Returns:
+        Config: A config that stock MMPose understands without this package.
+    """
+    stock = _plain(config)
+    stock['model'] = {key: value for key, value in stock['model'].items() if key not in WRAPPER_KEYS}
+    stock['model']['type'] = stock['model'].pop('estimator', 'TopdownPoseEstimator')
+    loader = stock.get('train_dataloader')
+    if loader and loader['dataset']['type'] == 'LabeledUnlabeledDataset':
+        whole, part = loader['batch_size'], loader['sampler']['labeled']
+        stock['train_dataloader'] = dict(loader, batch_size=part, dataset=loader['dataset']['labeled'],
+                                         sampler=dict(type='DefaultSampler', shuffle=True))
+        if stock.get('auto_scale_lr'):
+            stock['auto_scale_lr']['base_batch_size'] = _scaled(stock['auto_scale_lr']['base_batch_size'], part, whole)
+    stock['custom_hooks'] = [h for h in stock.get('custom_hooks') or [] if h['type'] not in HOOKS]
+    for key, loop in LOOPS.items():
+        if (stock.get(key) or {}).get('type') == loop:
+            del stock[key]['type']
+    imports = (stock.pop('custom_imports', None) or {}).get('imports', [])
+    imports = [name for name in ([imports] if isinstance(imports, str) else imports) if name != PACKAGE]
+    if imports:
+        stock['custom_imports'] = dict(imports=imports, allow_failed_imports=False)
+    return Config(stock)
+
+
+def check_switchable(stock: dict) -> None:
+    """Refuse what mutual teaching cannot use.
+
+    Args:
+        stock (dict): A stock config.
+
+    Raises:
+        ValueError: Names the reason and what to do.
+    """
+    kind = stock.get('model', {}).get('type')
+    if kind == WRAPPER:
+        raise ValueError('this config has been switched to mutual teaching already; switch the stock config instead')
+    if kind == 'BottomupPoseEstimator':
+        raise ValueError('bottom-up estimators hold several people in one image; use a top-down config such as '
+                         'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py')
+    if kind != 'TopdownPoseEstimator':
+        raise ValueError(f'model.type is {kind}; mutual teaching needs a TopdownPoseEstimator')
+    if not stock['model'].get('head'):
+        raise ValueError('the config has no model.head; mutual teaching needs one that predicts heatmaps')
+    check_supported(stock['model']['head'])
+    if not stock.get('train_dataloader'):
+        raise ValueError('the config has no train_dataloader; switch a config that trains')
+
+
+def check_codec(model: dict, pipeline: List[dict]) -> None:
+    """Compare the codec that encodes labels with the one that decodes predictions, and both with the input.
+
+    Raises:
+        ValueError: If they differ; names both keys.
+    """
+    decoder, encoder = model['head']['decoder'], _find(pipeline, 'GenerateTarget')['encoder']
+    for key in ('type', 'input_size', 'heatmap_size'):
+        if _comparable(decoder.get(key)) != _comparable(encoder.get(key)):
+            raise ValueError(f'codec mismatch: {key} is {encoder.get(key)} in the training pipeline\'s '
+                             f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal')
+    size = _find(pipeline, 'TopdownAffine')['input_size']
+    if _comparable(size) != _comparable(decoder['input_size']):
+        raise ValueError(f'codec mismatch: TopdownAffine.input_size is {size}, the codec\'s input_size '
+                         f'{decoder["input_size"]}; make them equal')
+
+
+def unlabeled_pipeline(labeled: List[dict], views: Optional[dict] = None,
+                       rand_augment: Optional[dict] = None) -> List[dict]:
+    """The pipeline of the people without labels: the labelled one's loading, box, input size and codec.
+
+    Args:
+        labeled (List[dict]): The labelled training pipeline.
+        views (dict, optional): Arguments of :class:`EasyHardViews` that differ from its defaults.
+        rand_augment (dict, optional): See :func:`mutual_teaching`.
+
+    Returns:
+        List[dict]: The pipeline.
+    """
+    affine = _find(labeled, 'TopdownAffine')
+    cut = dict(type='EasyHardViews', **{key: value for key, value in affine.items() if key != 'type'})
+    cut.update(views or {})
+    pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS)
+    return [
+        _find(labeled, 'LoadImage'),
+        dict(type='WholeImageBox'),
+        _find(labeled, 'GetBBoxCenterScale'), cut,
+        dict(
+            type='mmdet.MultiBranch',
+            branch_field=['labeled', 'easy', 'hard'],
+            easy=[dict(type='TakeView', view='easy'), pack],
+            hard=[dict(type='TakeView', view='hard'), *photometric(rand_augment), pack])
+    ]
+
+
+def photometric(rand_augment: Optional[dict]) -> List[dict]:
+    """RandAugment of colours alone, by mmdet's transforms.
+
+    Operations and ranges are those of the authors' released code (xierc/Semi_Human_Pose,
+    ``lib/utils/rand_augment.py``) but for its grey box: Joint Cutout is there for that.
+
+    Args:
+        rand_augment (dict, optional): ``num`` operations in a row, of ``magnitude`` 0 to 30.
+
+    Returns:
+        List[dict]: One transform, or none.
+
+    Raises:
+        ValueError: If a number is missing or out of range.
+    """
+    if not rand_augment:
+        return []
+    num, magnitude = rand_augment.get('num'), rand_augment.get('magnitude')
+    if not isinstance(num, int) or num < 1 or magnitude is None or not 0 <= magnitude <= 30:
+        raise ValueError(f'rand_augment={rand_augment}: give num, at least 1, and magnitude, 0 to 30')
+    share = magnitude / 30
+
+    def fixed(name: str, value: float) -> dict:
+        return dict(type=f'mmdet.{name}', level=0, min_mag=float(value), max_mag=float(value))
+
+    space = [[dict(type=f'mmdet.{name}')] for name in ('AutoContrast', 'Equalize', 'Invert')]
+    space.append([fixed('Posterize', max(2, 6 - int(4 * share)))])
+    space.append([fixed('Solarize', 256 - 256 * share)])
+    space.append([fixed('SolarizeAdd', 110 * share)])
+    for name in ('Color', 'Contrast', 'Brightness', 'Sharpness'):
+        # As often weaker as stronger.
+        space.append([dict(type='RandomChoice', transforms=[[fixed(name, 1 - 0.9 * share)],
+                                                            [fixed(name, 1 + 0.9 * share)]])])
+    return [dict(type='mmdet.RandAugment', aug_space=space, aug_num=num)]
+
+
+def _source(source: Union[str, dict, None], name: str) -> dict:
+    """Dataset arguments from what the user named."""
+    if source is None:
+        return {}
+    if isinstance(source, dict):
+        return _plain(source)
+    if source.endswith('.json'):
+        return dict(ann_file=source)
+    if name == 'labeled':
+        raise ValueError(f'labeled={source!r} is no .json annotation file; labelled people need one')
+    return dict(data_root='', ann_file='', data_prefix=dict(img=source))
+
+
+def _innermost(dataset: dict) -> dict:
+    """The dataset inside wrappers; the first of several."""
+    if 'dataset' in dataset:
+        return _innermost(dataset['dataset'])
+    if dataset.get('datasets'):
+        return _innermost(dataset['datasets'][0])
+    return dataset
+
+
+def _pipeline(dataset: dict) -> List[dict]:
+    """The training pipeline of a dataset, wherever its wrappers keep it."""
+    while not dataset.get('pipeline') and 'dataset' in dataset:
+        dataset = dataset['dataset']
+    return dataset.get('pipeline') or []
+
+
+def _find(pipeline: List[dict], name: str) -> dict:
+    for transform in pipeline:
+        if transform['type'].split('.')[-1] == name:
+            return transform
+    raise ValueError(f'the training pipeline has no {name}; mutual teaching needs a stock top-down pipeline with '
+                     'LoadImage, GetBBoxCenterScale, TopdownAffine and GenerateTarget')
+
+
+def _check_batch(batch: tuple) -> None:
+    if len(batch) != 2 or min(batch) < 1:
+        raise ValueError(f'batch={batch}: a batch must hold at least one labelled and one unlabelled person; give '
+                         'batch=(labelled, unlabelled)')
+
+
+def _with_package(imports: Optional[dict]) -> dict:
+    imports = dict(imports or dict(imports=[]))
+    names = [imports['imports']] if isinstance(imports['imports'], str) else list(imports['imports'])
+    return dict(imports, imports=names + ([] if PACKAGE in names else [PACKAGE]))
+
+
+def _scaled(number: float, up: int, down: int) -> Union[int, float]:
+    exact = number * up / down
+    return int(exact) if exact == int(exact) else exact
+
+
+def _comparable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _plain(value: Any) -> Any:
+    """A deep copy in plain dicts, without the scope marks that mmengine leaves in values of a foreign base."""
+    if isinstance(value, Config):
+        value = value.to_dict()
+    if isinstance(value, dict):
+        return {key: _plain(value[key]) for key in value.keys() if key != '_scope_'}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value)
+    return copy.deepcopy(value)

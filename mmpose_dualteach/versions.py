@@ -1,0 +1,38 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""This package's version and the versions of others that it is tested with. setup.py reads this file as well."""
+
+__version__ = '0.1.0'
+
+SUPPORTED = (
+    'torch>=2.0',
+    'mmengine>=0.8.0,<1.0',
+    'mmcv>=2.0.0,<2.3',
+    'mmdet>=3.0.0,<3.4',
+    'mmpose>=1.2.0,<1.4',
+    'numpy>=1.21',
+)
+
+
+def check_supported() -> None:
+    """Compare what is installed with ``SUPPORTED``.
+
+    Raises:
+        ImportError: If a package is missing or outside its range; names all of them, with the remedy.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    from packaging.requirements import Requirement
+
+    problems = []
+    for requirement in map(Requirement, SUPPORTED):
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            # mmcv has a second distribution name, without the compiled operations that mmpose needs.
+            problems.append(f'{requirement} is missing')
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            problems.append(f'{requirement} is needed, {found} is installed')
+    if problems:
+        raise ImportError(f'mmpose_dualteach {__version__}: {"; ".join(problems)}; '
+                          'install a version in that range, for example with pip')

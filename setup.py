@@ -1,0 +1,35 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import os
+import runpy
+
+from setuptools import find_packages, setup
+
+here = os.path.dirname(os.path.abspath(__file__))
+versions = runpy.run_path(os.path.join(here, 'mmpose_dualteach', 'versions.py'))
+
+
+def shipped(folder: str) -> list:
+    """``data_files`` entries that put a top-level folder under share/mmpose_dualteach of the environment."""
+    entries = []
+    for path, _, names in sorted(os.walk(os.path.join(here, folder))):
+        files = sorted(name for name in names if name.endswith(('.py', '.sh', '.csv')))
+        if files:
+            inside = os.path.relpath(path, here)
+            entries.append((os.path.join('share', 'mmpose_dualteach', inside), [os.path.join(inside, f) for f in files]))
+    return entries
+
+
+with open(os.path.join(here, 'README.md'), encoding='utf-8') as readme:
+    description = readme.read()
+
+setup(
+    name='mmpose_dualteach',
+    version=versions['__version__'],
+    description='Mutual teaching for MMPose: any stock top-down config learns from images without labels',
+    long_description=description,
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.8',
+    packages=find_packages(include=['mmpose_dualteach*']),
+    data_files=shipped('configs') + shipped('tools'),
+    install_requires=list(versions['SUPPORTED']) + ['packaging'])
