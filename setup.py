@@ -15,7 +15,8 @@ def shipped(folder: str) -> list:
         files = sorted(name for name in names if name.endswith(('.py', '.sh', '.csv')))
         if files:
             inside = os.path.relpath(path, here)
-            entries.append((os.path.join('share', 'mmpose_dualteach', inside), [os.path.join(inside, f) for f in files]))
+            target = os.path.join('share', 'mmpose_dualteach', inside)
+            entries.append((target, [os.path.join(inside, name) for name in files]))
     return entries
 
 

@@ -35,9 +35,17 @@ def invert(matrix: np.ndarray) -> np.ndarray:
         np.ndarray: Matrices in shape (..., 2, 3), float64.
 
     Raises:
-        numpy.linalg.LinAlgError: If a matrix is singular.
+        ValueError: If a matrix is singular.
     """
-    return np.linalg.inv(_square(matrix))[..., :2, :]
+    matrix = np.asarray(matrix, dtype=np.float64)
+    a, b, x = np.moveaxis(matrix[..., 0, :], -1, 0)
+    c, d, y = np.moveaxis(matrix[..., 1, :], -1, 0)
+    determinant = a * d - b * c
+    if np.any(determinant == 0):
+        raise ValueError('a view matrix is singular: its box has no area')
+    # Written out: numpy.linalg wakes a pool of threads for it, which costs more than a small network's layer.
+    rows = (d, -b, b * y - d * x), (-c, a, c * x - a * y)
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2) / determinant[..., None, None]
 
 
 def mirror(width: float) -> np.ndarray:

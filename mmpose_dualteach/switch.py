@@ -296,7 +296,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Config):
         value = value.to_dict()
     if isinstance(value, dict):
-        return {key: _plain(value[key]) for key in value.keys() if key != '_scope_'}
+        return {key: _plain(value[key]) for key in value if key != '_scope_'}
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(item) for item in value)
     return copy.deepcopy(value)

@@ -79,7 +79,8 @@ class UnlabeledPoseDataset(BaseDataset):
     def _from_folder(self) -> List[dict]:
         folder = self.data_prefix['img']
         _must_exist(folder, 'image folder')
-        names = sorted(list_dir_or_file(folder, list_dir=False, suffix=SUFFIXES + tuple(suffix.upper() for suffix in SUFFIXES), recursive=True))
+        suffixes = SUFFIXES + tuple(suffix.upper() for suffix in SUFFIXES)
+        names = sorted(list_dir_or_file(folder, list_dir=False, suffix=suffixes, recursive=True))
         # A whole image's box is known once it is decoded: WholeImageBox adds it.
         return [dict(id=i, img_id=i, img_path=osp.join(folder, name)) for i, name in enumerate(names)]
 

@@ -19,9 +19,9 @@ def lesson_sheet(model, people: int) -> np.ndarray:
         people (int): At most how many people to show.
 
     Returns:
-        np.ndarray: RGB image in shape (H, W, 3), uint8: a row a person and lesson, three columns.
+        np.ndarray: RGB image in shape (H, W, 3), uint8: a row a person, three columns a lesson.
     """
-    rows = []
+    blocks = []
     for record in model.records:
         lesson, adapter = record.lesson, model.adapter
         count = min(people, len(record.easy))
@@ -39,9 +39,9 @@ def lesson_sheet(model, people: int) -> np.ndarray:
             ])
         teacher = f'average of {lesson.teacher}' if lesson.average else lesson.teacher
         titles = [title.format(teacher=teacher, student=lesson.student) for title in TITLES]
-        rows.append(np.concatenate([caption(text, columns[0][0].shape[1]) for text in titles], axis=1))
-        rows += [np.concatenate(row, axis=1) for row in zip(*columns)]
-    return np.concatenate(rows, axis=0)
+        rows = [[caption(text, columns[0][0].shape[1]) for text in titles], *zip(*columns)]
+        blocks.append(np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0))
+    return np.concatenate(blocks, axis=1)
 
 
 def as_pictures(model, images: Tensor) -> np.ndarray:

@@ -5,8 +5,8 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
-from .dual_teacher_hook import model_of
 from .drawing import lesson_sheet
+from .dual_teacher_hook import model_of
 
 
 @HOOKS.register_module()

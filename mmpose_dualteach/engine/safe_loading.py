@@ -28,7 +28,8 @@ def history_method(owner: type, name: str) -> object:
 
 def _safe_globals() -> list:
     # numpy 2 moved numpy.core to numpy._core; files of either kind are read with either.
-    multiarray = import_module('numpy._core.multiarray' if int(np.__version__.split('.')[0]) > 1 else 'numpy.core.multiarray')
+    core = 'numpy._core' if int(np.__version__.split('.')[0]) > 1 else 'numpy.core'
+    multiarray = import_module(f'{core}.multiarray')
     allowed = [(history_method, 'builtins.getattr'), HistoryBuffer, bytes, np.ndarray, np.dtype]
     for package in ('numpy.core.multiarray', 'numpy._core.multiarray'):
         allowed += [(multiarray._reconstruct, f'{package}._reconstruct'),

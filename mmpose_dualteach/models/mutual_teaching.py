@@ -85,11 +85,14 @@ class MutualTeachingPoseEstimator(BaseModel):
             raise ValueError('model.networks is empty; name at least one network')
         if teacher_mode not in ('train', 'eval'):
             raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
+        if autocast == 'bfloat16':
+            # Stock heads compute their accuracy in numpy, which has no bfloat16.
+            stock['train_cfg'] = dict(stock.get('train_cfg') or {}, compute_acc=False)
         self.lessons = parse_lessons(lessons, list(networks))
         self.adapter = adapter_for(stock['head'], loss=pseudo_loss)
         self.supervised_weight = supervised_weight
         self.teacher_mode = teacher_mode
-        self.joint_cutout = JointCutout(**joint_cutout) if joint_cutout else None
+        self.joint_cutout = JointCutout(**joint_cutout) if joint_cutout is not None else None
         self.autocast = getattr(torch, autocast) if autocast else None
         self.channels_last = channels_last
 

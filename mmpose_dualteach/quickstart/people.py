@@ -158,12 +158,12 @@ def draw_sample(rng: np.random.Generator, image_size: Tuple[int, int]) -> Sample
     # Channels: part, material, shade (128 is neutral). Colours are looked up once all is drawn.
     canvas = np.zeros((height * SUPERSAMPLE, width * SUPERSAMPLE, 3), np.uint8)
     canvas[..., 2] = _smooth_noise(rng, canvas.shape[:2], 128, rng.uniform(0, 25))
-    _draw_clutter(rng, canvas, rng.integers(3, 12), 0.5)
+    _draw_clutter(rng, canvas, rng.integers(0, 6), 0.4)
     light = rng.uniform(-1, 1, 2)
     _draw_person(rng, canvas, person, scale, offset, light)
     body = cv2.resize(np.float32(cv2.extractChannel(canvas, 0) > 0), (width, height), interpolation=cv2.INTER_AREA)
-    if rng.random() < 0.45:
-        _draw_clutter(rng, canvas, rng.integers(1, 4), 0.3)
+    if rng.random() < 0.3:
+        _draw_clutter(rng, canvas, rng.integers(1, 3), 0.3)
     keypoints = _keypoints(person, canvas, scale, offset)
     image = cv2.resize(_colour(rng, canvas), (width, height), interpolation=cv2.INTER_AREA)
     positions = keypoints[:, :2].copy()
@@ -290,7 +290,7 @@ def _head_shapes(rng, neck, head, axes, chest, thickness) -> List[Shape]:
 # --- The camera ------------------------------------------------------------------------------------------------------
 def _camera(rng) -> np.ndarray:
     """(3, 3) rotation from the body to the camera frame: any side, more often the front."""
-    yaw = rng.normal(0, 30) if rng.random() < 0.45 else rng.uniform(-180, 180)
+    yaw = rng.normal(0, 25) if rng.random() < 0.85 else rng.uniform(-180, 180)
     return _rotation(z=rng.normal(0, 9)) @ _rotation(x=rng.uniform(-8, 20)) @ _rotation(y=yaw)
 
 
@@ -308,10 +308,10 @@ def _place(rng, person: Person, width: int, height: int):
     low, high = (points - radii[:, None]).min(0), (points + radii[:, None]).max(0)
     size = np.array((width, height)) * SUPERSAMPLE
     # A crouching person is drawn smaller than a standing one, hence the floor on the extent.
-    scale = np.min(size * (0.95, rng.uniform(0.55, 0.9)) / np.maximum(high - low, (0.1, 0.7)))
+    scale = np.min(size * (0.95, rng.uniform(0.65, 0.9)) / np.maximum(high - low, (0.1, 0.7)))
     slack = size - (high - low) * scale
     corner = slack * rng.uniform(0, 1, 2)
-    if rng.random() < 0.2:
+    if rng.random() < 0.1:
         # Cut the person at one border.
         axis, cut = rng.integers(2), rng.uniform(0.05, 0.35) * (high - low) * scale
         corner[axis] = _choose(rng, (-cut, slack + cut))[axis]

@@ -1,0 +1,180 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""The command lines of tools/: arguments in, package called, result out."""
+import argparse
+import os
+import os.path as osp
+import pprint
+import runpy
+import sys
+from typing import List, Optional
+
+from mmengine.config import Config
+
+from mmpose_dualteach.engine.export import export
+from mmpose_dualteach.switch import mutual_teaching
+
+OVERLAY = '''_base_ = {base!r}
+from mmpose_dualteach.switch import mutual_teaching
+
+globals().update(mutual_teaching(_base_, **{options}))
+'''
+
+
+def switch_config(arguments: Optional[List[str]] = None) -> int:
+    """``tools/switch_config.py``: write an overlay."""
+    parser = argparse.ArgumentParser(description='Write an overlay that switches a stock config to mutual teaching')
+    _add_switch_options(parser)
+    parser.add_argument('-o', '--output', required=True, help='the overlay to write')
+    options = parser.parse_args(arguments)
+    return _in_one_line(lambda: print(f'wrote {write_overlay(options, options.output)}'))
+
+
+def train(arguments: Optional[List[str]] = None) -> int:
+    """``tools/train.py``: switch, then hand over to MMPose's own train.py."""
+    parser = argparse.ArgumentParser(
+        description='Switch a stock config to mutual teaching and train it. All other options are those of '
+        "MMPose's own train.py.")
+    _add_switch_options(parser)
+    parser.add_argument('--work-dir', help='where logs, checkpoints and the overlay go')
+    options, others = parser.parse_known_args(arguments)
+    name = osp.splitext(osp.basename(options.config))[0]
+    work_dir = options.work_dir or osp.join('work_dirs', f'posedual_{name}')
+    overlay = osp.join(work_dir, f'posedual_{name}.py')
+
+    if _in_one_line(lambda: print(f'wrote {write_overlay(options, overlay)}')):
+        return 1
+    sys.argv = ['train.py', overlay, '--work-dir', work_dir, *others]
+    runpy.run_path(mmpose_tool('train.py'), run_name='__main__')
+    return 0
+
+
+def export_network(arguments: Optional[List[str]] = None) -> int:
+    """``tools/export.py``: one network as an ordinary MMPose checkpoint."""
+    parser = argparse.ArgumentParser(description='Write one network of a mutual-teaching checkpoint as an ordinary '
+                                     'MMPose checkpoint')
+    parser.add_argument('checkpoint', help='checkpoint of a mutual-teaching run')
+    parser.add_argument('--network', default='best', help="a network's name, or 'best' (default)")
+    parser.add_argument('-o', '--output', required=True, help='the checkpoint to write')
+    options = parser.parse_args(arguments)
+
+    def write() -> None:
+        network = export(options.checkpoint, options.network, options.output)
+        print(f'wrote network {network} to {options.output}')
+
+    return _in_one_line(write)
+
+
+def write_overlay(options: argparse.Namespace, path: str) -> str:
+    """Write an overlay file, after trying that it works.
+
+    Args:
+        options (argparse.Namespace): See :func:`_add_switch_options`.
+        path (str): The file to write.
+
+    Returns:
+        str: ``path``.
+
+    Raises:
+        ValueError: If the config cannot be switched; names the reason and the remedy.
+        FileNotFoundError: If the config does not exist.
+    """
+    base = options.config if '::' in options.config else osp.abspath(options.config)
+    chosen = switch_options(options)
+    mutual_teaching(stock_of(base), **chosen)
+    os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
+    with open(path, 'w', encoding='utf-8') as overlay:
+        overlay.write(OVERLAY.format(base=base, options=pprint.pformat(chosen, width=110, sort_dicts=False)))
+    return path
+
+
+def stock_of(base: str) -> Config:
+    """Read a config by path or by ``mmpose::`` name.
+
+    Raises:
+        FileNotFoundError: If it does not exist; names it.
+    """
+    if '::' in base:
+        from mmengine.hub import get_config
+        return get_config(base)
+    if not osp.isfile(base):
+        raise FileNotFoundError(f'config {base} does not exist; give a file or a name such as '
+                                'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py')
+    return Config.fromfile(base)
+
+
+def switch_options(options: argparse.Namespace) -> dict:
+    """The arguments of :func:`mmpose_dualteach.switch.mutual_teaching` that the command line names."""
+    unlabeled = dict()
+    if options.unlabeled.endswith('.json'):
+        unlabeled['ann_file'] = _here(options.unlabeled)
+    else:
+        unlabeled.update(data_root='', ann_file='', data_prefix=dict(img=_here(options.unlabeled)))
+    if options.unlabeled_images:
+        unlabeled['data_prefix'] = dict(img=_here(options.unlabeled_images))
+    if options.boxes:
+        unlabeled['bbox_file'] = _here(options.boxes)
+    chosen = dict(unlabeled=unlabeled)
+    if options.labeled:
+        chosen['labeled'] = dict(ann_file=_here(options.labeled))
+        if options.labeled_images:
+            chosen['labeled']['data_prefix'] = dict(img=_here(options.labeled_images))
+    if options.batch:
+        chosen['batch'] = tuple(options.batch)
+    if options.epoch != 'unlabeled':
+        chosen['epoch'] = options.epoch
+    hook = {key: value for key, value in (('burn_in', options.burn_in), ('ramp_up', options.ramp_up)) if value}
+    if hook:
+        chosen['hook'] = hook
+    if options.joint_cutout:
+        chosen['model'] = dict(joint_cutout=dict())
+    if options.rand_augment:
+        chosen['rand_augment'] = dict(num=2, magnitude=options.rand_augment)
+    return chosen
+
+
+def mmpose_tool(name: str) -> str:
+    """The path of one of MMPose's own tools, installed or in a checkout.
+
+    Raises:
+        FileNotFoundError: If MMPose came without its tools.
+    """
+    import mmpose
+    package = osp.dirname(mmpose.__file__)
+    for folder in (osp.join(package, '.mim', 'tools'), osp.join(osp.dirname(package), 'tools')):
+        if osp.isfile(osp.join(folder, name)):
+            return osp.join(folder, name)
+    raise FileNotFoundError(f"MMPose's {name} is not beside {package}; install mmpose from a wheel or a checkout")
+
+
+def _add_switch_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('config', help='stock config: a file, or a name such as mmpose::body_2d_keypoint/...')
+    parser.add_argument('--labeled', help="labelled annotation file (default: the stock config's)")
+    parser.add_argument('--labeled-images', help="folder of the labelled images (default: the stock config's)")
+    parser.add_argument('--unlabeled', required=True,
+                        help='people without labels: a COCO-format .json, or a folder of images')
+    parser.add_argument('--unlabeled-images', help="folder of the images of --unlabeled (default: the stock config's)")
+    parser.add_argument('--boxes', help='detections for --unlabeled in COCO result format')
+    parser.add_argument('--batch', type=int, nargs=2, metavar=('LABELED', 'UNLABELED'),
+                        help='people of either kind in a batch (default: the stock batch size of each)')
+    parser.add_argument('--epoch', choices=('unlabeled', 'labeled'), default='unlabeled',
+                        help='the set that an epoch passes over')
+    parser.add_argument('--burn-in', type=float, default=0, help='supervised-only epochs')
+    parser.add_argument('--ramp-up', type=float, default=0, help='ramp-up epochs of the pseudo loss')
+    parser.add_argument('--joint-cutout', action='store_true', help='cover joints on the hard view')
+    parser.add_argument('--rand-augment', type=float, metavar='MAGNITUDE',
+                        help='photometric RandAugment on the hard view: two operations of this magnitude, 0 to 30')
+
+
+def _here(path: str) -> str:
+    """An absolute path if it exists from here; otherwise as given, for the config's data_root."""
+    return osp.abspath(path) if osp.exists(path) else path
+
+
+def _in_one_line(action) -> int:
+    """Do it; turn an error that explains itself into one line and an exit code."""
+    try:
+        action()
+    except (ValueError, FileNotFoundError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,105 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import copy
+import json
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope, init_default_scope
+from mmengine.runner import Runner
+
+import mmpose_dualteach  # noqa: F401
+from mmpose_dualteach.quickstart.people import draw_people
+from mmpose_dualteach.switch import mutual_teaching
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / 'shared' / 'data'
+warnings.filterwarnings('ignore', message='.*pkg_resources.*')
+
+
+@pytest.fixture(autouse=True)
+def quiet_and_reproducible():
+    """Two threads, MMPose's scope and a fixed random state for each test."""
+    torch.set_num_threads(2)
+    init_default_scope('mmpose')
+    torch.manual_seed(0)
+    yield
+    assert DefaultScope.get_current_instance().scope_name == 'mmpose'
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """The real images beside the project; tests that need them are skipped where they are not."""
+    if not SHARED.is_dir():
+        pytest.skip(f'{SHARED} is not here')
+    return SHARED
+
+
+@pytest.fixture(scope='session')
+def people(tmp_path_factory) -> Path:
+    """A folder of drawn people: train.json with 24, val.json with 6, images/."""
+    folder = tmp_path_factory.mktemp('people')
+    draw_people(folder, dict(train=24, val=6), seed=3)
+    return folder
+
+
+@pytest.fixture
+def stock(people) -> dict:
+    """A small stock-like config on the drawn people, as plain dicts."""
+    return small_config(str(people))
+
+
+@pytest.fixture
+def switched(stock) -> Config:
+    """The small config, switched: 8 labels, 24 unlabelled people, 4 + 4 in a batch."""
+    return switch(stock)
+
+
+def small_config(root: str) -> dict:
+    """The quick start's stock config with a tiny network and no workers."""
+    config = Config.fromfile(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_drawn-64x96.py').to_dict()
+    config['model']['backbone'].update(stem_channels=8, base_channels=8)
+    config['model']['head'].update(in_channels=64, deconv_out_channels=(8, 8, 8))
+    for name in ('train', 'val', 'test'):
+        loader = config[f'{name}_dataloader']
+        loader.update(num_workers=0, batch_size=4)
+        loader.pop('persistent_workers', None)
+        loader['dataset'].update(data_root=root, ann_file='val.json' if name != 'train' else 'train.json')
+        if name != 'train':
+            config[f'{name}_evaluator'] = [dict(type='PCKAccuracy', thr=0.1)]
+    config['default_hooks']['checkpoint'].update(save_best='PCK', interval=1)
+    config['default_hooks']['logger']['interval'] = 1
+    config['train_cfg'].update(max_epochs=1, val_interval=1)
+    config.update(work_dir='unset', randomness=dict(seed=0), launcher='none')
+    return config
+
+
+def switch(stock: dict, **options) -> Config:
+    """Switch a config in memory, as mmengine would by inheritance."""
+    options.setdefault('labeled', dict(indices=8))
+    options.setdefault('unlabeled', 'train.json')
+    changes = mutual_teaching(stock, **options)
+    merged = Config(copy.deepcopy(stock))
+    merged.merge_from_dict(changes)
+    return merged
+
+
+def run(config: Config, work_dir, **changes) -> Runner:
+    """Train in this process and return the runner."""
+    config = copy.deepcopy(config)
+    config.merge_from_dict(dict(changes, work_dir=str(work_dir)))
+    config.experiment_name = f'{Path(work_dir).name}_{os.urandom(4).hex()}'
+    runner = Runner.from_cfg(config)
+    runner.train()
+    return runner
+
+
+def edit_json(source: Path, target: Path, change) -> Path:
+    """Write a changed copy of a JSON file."""
+    content = json.loads(Path(source).read_text())
+    change(content)
+    Path(target).write_text(json.dumps(content))
+    return target

@@ -1,0 +1,236 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import copy
+
+import pytest
+import torch
+from conftest import switch
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import OptimWrapper
+from mmpose.registry import DATASETS, MODELS
+
+from mmpose_dualteach.switch import stock_config
+
+
+def build(config):
+    torch.manual_seed(0)
+    model = MODELS.build(copy.deepcopy(config.model))
+    model.init_weights()
+    return model.train()
+
+
+def batches(config, count=3):
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    labeled = dataset.num_labeled
+    people = [[(i + n) % labeled for i in range(4)] + [labeled + n + i for i in range(4)] for n in range(count)]
+    return [pseudo_collate([dataset[index] for index in batch]) for batch in people]
+
+
+def preprocessed(model, batch):
+    data = model.data_preprocessor(copy.deepcopy(batch), True)
+    return data['inputs'], data['data_samples']
+
+
+def gradients(network) -> list:
+    return [p.grad for p in network.parameters() if p.grad is not None and p.grad.abs().sum() > 0]
+
+
+def train(model, data, scale=None):
+    wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), lr=1e-3))
+    if scale is not None:
+        model.pseudo_scale = scale
+    return [model.train_step(copy.deepcopy(batch), wrapper) for batch in data]
+
+
+@pytest.mark.parametrize('off', ['burn-in', 'no lessons'])
+def test_with_the_pseudo_part_off_a_network_is_the_stock_estimator_bit_for_bit(stock, off):
+    options = dict(supervised_weight=1.0)
+    if off == 'no lessons':
+        options['lessons'] = []
+    config = switch(stock, model=options)
+    mutual, baseline = build(config), build(stock_config(config))
+    for key, value in baseline.state_dict().items():
+        assert torch.equal(value, mutual.networks['a'].state_dict()[key]), f'{key} starts differently'
+
+    data = batches(config)
+    labeled = [dict(inputs=[x for x in batch['inputs']['labeled'] if x is not None],
+                    data_samples=[s for s in batch['data_samples']['labeled'] if s is not None]) for batch in data]
+    calls = []
+    mutual.predict_easy = lambda images: calls.append(1)
+    ours, stocks = train(mutual, data, scale=0.), train(baseline, labeled)
+    assert not calls, 'unlabelled images must not be forwarded'
+    for one, other in zip(ours, stocks):
+        assert torch.equal(one['a/loss_kpt'], other['loss_kpt'])
+    for key, value in baseline.state_dict().items():
+        assert torch.equal(value, mutual.networks['a'].state_dict()[key]), key
+
+
+def test_networks_start_different_and_each_from_its_own_seed(stock):
+    same = build(switch(stock, model=dict(networks=dict(a=dict(seed=3), b=dict(seed=3)))))
+    for one, other in zip(same.networks['a'].parameters(), same.networks['b'].parameters()):
+        assert torch.equal(one, other)
+    default = build(switch(stock))
+    head = [network.head.final_layer.weight for network in default.networks.values()]
+    first = [network.backbone.conv1.weight for network in default.networks.values()]
+    assert not torch.equal(*head) and not torch.equal(*first)
+    again = build(switch(stock))
+    for one, other in zip(default.parameters(), again.parameters()):
+        assert torch.equal(one, other)
+
+
+def test_each_network_may_have_its_own_checkpoint(stock, tmp_path):
+    donor = build(switch(stock, model=dict(networks=dict(a=dict(seed=9)), lessons=[])))
+    torch.save(dict(state_dict=donor.networks['a'].state_dict()), tmp_path / 'own.pth')
+    pretrained = dict(type='Pretrained', checkpoint=str(tmp_path / 'own.pth'))
+    model = build(switch(stock, model=dict(networks=dict(a=dict(), b=dict(init_cfg=pretrained)))))
+    for one, other in zip(model.networks['b'].parameters(), donor.networks['a'].parameters()):
+        assert torch.equal(one, other)
+    assert not torch.equal(model.networks['a'].head.final_layer.weight, donor.networks['a'].head.final_layer.weight)
+
+
+def test_no_gradient_reaches_a_teacher(stock):
+    config = switch(stock, model=dict(lessons=[dict(teacher='a', student='b')]))
+    model = build(config)
+    images, samples = preprocessed(model, batches(config, 1)[0])
+    losses = model.loss_by_lessons(images, _views(samples))
+    assert set(losses) == {'b/loss_pseudo'}
+    losses['b/loss_pseudo'].backward()
+    assert not gradients(model.networks['a']) and gradients(model.networks['b'])
+
+
+def test_each_student_gets_gradient_from_its_own_lesson_only(switched):
+    model = build(switched)
+    images, samples = preprocessed(model, batches(switched, 1)[0])
+    losses = model.loss_by_lessons(images, _views(samples))
+    assert set(losses) == {'a/loss_pseudo', 'b/loss_pseudo'}
+    losses['a/loss_pseudo'].backward()
+    assert gradients(model.networks['a']) and not gradients(model.networks['b'])
+
+
+def test_naive_consistency_lets_gradient_through_both_views(stock):
+    lesson = dict(teacher='a', student='b', gradient=True)
+    config = switch(stock, model=dict(lessons=[lesson]))
+    model = build(config)
+    images, samples = preprocessed(model, batches(config, 1)[0])
+    model.loss_by_lessons(images, _views(samples))['b/loss_pseudo'].backward()
+    assert gradients(model.networks['a']) and gradients(model.networks['b'])
+
+
+def test_lesson_loss_is_what_it_says(stock):
+    """The whole way of a lesson, written again in plain torch for one person."""
+    config = switch(stock, model=dict(lessons=[dict(teacher='a', student='b')], teacher_mode='eval'))
+    model = build(config)
+    images, samples = preprocessed(model, batches(config, 1)[0])
+    views = _views(samples)
+    loss = model.loss_by_lessons(images, views)['b/loss_pseudo']
+    a, b = model.networks['a'], model.networks['b']
+    a.eval()
+    with torch.no_grad():
+        easy = a.head(a.extract_feat(images['easy']))
+    a.train()
+    answer = b.head(b.extract_feat(images['hard']))
+    target = model.adapter.move(easy, views)
+    mask = target.valid.expand_as(answer)
+    assert torch.allclose(loss, ((answer - target.value)**2)[mask].mean(), rtol=1e-4)
+
+
+def test_evaluation_mode_of_a_teacher_leaves_its_statistics_and_modes_alone(stock):
+    config = switch(stock, model=dict(teacher_mode='eval'))
+    model = build(config)
+    model.networks['a'].backbone.bn1.eval()  # Frozen by its config, say.
+    images, _ = preprocessed(model, batches(config, 1)[0])
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    model.predict_easy(images['easy'])
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert not model.networks['a'].backbone.bn1.training and model.networks['a'].backbone.layer1[0].bn1.training
+
+
+def test_training_mode_of_a_teacher_updates_its_statistics(switched):
+    model = build(switched)
+    images, _ = preprocessed(model, batches(switched, 1)[0])
+    before = model.networks['a'].backbone.bn1.running_mean.clone()
+    model.predict_easy(images['easy'])
+    assert not torch.equal(before, model.networks['a'].backbone.bn1.running_mean)
+
+
+def test_default_weights(switched):
+    model = build(switched)
+    data = batches(switched, 1)
+    images, samples = preprocessed(model, data[0])
+    weighted = model.loss_by_labels(images['labeled'], samples['labeled'])
+    stock_loss = build(switched).networks['a'].loss(images['labeled'], samples['labeled'])['loss_kpt']
+    assert torch.allclose(weighted['a/loss_kpt'], 0.5 * stock_loss)
+    assert model.adapter.criterion.loss_weight == 1.0
+
+
+def test_cutout_touches_the_hard_view_only(stock):
+    config = switch(stock, model=dict(joint_cutout=dict()))
+    model = build(config)
+    model.record_lessons = True
+    images, samples = preprocessed(model, batches(config, 1)[0])
+    before = {branch: value.clone() for branch, value in images.items()}
+    model.loss_by_lessons(images, _views(samples))
+    assert all(torch.equal(images[branch], before[branch]) for branch in images)
+    assert len(model.records) == 2
+    for record in model.records:
+        assert torch.equal(record.easy, before['easy']) and not torch.equal(record.hard, before['hard'])
+    assert not torch.equal(model.records[0].hard, model.records[1].hard), 'each student has cut-outs of its own'
+
+
+def test_mean_answers_between_the_networks(stock):
+    config = switch(stock, model=dict(predict_with='mean'))
+    model = build(config).eval()
+    dataset = DATASETS.build(copy.deepcopy(config.val_dataloader.dataset))
+    batch = pseudo_collate([dataset[0], dataset[1]])
+    data = model.data_preprocessor(batch, False)
+    answers = model.predict_all(data['inputs'], data['data_samples'])
+    assert set(answers) == {'a', 'b', 'mean'}
+    heatmaps = [net(data['inputs'], None, mode='tensor') for net in model.networks.values()]
+    expected = model.networks['a'].head.decode((heatmaps[0] + heatmaps[1]) / 2)
+    scores = [sample.pred_instances.keypoint_scores for sample in answers['mean']]
+    assert all((ours == theirs.keypoint_scores).all() for ours, theirs in zip(scores, expected))
+    single = model.networks['a'](data['inputs'], data['data_samples'], mode='predict')
+    assert (single[0].pred_instances.keypoints == answers['a'][0].pred_instances.keypoints).all()
+
+
+def test_a_stock_checkpoint_gives_its_weights_to_every_network(switched):
+    donor = build(stock_config(switched))
+    model = build(switched)
+    result = model.load_state_dict(donor.state_dict())
+    assert not result.missing_keys and not result.unexpected_keys
+    for network in model.networks.values():
+        for one, other in zip(network.parameters(), donor.parameters()):
+            assert torch.equal(one, other)
+
+
+def test_bfloat16_channels_last_trains(stock):
+    config = switch(stock, model=dict(autocast='bfloat16', channels_last=True))
+    model = build(config)
+    data = batches(config, 1) * 6
+    first, *_, last = train(model, data)
+    assert all(torch.isfinite(torch.as_tensor(value)).all() for value in last.values())
+    assert last['loss'] < first['loss']
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(lessons=[dict(teacher='c', student='a')]), "no network 'c'"),
+    (dict(lessons=[dict(teacher='a')]), 'takes teacher, student'),
+    (dict(lessons=[dict(teacher='a', student='b', average=True, gradient=True)]), 'takes no gradient'),
+    (dict(teacher_mode='frozen'), "'train' or 'eval'"),
+    (dict(predict_with='c'), 'predict_with'),
+    (dict(networks=dict()), 'networks is empty'),
+])
+def test_bad_options_are_named(stock, options, message):
+    model = dict(switch(stock).model, **options)
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(model)
+
+
+def test_wrong_heatmap_size_is_a_codec_mismatch(switched):
+    model = build(switched)
+    with pytest.raises(ValueError, match='codec mismatch.*48x24.*16x24'):
+        model.adapter.output(model.networks['a'], torch.rand(1, 3, 96, 192))
+
+
+def _views(samples):
+    from mmpose_dualteach.models.views import ViewPair
+    return ViewPair(samples['easy'], samples['hard'])
