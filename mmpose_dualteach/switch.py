@@ -74,7 +74,7 @@ def mutual_teaching(stock: Any,
 
     switched = dict(
         custom_imports=_with_package(stock.get('custom_imports')),
-        model=dict(stock['model'], **(model or {}), type=WRAPPER),
+        model={**stock['model'], 'networks': dict(a=dict(), b=dict()), **(model or {}), 'type': WRAPPER},
         train_dataloader=dict(
             {key: value for key, value in loader.items() if key not in ('batch_sampler', 'drop_last')},
             batch_size=sum(batch),

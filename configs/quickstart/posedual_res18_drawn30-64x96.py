@@ -7,5 +7,5 @@ globals().update(mutual_teaching(
     labeled=dict(indices=30),
     unlabeled='train.json',
     model=dict(autocast='bfloat16', channels_last=True),
-    hook=dict(burn_in=3, ramp_up=1, interval=25),
-    pictures=dict(interval=300)))
+    hook=dict(burn_in=4, interval=25),
+    pictures=dict(interval=375, people=6)))

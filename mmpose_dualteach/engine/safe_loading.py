@@ -58,7 +58,8 @@ def load_safely(path: str) -> dict:
                       str(error).splitlines()[0])
         raise ValueError(f'checkpoint {path} is refused: {reason}') from None
     except (RuntimeError, EOFError, KeyError, UnicodeDecodeError) as error:
-        raise ValueError(f'checkpoint {path} cannot be read, is it truncated? ({str(error).splitlines()[0]})') from None
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f'checkpoint {path} cannot be read, is it truncated? ({reason})') from None
 
 
 if hasattr(torch.serialization, 'add_safe_globals'):

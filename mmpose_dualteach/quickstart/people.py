@@ -61,9 +61,8 @@ LEG_POSES = dict(
     sit=((70, 100), (3, 30), (-15, 10), (60, 110)),
     crouch=((80, 125), (8, 40), (-20, 0), (100, 145)))
 # Poses of the two legs (in either order), range of the trunk's forward lean in degrees, chance.
-STANCES = (('stand', 'stand', (-8, 15), 0.22), ('stride', 'stride', (-8, 25), 0.24), ('wide', 'wide', (-10, 30), 0.14),
-           ('stand', 'stand', (30, 85), 0.08), ('kick', 'stand', (-15, 20), 0.08), ('sit', 'kneel', (-5, 35), 0.06),
-           ('sit', 'sit', (-15, 35), 0.1), ('crouch', 'crouch', (5, 55), 0.08))
+STANCES = (('stand', 'stand', (-8, 15), 0.36), ('stride', 'stride', (-8, 20), 0.3), ('wide', 'wide', (-10, 20), 0.24),
+           ('kick', 'stand', (-12, 15), 0.1))
 
 # Unit vectors of the face's keypoints on the head's ellipsoid (body axes).
 FACE = {'nose': (0, -0.12, 1), 'left_eye': (0.38, 0.14, 0.9), 'right_eye': (-0.38, 0.14, 0.9),
@@ -158,7 +157,7 @@ def draw_sample(rng: np.random.Generator, image_size: Tuple[int, int]) -> Sample
     # Channels: part, material, shade (128 is neutral). Colours are looked up once all is drawn.
     canvas = np.zeros((height * SUPERSAMPLE, width * SUPERSAMPLE, 3), np.uint8)
     canvas[..., 2] = _smooth_noise(rng, canvas.shape[:2], 128, rng.uniform(0, 25))
-    _draw_clutter(rng, canvas, rng.integers(0, 6), 0.4)
+    _draw_clutter(rng, canvas, rng.integers(0, 4), 0.4)
     light = rng.uniform(-1, 1, 2)
     _draw_person(rng, canvas, person, scale, offset, light)
     body = cv2.resize(np.float32(cv2.extractChannel(canvas, 0) > 0), (width, height), interpolation=cv2.INTER_AREA)
@@ -290,7 +289,7 @@ def _head_shapes(rng, neck, head, axes, chest, thickness) -> List[Shape]:
 # --- The camera ------------------------------------------------------------------------------------------------------
 def _camera(rng) -> np.ndarray:
     """(3, 3) rotation from the body to the camera frame: any side, more often the front."""
-    yaw = rng.normal(0, 25) if rng.random() < 0.85 else rng.uniform(-180, 180)
+    yaw = rng.normal(0, 25) if rng.random() < 0.95 else rng.uniform(-180, 180)
     return _rotation(z=rng.normal(0, 9)) @ _rotation(x=rng.uniform(-8, 20)) @ _rotation(y=yaw)
 
 
@@ -472,7 +471,7 @@ def _colour(rng, canvas) -> np.ndarray:
         pixels = np.flatnonzero(material == MATERIAL[name])
         if len(pixels):
             y, x = np.divmod(pixels.astype(np.int32), np.int32(material.shape[1]))
-            weight.flat[pixels] = _pattern(rng, x, y) * rng.uniform(0.2, 1)
+            weight.flat[pixels] = _pattern(rng, x, y) * rng.uniform(0.1, 0.6)
     first, second = np.zeros((2, 256, 3), np.float32)
     first[:len(MATERIALS)], second[:len(MATERIALS)] = _palette(rng), rng.uniform(0, 255, (len(MATERIALS), 3))
     shade = shade / np.float32(128)
@@ -487,7 +486,7 @@ def _photograph(rng, image) -> np.ndarray:
     height, width = image.shape[:2]
     slope = rng.uniform(-0.35, 0.35, 2)
     light = 1 + np.linspace(-1, 1, width) * slope[0] + np.linspace(-1, 1, height)[:, None] * slope[1]
-    contrast, brightness = rng.uniform(0.5, 1.1), rng.uniform(-30, 30)
+    contrast, brightness = rng.uniform(0.7, 1.1), rng.uniform(-20, 20)
     gains = rng.uniform(0.8, 1.15, 3) * contrast
     light = light.astype(np.float32)
     image = cv2.merge([plane * (light * np.float32(gain)) for plane, gain in zip(cv2.split(image), gains)])

@@ -1,0 +1,211 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import json
+import shutil
+
+import numpy as np
+import pytest
+from conftest import edit_json, switch
+from mmpose.registry import DATASETS
+
+from mmpose_dualteach.datasets import EasyHardViews, UnlabeledPoseDataset
+
+
+def unlabeled(folder, **options):
+    return UnlabeledPoseDataset(**dict(
+        dict(data_root=str(folder), data_prefix=dict(img='images/'), ann_file='train.json'), **options))
+
+
+def whole(config):
+    return DATASETS.build(config.train_dataloader.dataset)
+
+
+@pytest.fixture
+def copied(people, tmp_path):
+    """A copy of the drawn people that a test may spoil."""
+    shutil.copytree(people, tmp_path / 'people')
+    return tmp_path / 'people'
+
+
+def test_a_person_is_a_path_and_a_box_and_never_a_keypoint(people):
+    dataset = unlabeled(people)
+    assert len(dataset) == 24
+    for index in range(24):
+        assert set(dataset.get_data_info(index)) == {
+            'bbox', 'id', 'img_id', 'img_path', 'flip_indices', 'sample_idx'}
+
+
+def test_boxes_are_the_labelled_datasets_boxes(people, shared_data):
+    stock = DATASETS.build(dict(type='CocoDataset', data_root=str(people), ann_file='train.json'))
+    dataset = unlabeled(people)
+    for index in range(24):
+        assert np.allclose(dataset.get_data_info(index)['bbox'], stock.get_data_info(index)['bbox'])
+    faces = dict(data_root=str(shared_data / 'faces'), ann_file='val.json', data_prefix=dict(img='images/'))
+    stock = DATASETS.build(dict(type='Face300WDataset', **faces))
+    dataset = UnlabeledPoseDataset(dataset_type='Face300WDataset', **faces)
+    for key in ('bbox', 'bbox_center', 'bbox_scale'):
+        assert np.allclose(dataset.get_data_info(7)[key], stock.get_data_info(7)[key])
+
+
+def test_a_detectors_boxes_serve_a_dataset_that_reads_centres(shared_data, tmp_path):
+    (tmp_path / 'boxes.json').write_text(json.dumps(
+        [dict(image_id=331, category_id=1, bbox=[10, 20, 100, 50], score=0.9),
+         dict(image_id=332, category_id=1, bbox=[10, 20, 30, 40], score=0.1)]))
+    dataset = UnlabeledPoseDataset(
+        dataset_type='Face300WDataset', data_root=str(shared_data / 'faces'), ann_file='val.json',
+        data_prefix=dict(img='images/'), bbox_file=str(tmp_path / 'boxes.json'), bbox_thr=0.5)
+    assert len(dataset) == 1 and dataset.get_data_info(0)['bbox'].tolist() == [[10, 20, 110, 70]]
+
+
+def test_a_folder_is_one_person_an_image(people, stock):
+    config = switch(stock, unlabeled=str(people / 'images'))
+    dataset = whole(config)
+    assert dataset.num_unlabeled == 30
+    sample = dataset[dataset.num_labeled]
+    assert sample['inputs']['easy'].shape == sample['inputs']['hard'].shape == (3, 96, 64)
+    assert sample['inputs']['labeled'] is None
+
+
+def test_both_views_are_cut_from_the_original_pixels(people, switched):
+    """Each view equals what its recorded matrix says of the original image."""
+    import cv2
+    dataset = whole(switched)
+    sample = dataset[dataset.num_labeled + 3]
+    for branch in ('easy', 'hard'):
+        meta = sample['data_samples'][branch].metainfo
+        image = cv2.imread(meta['img_path'])
+        expected = cv2.warpAffine(image, meta['view_matrix'], (64, 96), flags=cv2.INTER_LINEAR)
+        assert np.array_equal(expected, sample['inputs'][branch].permute(1, 2, 0).numpy())
+
+
+def test_an_unturned_view_is_what_the_stock_pipeline_cuts(people, stock):
+    still = dict(rotation=0., rotation_prob=0., scale=0., flip_prob=0.)
+    dataset = whole(switch(stock, views=dict(easy=still, hard=still)))
+    valid = DATASETS.build(dict(stock['val_dataloader']['dataset'], ann_file='train.json'))
+    sample = dataset[dataset.num_labeled + 5]
+    assert np.array_equal(sample['inputs']['easy'], valid[5]['inputs'])
+    mirrored = dict(still, flip_prob=1.)
+    dataset = whole(switch(stock, views=dict(easy=mirrored, hard=still)))
+    pipeline = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale'), dict(type='RandomFlip', prob=1.),
+                dict(type='TopdownAffine', input_size=(64, 96)), dict(type='PackPoseInputs')]
+    flipped = DATASETS.build(dict(stock['val_dataloader']['dataset'], ann_file='train.json', pipeline=pipeline))
+    difference = np.abs(dataset[dataset.num_labeled + 5]['inputs']['easy'].int() - flipped[5]['inputs'].int())
+    assert difference.float().mean() < 1., 'cv2 rounds the two maps differently, by fractions of a grey level'
+
+
+def test_the_law_of_the_views():
+    np.random.seed(0)
+    views = EasyHardViews((192, 256))
+    drawn = [views._draw() for _ in range(4000)]
+    easy, hard = (np.array([pair[i] for pair in drawn], dtype=float) for i in (0, 1))
+    turn, zoom = hard[:, 0] - easy[:, 0], hard[:, 1] / easy[:, 1]
+    assert np.mean(easy[:, 0] != 0) == pytest.approx(0.6, abs=0.03)
+    assert np.mean(np.abs(turn) > 1e-9) == pytest.approx(0.8, abs=0.03)
+    assert np.abs(easy[:, 0]).max() <= 60 and np.abs(turn).max() <= 60.001
+    for rotation in (easy[easy[:, 0] != 0, 0], turn[np.abs(turn) > 1e-9]):
+        assert np.std(rotation) == pytest.approx(29, abs=1.5)
+    for scale in (easy[:, 1], zoom):
+        assert scale.min() >= 0.7499 and scale.max() <= 1.2501 and np.mean(scale) == pytest.approx(1, abs=0.02)
+    assert np.mean(easy[:, 2]) == pytest.approx(0.5, abs=0.03) and (easy[:, 2] == hard[:, 2]).all()
+
+
+def test_broken_images_are_replaced_and_reported(copied, stock):
+    stock['train_dataloader']['dataset']['data_root'] = str(copied)
+    dataset = whole(switch(stock, labeled=dict(indices=8)))
+    infos = [dataset.datasets[1].get_data_info(i) for i in (20, 21, 22)]
+    with open(infos[0]['img_path'], 'wb') as file:
+        file.write(b'no image')
+    open(infos[1]['img_path'], 'wb').close()
+    import os
+    os.remove(infos[2]['img_path'])
+    for offset, info in zip((20, 21, 22), infos):
+        sample = dataset[8 + offset]
+        skipped = dict(sample['data_samples']['easy'].metainfo['skipped'])
+        assert info['img_path'] in skipped
+        again = dataset[8 + offset]['data_samples']['easy'].metainfo
+        assert again['img_path'] == sample['data_samples']['easy'].metainfo['img_path'], 'the same in every run'
+    assert 'skipped' not in dataset[8]['data_samples']['easy'].metainfo
+
+
+def test_a_vanished_source_is_named(copied, stock):
+    stock['train_dataloader']['dataset']['data_root'] = str(copied)
+    dataset = whole(switch(stock))
+    shutil.rmtree(copied / 'images')
+    with pytest.raises(ValueError, match='20 unlabelled images in a row.*images'):
+        dataset[10]
+
+
+def test_a_fault_of_the_pipeline_is_not_blamed_on_the_image(people):
+    def broken(info):
+        raise RuntimeError('my own fault')
+    dataset = unlabeled(people, pipeline=[broken])
+    with pytest.raises(RuntimeError, match='my own fault'):
+        dataset[0]
+
+
+def boxes(change):
+    def edit(content):
+        for annotation in content['annotations'][:2]:
+            change(annotation)
+    return edit
+
+
+@pytest.mark.parametrize('change', [
+    lambda a: a.update(bbox=[500, 10, 20, 20]),
+    lambda a: a.update(bbox=[5, 5, 0, 20]),
+    lambda a: a.update(bbox=[5, 5, float('nan'), 20]),
+    lambda a: a.update(bbox=[5, 5]),
+    lambda a: a.update(image_id=999),
+])
+def test_unusable_unlabelled_boxes_are_skipped_and_counted(people, tmp_path, change, caplog):
+    path = edit_json(people / 'train.json', tmp_path / 'bad.json', boxes(change))
+    assert len(unlabeled(people, ann_file=str(path))) == 22
+    with pytest.raises(ValueError, match='2 of 24 boxes cannot be used.*max_broken'):
+        unlabeled(people, ann_file=str(path), max_broken=0.05)
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(ann_file='nowhere.json'), 'annotation file .*nowhere.json is missing'),
+    (dict(bbox_file='nowhere.json'), 'box file .*nowhere.json is missing'),
+    (dict(ann_file='', data_prefix=dict(img='nowhere')), 'image folder .*nowhere is missing'),
+])
+def test_missing_sources_are_named(people, options, message):
+    with pytest.raises(FileNotFoundError, match=message):
+        unlabeled(people, **options)
+
+
+def test_empty_sets_and_foreign_boxes_are_named(people, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(ValueError, match='unlabelled set is empty.*empty'):
+        unlabeled(tmp_path, ann_file='', data_prefix=dict(img='empty'))
+    (tmp_path / 'boxes.json').write_text(json.dumps([dict(image_id=777, category_id=1, bbox=[1, 1, 5, 5], score=1.)]))
+    with pytest.raises(ValueError, match='boxes.json.*does not list'):
+        unlabeled(people, bbox_file=str(tmp_path / 'boxes.json'))
+
+
+def labelled_file(people, tmp_path, stock, change):
+    path = edit_json(people / 'train.json', tmp_path / 'labels.json', change)
+    return switch(stock, labeled=dict(ann_file=str(path)))
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda c: c['annotations'][3].update(bbox=[1, 1, 0, 5]), 'labels.json: annotation 4: box .* has no area'),
+    (lambda c: c['annotations'][3].update(bbox=[900, 1, 5, 5]), 'labels.json: annotation 4: box .* outside its image'),
+    (lambda c: c['annotations'][3]['keypoints'].__setitem__(0, float('nan')), 'keypoints are not finite'),
+    (lambda c: c['images'].pop(3), 'names image 4, which the file does not list'),
+    (lambda c: c['images'][3].update(file_name='gone.jpg'), 'labelled image .*gone.jpg: is missing'),
+])
+def test_what_is_wrong_in_a_labelled_file_stops_before_training(people, tmp_path, stock, change, message):
+    with pytest.raises(ValueError, match=message):
+        whole(labelled_file(people, tmp_path, stock, change))
+
+
+def test_a_labelled_image_that_does_not_decode_stops_before_training(copied, stock):
+    stock['train_dataloader']['dataset']['data_root'] = str(copied)
+    (copied / 'images' / 'train_00002.jpg').write_bytes(b'no image')
+    with pytest.raises(ValueError, match='train_00002.jpg: does not decode'):
+        whole(switch(stock))
+
+
+def test_different_keypoint_definitions_are_named(people, stock):
+    with pytest.raises(ValueError, match='different keypoint definitions: num_keypoints is 17.*68'):
+        whole(switch(stock, unlabeled=dict(ann_file='train.json', dataset_type='Face300WDataset')))

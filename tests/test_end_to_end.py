@@ -1,0 +1,113 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Stock tools and inference APIs, as a user runs them."""
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from mmengine.config import Config
+from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
+
+from mmpose_dualteach.commands import export_network, mmpose_tool
+from mmpose_dualteach.switch import stock_config
+
+OVERLAY = '''_base_ = '{base}'
+from mmpose_dualteach.switch import mutual_teaching
+
+globals().update(mutual_teaching(_base_, batch=(2, 2), labeled=dict(indices=4), unlabeled=dict(
+    ann_file='annotations/person_keypoints_train2017.json', indices=4)))
+'''
+BASE = '''_base_ = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
+codec = dict(type='MSRAHeatmap', input_size=(64, 96), heatmap_size=(16, 24), sigma=1)
+model = dict(backbone=dict(depth=18, init_cfg=None), head=dict(in_channels=512, decoder=codec))
+train_pipeline = [dict(t, **({{'input_size': codec['input_size']}} if t['type'] == 'TopdownAffine' else
+                             {{'encoder': codec}} if t['type'] == 'GenerateTarget' else {{}}))
+                  for t in _base_.train_pipeline]
+val_pipeline = [dict(t, **({{'input_size': codec['input_size']}} if t['type'] == 'TopdownAffine' else {{}}))
+                for t in _base_.val_pipeline]
+train_cfg = dict(max_epochs=1, val_interval=1)
+train_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(
+    data_root='{data}', pipeline=train_pipeline))
+val_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(
+    data_root='{data}', bbox_file=None, indices=6, pipeline=val_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file='{data}/annotations/person_keypoints_val2017.json')
+test_evaluator = val_evaluator
+'''
+
+
+def call(*command, cwd) -> str:
+    environment = dict(os.environ, OMP_NUM_THREADS='2', PYTHONWARNINGS='ignore')
+    done = subprocess.run([sys.executable, *map(str, command)], cwd=cwd, env=environment, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope='module')
+def trained(shared_data, tmp_path_factory):
+    """Two iterations of stock train.py on coco_mini with an 8-line overlay."""
+    folder = tmp_path_factory.mktemp('user')
+    (folder / 'base.py').write_text(BASE.format(data=shared_data / 'coco_mini'))
+    (folder / 'overlay.py').write_text(OVERLAY.format(base='base.py'))
+    output = call(mmpose_tool('train.py'), 'overlay.py', '--work-dir', 'work', cwd=folder)
+    return folder, output
+
+
+def test_stock_train_runs_the_overlay(trained):
+    folder, output = trained
+    assert 'Epoch(train) [1][2/2]' in output.replace('  ', ' ') and 'mean/coco/AP' in output
+    assert (folder / 'work' / 'epoch_1.pth').exists() and (folder / 'work' / 'student_last.pth').exists()
+    assert list((folder / 'work').glob('best_coco_AP_epoch_1.pth')), 'save_best goes on working'
+
+
+def test_stock_test_and_resume(trained):
+    folder, _ = trained
+    output = call(mmpose_tool('test.py'), 'overlay.py', 'work/epoch_1.pth', '--dump', 'out.pkl', cwd=folder)
+    assert 'b/coco/AP' in output and (folder / 'out.pkl').exists()
+    output = call(mmpose_tool('train.py'), 'overlay.py', '--work-dir', 'work', '--resume', '--cfg-options',
+                  'train_cfg.max_epochs=2', cwd=folder)
+    assert 'resumed epoch: 1, iter: 2' in output and (folder / 'work' / 'epoch_2.pth').exists()
+
+
+@pytest.mark.parametrize('network', ['a', 'b', 'best'])
+def test_an_exported_network_is_an_ordinary_one(trained, shared_data, network, capsys):
+    folder, _ = trained
+    output = str(folder / f'{network}.pth')
+    assert export_network([str(folder / 'work' / 'epoch_1.pth'), '--network', 'a' if network == 'best' else network,
+                           '-o', output]) == 0
+    stock = stock_config(Config.fromfile(folder / 'overlay.py'))
+    assert stock.model.type == 'TopdownPoseEstimator'
+    image = str(next((shared_data / 'coco_mini' / 'val2017').glob('*.jpg')))
+    plain = init_model(Config.fromfile(folder / 'base.py'), output, device='cpu')
+    missing = plain.load_state_dict(torch.load(output)['state_dict'], strict=True)
+    assert not missing.missing_keys and not missing.unexpected_keys
+    wrapper = init_model(str(folder / 'overlay.py'), str(folder / 'work' / 'epoch_1.pth'), device='cpu',
+                         cfg_options=dict(model=dict(predict_with='b' if network == 'b' else 'a')))
+    boxes = np.array([[10., 10., 120., 200.]])
+    one, other = inference_topdown(plain, image, boxes)[0], inference_topdown(wrapper, image, boxes)[0]
+    assert np.array_equal(one.pred_instances.keypoints, other.pred_instances.keypoints)
+    assert np.array_equal(one.pred_instances.keypoint_scores, other.pred_instances.keypoint_scores)
+
+
+@pytest.mark.parametrize('config, checkpoint',
+                         [('base.py', 'work/student_last.pth'), ('overlay.py', 'work/epoch_1.pth')])
+def test_the_inferencer_takes_both(trained, shared_data, config, checkpoint):
+    folder, _ = trained
+    image = str(next((shared_data / 'coco_mini' / 'val2017').glob('*.jpg')))
+    inferencer = MMPoseInferencer(pose2d=str(folder / config), pose2d_weights=str(folder / checkpoint), device='cpu',
+                                  det_model='whole_image')
+    result = next(inferencer(image, show=False, draw_heatmap=True, return_vis=True))
+    assert len(result['predictions'][0][0]['keypoints']) == 17 and result['visualization'][0].ndim == 3
+
+
+def test_tools_train_switches_and_trains(trained, shared_data):
+    folder, _ = trained
+    people = shared_data / 'coco_mini' / 'annotations' / 'person_keypoints_train2017.json'
+    output = call(ROOT / 'tools' / 'train.py', 'base.py', '--unlabeled', people, '--batch', 40, 86, '--work-dir', 'new',
+                  '--no-validate', cwd=folder)
+    assert 'Epoch(train) [1][1/1]' in output.replace('  ', ' ')
+    assert (folder / 'new' / 'posedual_base.py').read_text().count('\n') <= 8 + 4

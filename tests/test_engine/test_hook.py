@@ -1,0 +1,188 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conftest import edit_json, run, switch
+from mmengine.config import Config
+from mmengine.runner import load_checkpoint
+from mmpose.registry import MODELS
+
+from mmpose_dualteach.engine import DualTeacherHook
+from mmpose_dualteach.engine.dual_teacher_hook import clip_each_network
+from mmpose_dualteach.engine.schedule import PseudoSchedule
+from mmpose_dualteach.switch import stock_config
+
+
+def weights(runner) -> dict:
+    return {key: value.clone() for key, value in runner.model.state_dict().items()}
+
+
+def same(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def scalars(work_dir) -> list:
+    return [json.loads(line) for path in work_dir.rglob('scalars.json') for line in path.read_text().splitlines()]
+
+
+def test_schedule():
+    schedule = PseudoSchedule(burn_in=2, ramp_up=4)
+    assert [schedule.scale(t) for t in (0, 1.9, 2, 3, 4, 6, 9)] == [0, 0, 0, 0.25, 0.5, 1, 1]
+    assert PseudoSchedule(0, 0).scale(0) == 1 and PseudoSchedule(3, 0).scale(3) == 1
+    with pytest.raises(ValueError, match='burn_in=-1'):
+        PseudoSchedule(-1, 0)
+
+
+def test_burn_in_ramp_up_and_health_are_in_the_log(stock, tmp_path):
+    config = switch(stock, hook=dict(burn_in=2, ramp_up=2, by_epoch=False, interval=1))
+    run(config, tmp_path)
+    lines = [line for line in scalars(tmp_path) if 'loss' in line]
+    assert len(lines) == 6
+    assert ['a/loss_pseudo' in line for line in lines] == [False, False, False, True, True, True]
+    for key in ('a/peak_unlabeled', 'b/peak_unlabeled', 'a/peak_labeled', 'agreement_px', 'valid_share'):
+        assert key in lines[-1], key
+    assert 0 < lines[-1]['valid_share'] <= 1 and lines[-1]['agreement_px'] >= 0
+    assert list(tmp_path.rglob('lessons_6.png')), 'the last step is drawn'
+
+
+def test_scores_of_all_and_exports(stock, tmp_path):
+    config = switch(stock)
+    runner = run(config, tmp_path)
+    line = [line for line in scalars(tmp_path) if 'PCK' in line][-1]
+    assert {'PCK', 'b/PCK', 'mean/PCK'} <= set(line)
+    best = 'a' if line['PCK'] >= line['b/PCK'] else 'b'
+    plain = MODELS.build(stock_config(config).model)
+    for name in ('student_best.pth', 'student_last.pth'):
+        plain.load_state_dict(torch.load(tmp_path / name, weights_only=True)['state_dict'], strict=True)
+    assert same(plain.state_dict(), runner.model.networks[best].state_dict())
+    meta = torch.load(tmp_path / 'student_last.pth')['meta']
+    assert meta['dataset_meta']['num_keypoints'] == 17
+    assert Config.fromstring(meta['cfg'], '.py').model.type == 'TopdownPoseEstimator'
+
+
+def test_unlabelled_annotations_never_reach_the_model(people, stock, tmp_path):
+    def spoil(content):
+        for annotation in content['annotations']:
+            annotation['keypoints'] = [float('nan')] * 51
+            annotation.pop('num_keypoints')
+
+    path = edit_json(people / 'train.json', tmp_path / 'nan.json', spoil)
+    one = run(switch(stock, labeled=dict(indices=8)), tmp_path / 'one')
+    other = run(switch(stock, labeled=dict(indices=8), unlabeled=str(path)), tmp_path / 'other')
+    assert same(weights(one), weights(other))
+
+
+def test_a_resumed_run_ends_as_the_whole_one(stock, tmp_path):
+    config = switch(stock, hook=dict(burn_in=1))
+    whole = run(config, tmp_path / 'whole', train_cfg=dict(max_epochs=3))
+    run(config, tmp_path / 'part', train_cfg=dict(max_epochs=2))
+    # The random state of data and cut-outs is what the seed makes of it at the start of each process.
+    resumed = run(config, tmp_path / 'part', train_cfg=dict(max_epochs=3), resume=True)
+    assert resumed.epoch == 3 and resumed.iter == whole.iter == 18
+    assert resumed.message_hub.get_info('mutual_teaching_scores')['indicator'] == 'PCK'
+    assert weights(resumed).keys() == weights(whole).keys()
+
+
+def test_moving_average_teaches_buffers_included(stock, tmp_path):
+    lesson = dict(teacher='a', student='a', average=True)
+    config = switch(stock, model=dict(networks=dict(a=dict()), lessons=[lesson]), hook=dict(momentum=0.5))
+    runner = run(config, tmp_path)
+    model = runner.model
+    average, network = model.averages['a'].module, model.networks['a']
+    assert model.averages['a'].steps == 7, 'one copy at the start, one update a step'
+    for kind in ('named_parameters', 'named_buffers'):
+        pairs = [(value, dict(getattr(network, kind)())[key]) for key, value in getattr(average, kind)()]
+        moved = [not torch.equal(one, other) for one, other in pairs if one.is_floating_point()]
+        assert any(moved), kind
+        assert all((one - other).abs().max() < 1 for one, other in pairs if one.is_floating_point())
+    assert not any(parameter.requires_grad for parameter in average.parameters())
+
+
+def hook_and_runner(**options):
+    hook = DualTeacherHook(**options)
+    messages = []
+    hub = SimpleNamespace(runtime_info={}, update_info=lambda key, value: hub.runtime_info.__setitem__(key, value))
+    runner = SimpleNamespace(iter=41, message_hub=hub, logger=SimpleNamespace(warning=messages.append))
+    hook._model = SimpleNamespace(networks=['a', 'b'])
+    return hook, runner, messages
+
+
+def peaks(unlabeled, labeled=0.8):
+    return {'a/peak_unlabeled': torch.tensor(unlabeled), 'a/peak_labeled': torch.tensor(labeled)}
+
+
+def test_collapse_watch_names_the_iteration_once():
+    hook, runner, messages = hook_and_runner(collapse_fraction=0.25)
+    for value in (0.5, 0.19, 0.1, 0.3, 0.1):
+        hook._watch_collapse(runner, peaks(value))
+        runner.iter += 1
+    assert len(messages) == 2 and 'iteration 43' in messages[0] and '0.190' in messages[0]
+    assert 'iteration 46' in messages[1]
+
+
+def test_collapse_watch_stops_if_asked():
+    hook, runner, _ = hook_and_runner(on_collapse='stop')
+    with pytest.raises(RuntimeError, match='collapse: at iteration 42'):
+        hook._watch_collapse(runner, peaks(0.01))
+
+
+def test_non_finite_loss_stops_and_is_named(stock, tmp_path):
+    config = switch(stock, hook=dict(burn_in=2, by_epoch=False))
+    config.model.pseudo_loss = dict(type='PseudoHeatmapLoss', loss_weight=float('nan'))
+    with pytest.raises(RuntimeError, match='iteration 3: .*a/loss_pseudo.*not finite'):
+        run(config, tmp_path)
+    assert not list(tmp_path.glob('epoch_*.pth')), 'nothing broken is saved'
+
+
+def test_changed_batch_size_is_named(switched, tmp_path):
+    with pytest.raises(ValueError, match='batch_size is 6 but its sampler fills batches of 4 labelled and 4'):
+        run(switched, tmp_path, train_dataloader=dict(batch_size=6))
+
+
+def test_each_network_is_clipped_by_itself(stock, tmp_path):
+    one, other = torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(2))
+    one.grad, other.grad = torch.tensor([3., 4.]), torch.tensor([0.3, 0.4])
+    norm = clip_each_network([[one], [other]], [one, other], max_norm=1.)
+    assert norm == 5 and torch.allclose(one.grad, torch.tensor([0.6, 0.8]), atol=1e-5)
+    assert torch.equal(other.grad, torch.tensor([0.3, 0.4]))
+    stock['optim_wrapper']['clip_grad'] = dict(max_norm=1e-9)
+    runner = run(switch(stock), tmp_path)
+    assert runner.optim_wrapper.clip_func.func is clip_each_network
+
+
+def test_broken_images_are_listed_at_the_end_of_the_epoch(stock, people, tmp_path):
+    shutil.copytree(people, tmp_path / 'people')
+    stock['train_dataloader']['dataset']['data_root'] = str(tmp_path / 'people')
+    (tmp_path / 'people' / 'images' / 'train_00020.jpg').write_bytes(b'no image')
+    config = switch(stock)
+    runner = run(config, tmp_path / 'fine')
+    log = next((tmp_path / 'fine').rglob('*.log')).read_text()
+    assert 'epoch 1: 1 unlabelled images could not be used' in log and 'train_00020.jpg does not decode' in log
+    assert runner.epoch == 1
+    config.train_dataloader.dataset.unlabeled.max_broken = 0.01
+    with pytest.raises(ValueError, match='4% of the unlabelled people.*max_broken=0.01'):
+        run(config, tmp_path / 'too_many')
+
+
+@pytest.mark.parametrize('options', [dict(on_collapse='x'), dict(momentum=0), dict(interval=0), dict(ramp_up=-1)])
+def test_bad_options_are_named(options):
+    with pytest.raises(ValueError, match='DualTeacherHook: ' + next(iter(options))):
+        DualTeacherHook(**options)
+
+
+def test_a_stock_hook_may_switch_the_labelled_pipeline(stock, tmp_path):
+    config = switch(stock)
+    stage = [*stock['train_dataloader']['dataset']['pipeline']]
+    config.custom_hooks.append(dict(type='mmdet.PipelineSwitchHook', switch_epoch=0, switch_pipeline=stage))
+    runner = run(config, tmp_path)
+    dataset = runner.train_dataloader.dataset
+    assert 'MultiBranch' in str(dataset.datasets[1].pipeline) and 'MultiBranch' not in str(dataset.pipeline)
+
+
+def test_wrapper_checkpoint_loads_by_mmengine(switched, tmp_path):
+    run(switched, tmp_path)
+    model = MODELS.build(switched.model)
+    load_checkpoint(model, str(tmp_path / 'epoch_1.pth'), strict=True)

@@ -1,0 +1,149 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import copy
+
+import pytest
+from conftest import ROOT, switch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmpose.registry import MODELS
+
+from mmpose_dualteach.commands import stock_of, switch_config
+from mmpose_dualteach.switch import _plain as plain  # Without the scope marks that mmengine leaves.
+from mmpose_dualteach.switch import mutual_teaching, photometric, stock_config
+
+STOCK = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
+OVERLAY = f'''_base_ = '{STOCK}'
+from mmpose_dualteach.switch import mutual_teaching
+
+globals().update(mutual_teaching(_base_, unlabeled=dict(
+    ann_file='annotations/image_info_unlabeled2017.json', bbox_file='boxes.json',
+    data_prefix=dict(img='unlabeled2017/'))))
+'''
+
+
+@pytest.fixture(scope='module')
+def overlay(tmp_path_factory) -> Config:
+    path = tmp_path_factory.mktemp('overlay') / 'overlay.py'
+    path.write_text(OVERLAY)
+    assert len(OVERLAY.splitlines()) <= 8
+    return Config.fromfile(path)
+
+
+def test_what_the_stock_config_says_keeps_holding(overlay):
+    stock = get_config(STOCK)
+    for key in ('optim_wrapper', 'param_scheduler', 'default_hooks', 'val_dataloader', 'val_evaluator', 'train_cfg',
+                'test_evaluator', 'visualizer', 'codec'):
+        assert plain(overlay[key]) == plain(stock[key]), key
+    for key in ('backbone', 'head', 'test_cfg', 'data_preprocessor'):
+        assert plain(overlay.model[key]) == plain(stock.model[key]), key
+    assert overlay.custom_hooks[0].type == 'SyncBuffersHook'
+    assert overlay.custom_imports['imports'] == ['mmpose_dualteach']
+
+
+def test_the_labelled_dataset_is_untouched_and_the_unlabelled_one_has_no_labels(overlay):
+    dataset = overlay.train_dataloader.dataset
+    assert plain(dataset.labeled) == plain(get_config(STOCK).train_dataloader.dataset)
+    unlabeled = dataset.unlabeled
+    assert unlabeled.data_root == 'data/coco/' and unlabeled.data_prefix.img == 'unlabeled2017/'
+    kinds = [transform['type'] for transform in unlabeled.pipeline]
+    assert kinds == ['LoadImage', 'WholeImageBox', 'GetBBoxCenterScale', 'EasyHardViews', 'mmdet.MultiBranch']
+
+
+def test_batch_and_learning_rate_scale(overlay):
+    loader = overlay.train_dataloader
+    assert loader.batch_size == 128 and loader.sampler.labeled == loader.sampler.unlabeled == 64
+    assert overlay.auto_scale_lr.base_batch_size == 1024, 'the labelled 64 of 128 must still count as 64 of 512'
+
+
+def test_the_way_back_is_the_stock_config(overlay):
+    stock, back = get_config(STOCK), stock_config(overlay)
+    for key in stock:
+        if key != 'train_dataloader':
+            assert plain(back[key]) == plain(stock[key]), key
+    assert plain(back.train_dataloader) == plain(stock.train_dataloader)
+    assert 'custom_imports' not in back
+
+
+def test_the_result_can_be_dumped_and_read(overlay, tmp_path):
+    overlay.dump(tmp_path / 'dumped.py')
+    assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == overlay.to_dict()
+
+
+def test_udp_goes_to_the_unlabelled_side():
+    stock = get_config('mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_udp-8xb64-210e_coco-256x192.py')
+    cut = mutual_teaching(stock, unlabeled='u.json')['train_dataloader']['dataset']['unlabeled']['pipeline'][3]
+    assert cut['use_udp'] and tuple(cut['input_size']) == (192, 256)
+
+
+def test_command_line_options_do_what_the_overlay_does(tmp_path, capsys):
+    output = tmp_path / 'new.py'
+    assert switch_config([STOCK, '--unlabeled', 'u.json', '--boxes', 'b.json', '--labeled', 'l.json', '--batch', '3',
+                          '5', '--burn-in', '2', '--joint-cutout', '-o', str(output)]) == 0
+    config = Config.fromfile(output)
+    dataset = config.train_dataloader.dataset
+    assert dataset.labeled.ann_file == 'l.json' and dataset.unlabeled.ann_file == 'u.json'
+    assert dataset.unlabeled.bbox_file == 'b.json' and config.train_dataloader.batch_size == 8
+    assert config.custom_hooks[1].burn_in == 2 and config.model.joint_cutout == dict()
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda c: c['model'].update(type='BottomupPoseEstimator'), 'several people in one image; use a top-down'),
+    (lambda c: c['model'].update(type='PoseLifter'), 'PoseLifter'),
+    (lambda c: c['model'].update(type='MutualTeachingPoseEstimator'), 'already'),
+    (lambda c: c['model']['head'].update(type='SimCCHead'), 'SimCCHead.*supported are HeatmapHead'),
+    (lambda c: c['model']['head'].update(decoder=dict(type='MegviiHeatmap')), 'MegviiHeatmap'),
+    (lambda c: c['model']['head']['decoder'].update(heatmap_size=(32, 48)), 'codec mismatch: heatmap_size'),
+    (lambda c: c['model']['head']['decoder'].update(type='UDPHeatmap'), 'codec mismatch: type'),
+    (lambda c: c.update(train_dataloader=None), 'no train_dataloader'),
+    (lambda c: c['train_dataloader']['dataset'].update(pipeline=[]), 'no GenerateTarget'),
+])
+def test_refusals_name_the_reason(stock, change, message):
+    stock = copy.deepcopy(stock)
+    change(stock)
+    with pytest.raises(ValueError, match=message):
+        mutual_teaching(stock, unlabeled='train.json')
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(batch=(1, 0)), 'at least one labelled and one unlabelled'),
+    (dict(batch=(3, )), r'give batch=\(labelled, unlabelled\)'),
+    (dict(labeled='folder'), 'annotation file'),
+    (dict(rand_augment=dict(num=2, magnitude=40)), '0 to 30'),
+])
+def test_bad_options_are_named(stock, options, message):
+    with pytest.raises(ValueError, match=message):
+        mutual_teaching(stock, unlabeled='train.json', **options)
+
+
+def test_refusal_on_the_command_line_is_one_line(tmp_path, capsys):
+    stock = 'mmpose::body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py'
+    assert switch_config([stock, '--unlabeled', 'u.json', '-o', str(tmp_path / 'x.py')]) == 1
+    assert switch_config(['nowhere.py', '--unlabeled', 'u.json', '-o', str(tmp_path / 'x.py')]) == 1
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert len(errors) == 2 and 'top-down' in errors[0] and 'nowhere.py' in errors[1]
+    assert not (tmp_path / 'x.py').exists()
+
+
+@pytest.mark.parametrize('path', sorted(str(p.relative_to(ROOT)) for p in (ROOT / 'configs').rglob('*.py')))
+def test_every_shipped_config_builds(path):
+    config = Config.fromfile(ROOT / path)
+    config.model.backbone.pop('init_cfg', None)
+    MODELS.build(config.model)
+
+
+def test_photometric_randaugment_changes_colours_only():
+    import numpy as np
+    from mmcv.transforms import Compose
+    np.random.seed(0)
+    transform = Compose(photometric(dict(num=2, magnitude=20)))
+    image = np.random.randint(0, 255, (64, 48, 3), np.uint8)
+    results = [transform(dict(img=image.copy()))['img'] for _ in range(40)]
+    assert all(result.shape == image.shape and result.dtype == np.uint8 for result in results)
+    assert sum(not np.array_equal(result, image) for result in results) > 30
+
+
+def test_stock_of_a_file(stock, tmp_path):
+    path = tmp_path / 'stock.py'
+    Config(stock).dump(path)
+    assert stock_of(str(path)).model.type == 'TopdownPoseEstimator'
+    assert switch(stock).model.networks == dict(a=dict(), b=dict())
