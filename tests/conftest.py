@@ -91,7 +91,8 @@ def run(config: Config, work_dir, **changes) -> Runner:
     """Train in this process and return the runner."""
     config = copy.deepcopy(config)
     config.merge_from_dict(dict(changes, work_dir=str(work_dir)))
-    config.experiment_name = f'{Path(work_dir).name}_{os.urandom(4).hex()}'
+    # mmengine keeps runners and visualizers by name, also across tests.
+    config.experiment_name = config.visualizer.name = f'{Path(work_dir).name}_{os.urandom(4).hex()}'
     runner = Runner.from_cfg(config)
     runner.train()
     return runner

@@ -7,5 +7,5 @@ globals().update(mutual_teaching(
     labeled=dict(indices=100),
     unlabeled='train.json',
     model=dict(autocast='bfloat16', channels_last=True),
-    hook=dict(burn_in=5, interval=25),
+    hook=dict(burn_in=4, interval=25),
     pictures=dict(interval=400)))

@@ -77,7 +77,7 @@ def tile(image: np.ndarray, heat: Tensor, joints: Tensor, scores: Tensor, known:
     """
     heat = heat.float().clamp(0, 1).cpu().numpy()[..., None]
     colour = cv2.cvtColor(cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
-    strength = np.minimum(0.75, heat * 1.5)
+    strength = np.clip(heat - 0.15, 0, 0.6)  # Weak heat would only hide the picture.
     picture = image * (1 - strength) + colour * strength
     if known is not None:
         picture = np.where(known.cpu().numpy()[..., None], picture, 0.5 * picture + 0.5 * np.array(INVALID))

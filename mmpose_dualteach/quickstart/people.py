@@ -56,10 +56,7 @@ LEG_POSES = dict(
     stand=((-5, 8), (0, 10), (-25, 5), (0, 8)),
     stride=((-25, 40), (0, 10), (-15, 10), (0, 60)),
     wide=((-5, 15), (12, 35), (-30, 0), (0, 25)),
-    kick=((30, 90), (0, 25), (-20, 10), (0, 50)),
-    kneel=((-5, 20), (0, 15), (-10, 10), (75, 105)),
-    sit=((70, 100), (3, 30), (-15, 10), (60, 110)),
-    crouch=((80, 125), (8, 40), (-20, 0), (100, 145)))
+    kick=((30, 90), (0, 25), (-20, 10), (0, 50)))
 # Poses of the two legs (in either order), range of the trunk's forward lean in degrees, chance.
 STANCES = (('stand', 'stand', (-8, 15), 0.36), ('stride', 'stride', (-8, 20), 0.3), ('wide', 'wide', (-10, 20), 0.24),
            ('kick', 'stand', (-12, 15), 0.1))
@@ -306,7 +303,7 @@ def _place(rng, person: Person, width: int, height: int):
     radii = np.concatenate([shape.radii for shape in person.shapes] + [[skull]])
     low, high = (points - radii[:, None]).min(0), (points + radii[:, None]).max(0)
     size = np.array((width, height)) * SUPERSAMPLE
-    # A crouching person is drawn smaller than a standing one, hence the floor on the extent.
+    # The floor on the extent keeps a person cut short from filling the image.
     scale = np.min(size * (0.95, rng.uniform(0.65, 0.9)) / np.maximum(high - low, (0.1, 0.7)))
     slack = size - (high - low) * scale
     corner = slack * rng.uniform(0, 1, 2)

@@ -22,8 +22,8 @@ burn-in of {burn_in} epochs, from each other on all {people} people, whose label
 The table is computed once, at the end, on {test} people that no training saw. AP is the mean over object keypoint
 similarities of 0.50 to 0.95, with a sigma of 0.1 for every joint. PCK is the share of joints found within a tenth of
 the box's longer side.'''
-SHEET_NOTE = '''Colour: how sure a network is of any joint. Dots: the joints it is surest of. Grey: the easy view did not
-show this, so nothing is taught there.'''
+SHEET_NOTE = '''Colour: how sure a network is of any joint. Dots: the joints it is surest of. Grey: the easy view did
+not show this, so nothing is taught there.'''
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
