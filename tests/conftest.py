@@ -62,7 +62,7 @@ def small_config(root: str) -> dict:
     """The quick start's stock config with a tiny network and no workers."""
     config = Config.fromfile(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_drawn-64x96.py').to_dict()
     config['model']['backbone'].update(stem_channels=8, base_channels=8)
-    config['model']['head'].update(in_channels=64, deconv_out_channels=(8, 8, 8))
+    config['model']['head'].update(in_channels=32, deconv_out_channels=(8, 8))
     for name in ('train', 'val', 'test'):
         loader = config[f'{name}_dataloader']
         loader.update(num_workers=0, batch_size=4)

@@ -2,6 +2,7 @@
 """The quick start's main job: draw people, train a baseline and mutual teaching, compare, report."""
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -39,13 +40,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
         say(f'drawing {sum(SPLITS.values())} people into {people}')
         draw_people(people, SPLITS)
 
-    results = {}
-    for name, config in (('supervised', SUPERVISED), ('mutual teaching', MUTUAL)):
-        run_dir = work / f'{name.split()[0]}_seed{options.seed}'
-        results[name] = train_and_test(name, Path(options.configs) / config, people, run_dir, options.seed)
+    runs = dict(supervised=work / f'supervised_seed{options.seed}', mutual=work / f'mutual_seed{options.seed}')
+    configs = dict(supervised=Path(options.configs) / SUPERVISED, mutual=Path(options.configs) / MUTUAL)
+    results = train_both(configs, runs, people, options.seed)
     table = compare(results)
     report = work / 'report.html'
-    report_runs(report, table, work, options.seed)
+    report_runs(report, table, runs, options.seed)
     say(f'done in {(time.time() - start) / 60:.1f} minutes\n')
     print(as_text(table))
     print(f'\nOpen {report} in a browser for the curves and the pictures.')
@@ -57,43 +57,63 @@ def say(message: str) -> None:
     print(f'[quickstart {time.strftime("%H:%M:%S")}] {message}', flush=True)
 
 
-def train_and_test(name: str, config: Path, people: Path, run_dir: Path, seed: int) -> Dict[str, float]:
-    """Train with MMPose's own tools and test the last weights.
+def train_both(configs: Dict[str, Path], runs: Dict[str, Path], people: Path, seed: int) -> Dict[str, dict]:
+    """Train both side by side with MMPose's own tools, one core each, and test their last weights.
+
+    Networks this small gain next to nothing from a second core.
 
     Args:
-        name (str): What to call the run.
-        config (Path): Its config.
+        configs (Dict[str, Path]): The config of each run.
+        runs (Dict[str, Path]): Where each run goes.
         people (Path): Folder of the drawn people.
-        run_dir (Path): Where the run goes.
-        seed (int): Its seed.
+        seed (int): Seed of both.
 
     Returns:
-        Dict[str, float]: Scores on the test people.
+        Dict[str, dict]: Scores on the test people by run.
 
     Raises:
         subprocess.CalledProcessError: If training or testing fails.
     """
-    say(f'training: {name} (seed {seed}), log in {run_dir}')
     root = [f'{key}.data_root={people}' for key in (
         'train_dataloader.dataset.labeled', 'train_dataloader.dataset.unlabeled', 'val_dataloader.dataset',
         'test_dataloader.dataset')]
     root += [f'{split}_evaluator.0.ann_file={people / split}.json' for split in ('val', 'test')]
-    call('train.py', config, '--work-dir', run_dir, '--cfg-options', f'randomness.seed={seed}', *root)
-    last, scores = (run_dir / 'last_checkpoint').read_text(), run_dir / 'test.json'
-    call('test.py', config, last, '--work-dir', run_dir / 'test', '--out', scores, '--cfg-options', *root)
-    return json.loads(scores.read_text())
+    options = ['--cfg-options', f'randomness.seed={seed}', *root]
+    quiet = people.parent / f'supervised_seed{seed}.log'
+    say(f'training the supervised baseline in the background (log in {quiet}), mutual teaching here; seed {seed}')
+    with open(quiet, 'w') as log:
+        baseline = start('train.py', configs['supervised'], '--work-dir', runs['supervised'], *options, output=log)
+        try:
+            finish(start('train.py', configs['mutual'], '--work-dir', runs['mutual'], *options))
+            finish(baseline)
+        finally:
+            baseline.kill()
+    results = {}
+    for name, run in runs.items():
+        say(f'testing: {name}')
+        scores, last = run / 'test.json', (run / 'last_checkpoint').read_text()
+        finish(start('test.py', configs[name], last, '--work-dir', run / 'test', '--out', scores, *options))
+        results[name] = json.loads(scores.read_text())
+    return results
 
 
-def call(tool: str, *arguments: object) -> None:
-    """Run one of MMPose's own tools, its output on the screen."""
-    subprocess.run([sys.executable, '-W', 'ignore', mmpose_tool(tool), *map(str, arguments)], check=True)
+def start(tool: str, *arguments: object, output=None) -> subprocess.Popen:
+    """Start one of MMPose's own tools on one core, its output on the screen or in an open file."""
+    command = [sys.executable, '-W', 'ignore', mmpose_tool(tool), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ, OMP_NUM_THREADS='1'))
+
+
+def finish(process: subprocess.Popen) -> None:
+    """Wait for a tool, and fail if it failed."""
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, process.args)
 
 
 def compare(results: Dict[str, Dict[str, float]]) -> Table:
     """The table: a row each for the baseline, the networks and their mean."""
     rows = [['supervised baseline', *scores_of(results['supervised'], '')]]
     for title, prefix in (('network a', ''), ('network b', 'b/'), ('mean of both', 'mean/')):
-        rows.append([f'mutual teaching, {title}', *scores_of(results['mutual teaching'], prefix)])
+        rows.append([f'mutual teaching, {title}', *scores_of(results['mutual'], prefix)])
     return Table('On people that no training saw', ['network', 'AP', 'PCK'], rows, highlight=3)
 
 
@@ -109,10 +129,9 @@ def as_text(table: Table) -> str:
     return '\n'.join(lines)
 
 
-def report_runs(path: Path, table: Table, work: Path, seed: int) -> None:
+def report_runs(path: Path, table: Table, runs: Dict[str, Path], seed: int) -> None:
     """Write ``report.html`` from the logs of both runs."""
-    mutual_dir = work / f'mutual_seed{seed}'
-    supervised, mutual = read_scalars(work / f'supervised_seed{seed}'), read_scalars(mutual_dir)
+    supervised, mutual = read_scalars(runs['supervised']), read_scalars(runs['mutual'])
 
     def lines(*chosen) -> List[Series]:
         return [Series(name, [(x, factor * y) for x, y in run.get(key, [])]) for name, run, key, factor in chosen]
@@ -138,7 +157,7 @@ def report_runs(path: Path, table: Table, work: Path, seed: int) -> None:
             ('network a', mutual, 'a/loss_pseudo', 1), ('network b', mutual, 'b/loss_pseudo', 1)),
             note='Begins after the burn-in.')
     ]
-    sheets = sorted(mutual_dir.rglob('lessons_*.png'), key=lambda sheet: int(sheet.stem.split('_')[-1]))
+    sheets = sorted(runs['mutual'].rglob('lessons_*.png'), key=lambda sheet: int(sheet.stem.split('_')[-1]))
     pictures = [Picture(f'Lessons at iteration {sheet.stem.split("_")[-1]}', sheet, SHEET_NOTE)
                 for sheet in sheets[-2:]]
     numbers = dict(labels=30, people=SPLITS['train'], test=SPLITS['test'], burn_in=4)
