@@ -7,5 +7,5 @@ globals().update(mutual_teaching(
     labeled=dict(indices=50),
     unlabeled='train.json',
     model=dict(autocast='bfloat16', channels_last=True),
-    hook=dict(burn_in=4, interval=25),
-    pictures=dict(interval=400)))
+    hook=dict(burn_in=10, interval=25),
+    pictures=dict(interval=560)))

@@ -63,7 +63,7 @@ def check_labels(ann_file: str) -> None:
     """
     if not ann_file.endswith('.json'):
         return
-    content = load(ann_file)
+    content = read_json(ann_file)
     if not isinstance(content, dict) or not isinstance(content.get('annotations'), list):
         return
     images = {image['id']: image for image in content.get('images', [])}
@@ -81,6 +81,18 @@ def check_labels(ann_file: str) -> None:
             problem = problem or box_problem(annotation['bbox'], image.get('width'), image.get('height'))
         if problem:
             raise ValueError(f'{where}: {problem}; correct or remove it')
+
+
+def read_json(path: str) -> object:
+    """Read a JSON file.
+
+    Raises:
+        ValueError: If it is malformed; names it.
+    """
+    try:
+        return load(path)
+    except ValueError as error:
+        raise ValueError(f'{path} is no valid JSON ({error}); write it again') from None
 
 
 def box_problem(box: np.ndarray, width: Optional[float], height: Optional[float]) -> Optional[str]:

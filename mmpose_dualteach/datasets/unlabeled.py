@@ -5,11 +5,11 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 from mmengine.dataset import BaseDataset
-from mmengine.fileio import exists, list_dir_or_file, load
+from mmengine.fileio import exists, list_dir_or_file
 from mmengine.logging import print_log
 from mmpose.registry import DATASETS
 
-from .checks import box_problem, image_problem
+from .checks import box_problem, image_problem, read_json
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 MOST_ATTEMPTS = 20
@@ -67,10 +67,13 @@ class UnlabeledPoseDataset(BaseDataset):
             people, skipped = self._from_folder(), Counter()
         else:
             _must_exist(self.ann_file, 'annotation file')
-            content = load(self.ann_file)
+            content = read_json(self.ann_file)
+            if not isinstance(content, dict) or 'images' not in content:
+                raise ValueError(f"{self.ann_file} is no COCO-format annotation file, it has no 'images'; detections "
+                                 'belong in bbox_file')
             if self.bbox_file:
                 _must_exist(self.bbox_file, 'box file')
-            annotations = load(self.bbox_file) if self.bbox_file else content.get('annotations', [])
+            annotations = read_json(self.bbox_file) if self.bbox_file else content.get('annotations', [])
             people, skipped = self._from_coco(content['images'], annotations)
         source = self.bbox_file or self.ann_file or self.data_prefix['img']
         self._report(source, len(people), skipped)
@@ -91,7 +94,7 @@ class UnlabeledPoseDataset(BaseDataset):
         for number, annotation in enumerate(annotations):
             if annotation.get('iscrowd') or annotation.get('score', 1.) < self.bbox_thr:
                 continue
-            image = by_id.get(annotation['image_id'])
+            image = by_id.get(annotation.get('image_id'))
             if image is None:
                 skipped['names an image that the annotation file does not list'] += 1
                 continue

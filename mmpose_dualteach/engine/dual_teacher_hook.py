@@ -11,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmpose.registry import HOOKS
 
 from mmpose_dualteach.datasets import LabeledUnlabeledDataset, LabeledUnlabeledSampler
+from mmpose_dualteach.switch import stock_config
 
 from .export import SCORES, network_weights, save_stock_checkpoint
 from .schedule import PseudoSchedule
@@ -77,6 +78,7 @@ class DualTeacherHook(Hook):
         self.collapse_fraction = collapse_fraction
         self.on_collapse = on_collapse
         self.export = export
+        self._stock_config: Optional[str] = None
         self._skipped: Dict[str, str] = {}
         self._people_skipped = self._people_seen = 0
 
@@ -186,7 +188,9 @@ class DualTeacherHook(Hook):
         path = osp.join(runner.work_dir, name)
         dataset = runner.train_dataloader.dataset
         weights = network_weights(model_of(runner).state_dict(), network)
-        save_stock_checkpoint(path, weights, dataset.metainfo, runner.cfg)
+        if self._stock_config is None:  # Printing a config takes a second or more.
+            self._stock_config = stock_config(runner.cfg).pretty_text
+        save_stock_checkpoint(path, weights, dataset.metainfo, self._stock_config)
         runner.logger.info(f'network {network} is exported to {path}, a checkpoint of the stock config')
 
 

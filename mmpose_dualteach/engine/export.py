@@ -37,18 +37,18 @@ def network_weights(weights: Dict[str, Tensor], network: str) -> Dict[str, Tenso
     return chosen
 
 
-def save_stock_checkpoint(path: str, weights: Dict[str, Tensor], dataset_meta: dict, config: Optional[Config]) -> None:
+def save_stock_checkpoint(path: str, weights: Dict[str, Tensor], dataset_meta: dict, config: Optional[str]) -> None:
     """Write weights as MMPose writes its own, whole or not at all.
 
     Args:
         path (str): The file to write.
         weights (Dict[str, Tensor]): State dict of a stock estimator.
         dataset_meta (dict): Metainfo of the dataset, for MMPose's inference.
-        config (Config, optional): The switched config, of which the stock one is kept in the file.
+        config (str, optional): Text of the stock config, to be kept in the file.
     """
     meta = dict(mmengine_version=mmengine.__version__, mmpose_version=mmpose_version, dataset_meta=dataset_meta)
     if config is not None:
-        meta['cfg'] = stock_config(config).pretty_text
+        meta['cfg'] = config
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     unfinished = f'{path}.tmp'
     torch.save(dict(meta=meta, state_dict={key: value.cpu() for key, value in weights.items()}), unfinished)
@@ -88,11 +88,11 @@ def export(checkpoint_path: str, network: str, path: str) -> str:
     if not isinstance(checkpoint.get('state_dict'), dict):
         raise ValueError(f'{checkpoint_path} has no state_dict; it is no checkpoint of a mutual-teaching run')
     meta = checkpoint.get('meta', {})
-    config = Config.fromstring(meta['cfg'], file_format='.py') if meta.get('cfg') else None
     try:
         network = best_network(checkpoint) if network == 'best' else network
         weights = network_weights(checkpoint['state_dict'], network)
     except ValueError as error:
         raise ValueError(f'{checkpoint_path}: {error}') from None
+    config = meta.get('cfg') and stock_config(Config.fromstring(meta['cfg'], file_format='.py')).pretty_text
     save_stock_checkpoint(path, weights, meta.get('dataset_meta', {}), config)
     return network

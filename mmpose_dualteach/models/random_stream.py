@@ -17,6 +17,7 @@ class RandomStream:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._state: Optional[Tensor] = None
+        self._outside = None
 
     def __enter__(self) -> 'RandomStream':
         self._outside = torch.random.fork_rng()
@@ -29,3 +30,4 @@ class RandomStream:
     def __exit__(self, *error) -> None:
         self._state = torch.get_rng_state()
         self._outside.__exit__(*error)
+        self._outside = None  # Cannot be copied, and stock hooks such as EMAHook copy whole models.

@@ -182,6 +182,16 @@ def test_empty_sets_and_foreign_boxes_are_named(people, tmp_path):
         unlabeled(people, bbox_file=str(tmp_path / 'boxes.json'))
 
 
+@pytest.mark.parametrize('text, message', [
+    ('[1, 2', 'bad.json is no valid JSON'),
+    ('[]', 'bad.json is no COCO-format annotation file.*bbox_file'),
+])
+def test_malformed_files_are_named(people, tmp_path, text, message):
+    (tmp_path / 'bad.json').write_text(text)
+    with pytest.raises(ValueError, match=message):
+        unlabeled(people, ann_file=str(tmp_path / 'bad.json'))
+
+
 def labelled_file(people, tmp_path, stock, change):
     path = edit_json(people / 'train.json', tmp_path / 'labels.json', change)
     return switch(stock, labeled=dict(ann_file=str(path)))
@@ -208,4 +218,4 @@ def test_a_labelled_image_that_does_not_decode_stops_before_training(copied, sto
 
 def test_different_keypoint_definitions_are_named(people, stock):
     with pytest.raises(ValueError, match='different keypoint definitions: num_keypoints is 17.*68'):
-        whole(switch(stock, unlabeled=dict(ann_file='train.json', dataset_type='Face300WDataset')))
+        whole(switch(stock, unlabeled=dict(ann_file='train.json', dataset_type='Face300WDataset', metainfo=None)))

@@ -75,15 +75,17 @@ def test_unlabelled_annotations_never_reach_the_model(people, stock, tmp_path):
     assert same(weights(one), weights(other))
 
 
-def test_a_resumed_run_ends_as_the_whole_one(stock, tmp_path):
+def test_a_resumed_run_goes_on_where_it_stopped(stock, tmp_path):
     config = switch(stock, hook=dict(burn_in=1))
-    whole = run(config, tmp_path / 'whole', train_cfg=dict(max_epochs=3))
-    run(config, tmp_path / 'part', train_cfg=dict(max_epochs=2))
-    # The random state of data and cut-outs is what the seed makes of it at the start of each process.
-    resumed = run(config, tmp_path / 'part', train_cfg=dict(max_epochs=3), resume=True)
-    assert resumed.epoch == 3 and resumed.iter == whole.iter == 18
+    whole = run(config, tmp_path / 'whole', train_cfg=dict(max_epochs=2))
+    run(config, tmp_path / 'part', train_cfg=dict(max_epochs=1))
+    resumed = run(config, tmp_path / 'part', train_cfg=dict(max_epochs=2), resume=True)
+    assert resumed.epoch == 2 and resumed.iter == whole.iter == 12
     assert resumed.message_hub.get_info('mutual_teaching_scores')['indicator'] == 'PCK'
-    assert weights(resumed).keys() == weights(whole).keys()
+    assert resumed.optim_wrapper.get_lr() == whole.optim_wrapper.get_lr()
+    steps = {int(state['step']) for state in resumed.optim_wrapper.optimizer.state.values()}
+    assert steps == {12}, 'Adam goes on where it stopped'
+    assert resumed.train_dataloader.sampler.epoch == 1
 
 
 def test_moving_average_teaches_buffers_included(stock, tmp_path):
@@ -169,7 +171,7 @@ def test_broken_images_are_listed_at_the_end_of_the_epoch(stock, people, tmp_pat
 
 @pytest.mark.parametrize('options', [dict(on_collapse='x'), dict(momentum=0), dict(interval=0), dict(ramp_up=-1)])
 def test_bad_options_are_named(options):
-    with pytest.raises(ValueError, match='DualTeacherHook: ' + next(iter(options))):
+    with pytest.raises(ValueError, match='DualTeacherHook: .*' + next(iter(options))):
         DualTeacherHook(**options)
 
 

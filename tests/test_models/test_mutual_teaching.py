@@ -77,6 +77,12 @@ def test_networks_start_different_and_each_from_its_own_seed(stock):
         assert torch.equal(one, other)
 
 
+def test_a_model_can_be_copied(switched):
+    model = build(switched)
+    for one, other in zip(model.parameters(), copy.deepcopy(model).parameters()):
+        assert torch.equal(one, other)
+
+
 def test_each_network_may_have_its_own_checkpoint(stock, tmp_path):
     donor = build(switch(stock, model=dict(networks=dict(a=dict(seed=9)), lessons=[])))
     torch.save(dict(state_dict=donor.networks['a'].state_dict()), tmp_path / 'own.pth')
