@@ -5,7 +5,7 @@ from typing import Any, List, Optional, Union
 
 from mmengine.config import Config
 
-from mmpose_dualteach.models.adapters import check_supported
+from mmpose_dualteach.models.adapters import find_adapter
 
 PACKAGE = 'mmpose_dualteach'
 WRAPPER = 'MutualTeachingPoseEstimator'
@@ -147,7 +147,7 @@ def check_switchable(stock: dict) -> None:
         raise ValueError(f'model.type is {kind}; mutual teaching needs a TopdownPoseEstimator')
     if not stock['model'].get('head'):
         raise ValueError('the config has no model.head; mutual teaching needs one that predicts heatmaps')
-    check_supported(stock['model']['head'])
+    find_adapter(stock['model']['head'])
     if not stock.get('train_dataloader'):
         raise ValueError('the config has no train_dataloader; switch a config that trains')
 

@@ -1,11 +1,5 @@
 # PoseDual with Joint Cutout, 1K labels.
-_base_ = 'td-hm_res18_8xb32-coco-256x192.py'
-from mmpose_dualteach.switch import mutual_teaching
-
-train_cfg = dict(max_epochs=70, val_interval=5)
+_base_ = 'posedual_res18_coco1k-256x192.py'
+train_cfg = dict(max_epochs=70)
 param_scheduler = [dict(type='MultiStepLR', begin=0, end=70, milestones=[50, 60], gamma=0.1, by_epoch=True)]
-globals().update(mutual_teaching(
-    _base_,
-    labeled=dict(indices=1000),
-    unlabeled='annotations/person_keypoints_train2017.json',
-    model=dict(joint_cutout=dict())))
+model = dict(joint_cutout=dict())

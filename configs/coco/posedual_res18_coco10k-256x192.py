@@ -1,10 +1,3 @@
 # PoseDual, 10K labels.
-_base_ = 'td-hm_res18_8xb32-coco-256x192.py'
-from mmpose_dualteach.switch import mutual_teaching
-
-train_cfg = dict(max_epochs=100, val_interval=5)
-param_scheduler = [dict(type='MultiStepLR', begin=0, end=100, milestones=[70, 90], gamma=0.1, by_epoch=True)]
-globals().update(mutual_teaching(
-    _base_,
-    labeled=dict(indices=10000),
-    unlabeled='annotations/person_keypoints_train2017.json'))
+_base_ = 'posedual_res18_coco5k-256x192.py'
+train_dataloader = dict(dataset=dict(labeled=dict(indices=10000)))

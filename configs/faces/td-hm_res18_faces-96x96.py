@@ -2,11 +2,11 @@
 # scratch that two cores can train.
 _base_ = 'mmpose::face_2d_keypoint/topdown_heatmap/300w/td-hm_hrnetv2-w18_8xb64-60e_300w-256x256.py'
 
-train_cfg = dict(max_epochs=24, val_interval=4)
+train_cfg = dict(max_epochs=14, val_interval=2)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
-    dict(type='MultiStepLR', begin=0, end=24, milestones=[20], gamma=0.1, by_epoch=True)
+    dict(type='MultiStepLR', begin=0, end=14, milestones=[11], gamma=0.1, by_epoch=True)
 ]
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(logger=dict(interval=25), checkpoint=dict(interval=4, max_keep_ckpts=2))

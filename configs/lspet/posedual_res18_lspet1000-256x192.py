@@ -1,9 +1,3 @@
-# Two networks teach each other: the first 1000 people lend their labels, all 3,700 their images. For a GPU.
-_base_ = 'td-hm_res18_lspet-256x192.py'
-from mmpose_dualteach.switch import mutual_teaching
-
-globals().update(mutual_teaching(
-    _base_,
-    labeled=dict(indices=1000),
-    unlabeled='train.json',
-    hook=dict(burn_in=15, ramp_up=5)))
+# Two networks teach each other: the first 1,000 people lend their labels, all 3,700 their images. For a GPU.
+_base_ = 'posedual_res18_lspet250-256x192.py'
+train_dataloader = dict(dataset=dict(labeled=dict(indices=1000)))

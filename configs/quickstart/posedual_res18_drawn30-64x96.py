@@ -8,4 +8,4 @@ globals().update(mutual_teaching(
     unlabeled='train.json',
     model=dict(autocast='bfloat16', channels_last=True),
     hook=dict(burn_in=4, interval=25),
-    pictures=dict(interval=525, people=6)))
+    pictures=dict(interval=525)))

@@ -5,10 +5,10 @@ from .heatmap import HeatmapAdapter
 
 ADAPTERS = (HeatmapAdapter, )
 
-__all__ = ['ADAPTERS', 'HeatmapAdapter', 'OutputAdapter', 'Target', 'adapter_for', 'check_supported']
+__all__ = ['ADAPTERS', 'HeatmapAdapter', 'OutputAdapter', 'Target', 'adapter_for', 'find_adapter']
 
 
-def check_supported(head: dict) -> type:
+def find_adapter(head: dict) -> type:
     """Find the adapter for a head's config.
 
     Args:
@@ -30,5 +30,5 @@ def check_supported(head: dict) -> type:
 
 
 def adapter_for(head: dict, **options) -> OutputAdapter:
-    """Build the adapter for a head's config; see :func:`check_supported`."""
-    return check_supported(head)(head, **options)
+    """Build the adapter for a head's config; see :func:`find_adapter`."""
+    return find_adapter(head)(head, **options)
