@@ -45,7 +45,9 @@ step() {
   shift
   say "$title ..."
   from=$(($(wc -c <"$log") + 1))
-  (while sleep 60; do say "... $title: $((SECONDS - start)) s so far"; done) & ticker=$!
+  # The trap ends the sleep as well, which would hold the caller's pipe open.
+  (trap 'kill $! 2>/dev/null; exit' TERM
+   while sleep 60 & wait $!; do say "... $title: $((SECONDS - start)) s so far"; done) & ticker=$!
   if ! "$@" >>"$log" 2>&1; then
     kill "$ticker" 2>/dev/null
     local reason="the cause is in $log"
