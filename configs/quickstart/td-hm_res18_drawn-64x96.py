@@ -76,23 +76,9 @@ val_dataloader = dict(
         data_prefix=dict(img='images/'),
         test_mode=True,
         pipeline=val_pipeline))
-test_dataloader = dict(
-    batch_size=64,
-    num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    dataset=dict(
-        type='CocoDataset',
-        metainfo=metainfo,
-        data_root=data_root,
-        ann_file='test.json',
-        data_prefix=dict(img='images/'),
-        test_mode=True,
-        pipeline=val_pipeline))
+test_dataloader = dict(val_dataloader, dataset=dict(val_dataloader['dataset'], ann_file='test.json'))
 val_evaluator = [
     dict(type='CocoMetric', ann_file=data_root + 'val.json'),
     dict(type='PCKAccuracy', thr=0.1, norm_item='bbox')
 ]
-test_evaluator = [
-    dict(type='CocoMetric', ann_file=data_root + 'test.json'),
-    dict(type='PCKAccuracy', thr=0.1, norm_item='bbox')
-]
+test_evaluator = [dict(val_evaluator[0], ann_file=data_root + 'test.json'), val_evaluator[1]]
