@@ -64,6 +64,35 @@ def export_network(arguments: Optional[List[str]] = None) -> int:
     return _in_one_line(write)
 
 
+def check_configs(arguments: Optional[List[str]] = None) -> int:
+    """``tools/check_configs.py``: switch, train, predict and export every stock config."""
+    from mmpose_dualteach.sweep.run import stock_configs, summary, sweep, table
+    parser = argparse.ArgumentParser(
+        description='Switch each stock config of the installed MMPose, take one training step with two labelled and '
+        'two unlabelled people, predict, export, and load the export into the stock config')
+    parser.add_argument('--only', metavar='PATTERN', help='a part of the path, or a pattern with wildcards')
+    parser.add_argument('--jobs', type=int, default=1, help='worker processes (default 1; large networks need 20 GB)')
+    parser.add_argument('--data', required=True, help="folder of samples, laid out as MMPose's tests/data")
+    parser.add_argument('--json', metavar='FILE', help='write the results; those already in it are not checked again')
+    options = parser.parse_args(arguments)
+    results: List[dict] = []
+
+    def check() -> None:
+        if not osp.isdir(options.data):
+            raise FileNotFoundError(f'--data {options.data} is no folder')
+        configs = stock_configs(options.only)
+        if not configs:
+            raise ValueError(f'--only {options.only} matches no stock config')
+        for result in sweep(configs, osp.abspath(options.data), options.jobs, options.json):
+            results.append(result)
+            print(f'[{len(results)}/{len(configs)}] {result["config"]}: {result["status"]} ({result["kind"]}, '
+                  f'{result["seconds"]} s) {result["reason"]}', flush=True)
+        print(f'\n{table(sorted(results, key=lambda each: each["config"]))}\n\n{summary(results)}')
+
+    failed = _in_one_line(check)
+    return failed or int(any(result['status'] == 'failed' for result in results))
+
+
 def write_overlay(options: argparse.Namespace, path: str) -> str:
     """Write an overlay file, after trying that it works.
 

@@ -57,19 +57,45 @@ def mirror(width: float) -> np.ndarray:
     return np.array([[-1., 0., width - 1.], [0., 1., 0.]])
 
 
-def in_cells(matrix: np.ndarray, scale_factor: Sequence[float]) -> np.ndarray:
+def cells_to_input(scale_factor: Sequence[float], offset: float = 0.) -> np.ndarray:
+    """Where heatmap cells lie on the input: ``input = (cell + offset) * scale_factor``.
+
+    Args:
+        scale_factor (Sequence[float]): The codec's (x, y) factor.
+        offset (float): How far the codec puts a cell's centre from the cell's index. Defaults to 0.
+
+    Returns:
+        np.ndarray: Matrix in shape (2, 3), cells to input pixels, float64.
+    """
+    x, y = scale_factor
+    return np.array([[x, 0., offset * x], [0., y, offset * y]], dtype=np.float64)
+
+
+def in_cells(matrix: np.ndarray, to_input: np.ndarray) -> np.ndarray:
     """Bring a map between input pixels into heatmap cells.
 
     Args:
         matrix (np.ndarray): Matrices in shape (..., 2, 3), input pixels to input pixels.
-        scale_factor (Sequence[float]): The codec's (x, y) factor with ``input = cell * scale_factor``.
+        to_input (np.ndarray): Where the cells lie, in shape (2, 3); see :func:`cells_to_input`.
 
     Returns:
         np.ndarray: Matrices in shape (..., 2, 3), cells to cells, float64.
     """
-    scale = np.zeros((2, 3))
-    scale[[0, 1], [0, 1]] = scale_factor
-    return compose(invert(scale), compose(matrix, scale))
+    return compose(invert(to_input), compose(matrix, to_input))
+
+
+def without_scale(matrix: np.ndarray) -> np.ndarray:
+    """The turn and the mirroring of maps that preserve shape, without their scale and shift.
+
+    Args:
+        matrix (np.ndarray): Maps in shape (..., 2, 3).
+
+    Returns:
+        np.ndarray: Linear maps in shape (..., 2, 2), float64.
+    """
+    linear = np.asarray(matrix, dtype=np.float64)[..., :2]
+    determinant = linear[..., 0, 0] * linear[..., 1, 1] - linear[..., 0, 1] * linear[..., 1, 0]
+    return linear / np.sqrt(np.abs(determinant))[..., None, None]
 
 
 def transform_points(points: Tensor, matrix: Tensor) -> Tensor:
@@ -104,15 +130,25 @@ def warp_heatmaps(heatmaps: Tensor, matrix: np.ndarray, size: Tuple[int, int]) -
         Tuple[Tensor, Tensor]: The warped heatmaps in shape (N, K, height, width), zero where the source shows nothing,
         and the valid cells in shape (N, 1, height, width), bool: those whose source point lies within the source.
     """
+    backward = torch.as_tensor(invert(matrix), dtype=torch.float32).to(heatmaps.device)
+    return sample_heatmaps(heatmaps, backward, size)
+
+
+def sample_heatmaps(heatmaps: Tensor, backward: Tensor, size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
+    """Resample heatmaps along a map given backwards; see :func:`warp_heatmaps`.
+
+    Args:
+        heatmaps (Tensor): Source heatmaps in shape (N, K, H, W).
+        backward (Tensor): Maps in shape (N, 2, 3), destination cells to source cells, float32.
+        size (Tuple[int, int]): Destination size (width, height) in cells.
+
+    Returns:
+        Tuple[Tensor, Tensor]: As :func:`warp_heatmaps`.
+    """
     width, height = size
     source_height, source_width = heatmaps.shape[-2:]
-    backward = torch.as_tensor(invert(matrix), dtype=torch.float32).to(heatmaps.device)
-    y, x = torch.meshgrid(
-        torch.arange(height, dtype=torch.float32, device=heatmaps.device),
-        torch.arange(width, dtype=torch.float32, device=heatmaps.device),
-        indexing='ij')
-    cells = torch.stack((x, y), dim=-1).reshape(1, -1, 2).expand(len(heatmaps), -1, -1)
-    source = transform_points(cells, backward).reshape(-1, height, width, 2)
+    source = transform_points(cell_grid(size, heatmaps.device).expand(len(heatmaps), -1, -1), backward)
+    source = source.reshape(-1, height, width, 2)
 
     last = source.new_tensor([source_width - 1., source_height - 1.])
     # Half a thousandth of a cell of slack, so that rounding does not cut the border off an identity map.
@@ -121,6 +157,23 @@ def warp_heatmaps(heatmaps: Tensor, matrix: np.ndarray, size: Tuple[int, int]) -
     with torch.autocast(heatmaps.device.type, enabled=False):
         warped = F.grid_sample(heatmaps.float(), grid, mode='bicubic', padding_mode='border', align_corners=True)
     return warped * valid, valid
+
+
+def cell_grid(size: Tuple[int, int], device: torch.device) -> Tensor:
+    """All cells of a heatmap, row by row.
+
+    Args:
+        size (Tuple[int, int]): Size (width, height) in cells.
+        device (torch.device): Where to.
+
+    Returns:
+        Tensor: Cells (x, y) in shape (1, height * width, 2), float32.
+    """
+    y, x = torch.meshgrid(
+        torch.arange(size[1], dtype=torch.float32, device=device),
+        torch.arange(size[0], dtype=torch.float32, device=device),
+        indexing='ij')
+    return torch.stack((x, y), dim=-1).reshape(1, -1, 2)
 
 
 def _square(matrix: np.ndarray) -> np.ndarray:

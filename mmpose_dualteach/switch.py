@@ -6,14 +6,16 @@ from typing import Any, List, Optional, Union
 from mmengine.config import Config
 
 from mmpose_dualteach.models.adapters import find_adapter
+from mmpose_dualteach.stock_repairs import repaired, undone
 
 PACKAGE = 'mmpose_dualteach'
 WRAPPER = 'MutualTeachingPoseEstimator'
 LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
+CONSTRUCTOR = 'EachNetworkOptimWrapperConstructor'
 HOOKS = ('DualTeacherHook', 'LessonPictureHook')
 # Keys of the wrapper; all others of a switched config's ``model`` are the stock model's.
-WRAPPER_KEYS = ('networks', 'lessons', 'supervised_weight', 'pseudo_loss', 'teacher_mode', 'joint_cutout',
-                'predict_with', 'autocast', 'channels_last')
+WRAPPER_KEYS = ('networks', 'lessons', 'supervised_weight', 'pseudo_weight', 'pseudo_loss', 'confidence',
+                'min_score', 'teacher_mode', 'joint_cutout', 'predict_with', 'autocast', 'channels_last')
 UNLABELED_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size', 'flip', 'flip_direction',
                        'flip_indices', 'view_matrix')
 
@@ -55,21 +57,17 @@ def mutual_teaching(stock: Any,
     Raises:
         ValueError: If the config cannot be switched; names the reason and the remedy.
     """
-    stock = _plain(stock)
+    original = _plain(stock)
+    stock = repaired(copy.deepcopy(original))
     check_switchable(stock)
     loader = stock['train_dataloader']
-    labeled_set = dict(loader['dataset'], **_source(labeled, 'labeled'))
+    labeled_set = _with_source(loader['dataset'], _source(labeled, 'labeled'))
     pipeline = _pipeline(labeled_set)
     check_codec(stock['model'], pipeline)
     batch = tuple(batch or (loader['batch_size'], loader['batch_size']))
     _check_batch(batch)
 
-    unlabeled_set = dict(
-        type='UnlabeledPoseDataset',
-        dataset_type=_innermost(labeled_set)['type'],
-        **{key: _innermost(labeled_set)[key] for key in ('metainfo', 'data_root', 'data_prefix')
-           if key in _innermost(labeled_set)})
-    unlabeled_set.update(_source(unlabeled, 'unlabeled'))
+    unlabeled_set = dict(_people_like(labeled_set), **_source(unlabeled, 'unlabeled'))
     unlabeled_set.setdefault('pipeline', unlabeled_pipeline(pipeline, views, rand_augment))
 
     switched = dict(
@@ -93,6 +91,14 @@ def mutual_teaching(stock: Any,
         switched['auto_scale_lr'] = dict(
             stock['auto_scale_lr'], base_batch_size=_scaled(stock['auto_scale_lr']['base_batch_size'],
                                                             sum(batch), batch[0]))
+    for key in ('val_dataloader', 'test_dataloader'):
+        if stock.get(key) != original.get(key):
+            switched[key] = stock[key]
+    optim = stock.get('optim_wrapper') or {}
+    if 'constructor' in optim:  # It may go by the names of parameters, which have a prefix in the wrapper.
+        switched['optim_wrapper'] = dict(
+            optim, constructor=CONSTRUCTOR,
+            paramwise_cfg=dict(optim.get('paramwise_cfg') or {}, stock_constructor=optim['constructor']))
     for key in {'custom_imports', 'model', 'train_dataloader'} & set(stock):
         switched[key]['_delete_'] = True  # mmengine would merge them into the stock ones otherwise.
     return switched
@@ -107,7 +113,7 @@ def stock_config(config: Any) -> Config:
     Returns:
         Config: A config that stock MMPose understands without this package.
     """
-    stock = _plain(config)
+    stock = undone(_plain(config))
     stock['model'] = {key: value for key, value in stock['model'].items() if key not in WRAPPER_KEYS}
     stock['model']['type'] = stock['model'].pop('estimator', 'TopdownPoseEstimator')
     loader = stock.get('train_dataloader')
@@ -117,6 +123,9 @@ def stock_config(config: Any) -> Config:
                                          sampler=dict(type='DefaultSampler', shuffle=True))
         if stock.get('auto_scale_lr'):
             stock['auto_scale_lr']['base_batch_size'] = _scaled(stock['auto_scale_lr']['base_batch_size'], part, whole)
+    optim = stock.get('optim_wrapper') or {}
+    if optim.get('constructor') == CONSTRUCTOR:
+        optim['constructor'] = optim['paramwise_cfg'].pop('stock_constructor')
     stock['custom_hooks'] = [h for h in stock.get('custom_hooks') or [] if h['type'] not in HOOKS]
     for key, loop in LOOPS.items():
         if (stock.get(key) or {}).get('type') == loop:
@@ -146,7 +155,7 @@ def check_switchable(stock: dict) -> None:
     if kind != 'TopdownPoseEstimator':
         raise ValueError(f'model.type is {kind}; mutual teaching needs a TopdownPoseEstimator')
     if not stock['model'].get('head'):
-        raise ValueError('the config has no model.head; mutual teaching needs one that predicts heatmaps')
+        raise ValueError('the config has no model.head; mutual teaching needs one')
     find_adapter(stock['model']['head'])
     if not stock.get('train_dataloader'):
         raise ValueError('the config has no train_dataloader; switch a config that trains')
@@ -158,8 +167,11 @@ def check_codec(model: dict, pipeline: List[dict]) -> None:
     Raises:
         ValueError: If they differ; names both keys.
     """
-    decoder, encoder = model['head']['decoder'], _find(pipeline, 'GenerateTarget')['encoder']
-    for key in ('type', 'input_size', 'heatmap_size'):
+    adapter = find_adapter(model['head'])
+    decoder, encoder = adapter.codec_of(model['head']), _find(pipeline, 'GenerateTarget')['encoder']
+    if isinstance(encoder, (list, tuple)):  # One for each level of labels; predictions are of the last one.
+        encoder = encoder[-1]
+    for key in adapter.codec_keys:
         if _comparable(decoder.get(key)) != _comparable(encoder.get(key)):
             raise ValueError(f'codec mismatch: {key} is {encoder.get(key)} in the training pipeline\'s '
                              f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal')
@@ -244,6 +256,30 @@ def _source(source: Union[str, dict, None], name: str) -> dict:
     if name == 'labeled':
         raise ValueError(f'labeled={source!r} is no .json annotation file; labelled people need one')
     return dict(data_root='', ann_file='', data_prefix=dict(img=source))
+
+
+def _with_source(dataset: dict, source: dict) -> dict:
+    """A labelled dataset that reads what the user named, in whatever wrapper it is."""
+    if not source:
+        return dataset
+    if 'dataset' in dataset and 'dataset' not in source:
+        return dict(dataset, dataset=_with_source(dataset['dataset'], source))
+    if 'datasets' in dataset and 'datasets' not in source and 'indices' not in source:
+        names = ', '.join(sorted({_innermost(each)['type'] for each in dataset['datasets']}))
+        raise ValueError(f'the labelled set joins {len(dataset["datasets"])} datasets ({names}), so '
+                         f'labeled={source} does not say which; give labeled=dict(datasets=[...])')
+    return dict(dataset, **source)
+
+
+def _people_like(labeled: dict) -> dict:
+    """The unlabelled dataset that has a labelled one's keypoints, folders and way to read a box."""
+    inner = _innermost(labeled)
+    people = dict(type='UnlabeledPoseDataset', dataset_type=inner['type'])
+    people.update({key: inner[key] for key in ('subset', 'metainfo', 'data_root', 'data_prefix') if key in inner})
+    if 'datasets' in labeled:
+        # Joined datasets are converted to keypoints of their own: a class that reads any COCO box, and that definition.
+        people.update(dataset_type='CocoDataset', metainfo=labeled['metainfo'])
+    return people
 
 
 def _innermost(dataset: dict) -> dict:

@@ -9,5 +9,5 @@ globals().update(mutual_teaching(
     # These faces stand upright: the default turns, up to 120 degrees on the hard view, would teach what no one asks.
     views=dict(easy=dict(rotation=15., scale=0.15), hard=dict(rotation=20., scale=0.15)),
     model=dict(autocast='bfloat16', channels_last=True),
-    hook=dict(burn_in=6, interval=25),
+    hook=dict(burn_in=10, interval=25),
     pictures=dict(interval=490)))

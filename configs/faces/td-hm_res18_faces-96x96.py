@@ -2,16 +2,17 @@
 # scratch that two cores can train.
 _base_ = 'mmpose::face_2d_keypoint/topdown_heatmap/300w/td-hm_hrnetv2-w18_8xb64-60e_300w-256x256.py'
 
-train_cfg = dict(max_epochs=14, val_interval=2)
+train_cfg = dict(max_epochs=30, val_interval=3)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
-    dict(type='MultiStepLR', begin=0, end=14, milestones=[11], gamma=0.1, by_epoch=True)
+    dict(type='MultiStepLR', begin=0, end=30, milestones=[22, 27], gamma=0.1, by_epoch=True)
 ]
 auto_scale_lr = dict(base_batch_size=16)
-default_hooks = dict(logger=dict(interval=25), checkpoint=dict(interval=4, max_keep_ckpts=2))
+default_hooks = dict(logger=dict(interval=25), checkpoint=dict(interval=5, max_keep_ckpts=2))
 
-codec = dict(input_size=(96, 96), heatmap_size=(24, 24), sigma=1.5)
+# Labels rounded to one of 24x24 cells would alone cost an NME of 4.4%.
+codec = dict(input_size=(96, 96), heatmap_size=(24, 24), sigma=1.5, unbiased=True)
 model = dict(
     backbone=dict(_delete_=True, type='ResNet', depth=18),
     neck=None,

@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What must hold before training begins. Everything raises one line that names the file or key and the remedy."""
 from concurrent.futures import ThreadPoolExecutor
-from typing import Optional
+from typing import Iterator, Optional
 
 import mmcv
 import numpy as np
@@ -38,11 +38,13 @@ def check_labeled(dataset: BaseDataset, decode: bool) -> None:
         ValueError: If it is empty, a box or keypoint is unusable, or an image is missing or does not decode.
     """
     dataset.full_init()
-    for ann_file in {getattr(d, 'ann_file', '') for d in getattr(dataset, 'datasets', [dataset])}:
+    parts = list(innermost(dataset))
+    for ann_file in {part.ann_file for part in parts}:
         check_labels(ann_file)
-    if len(dataset) == 0:
-        raise ValueError(f'labelled set is empty: {getattr(dataset, "ann_file", dataset)} lists no usable person')
-    paths = sorted({dataset.get_data_info(index)['img_path'] for index in range(len(dataset))})
+    for part in parts:
+        if len(part) == 0:
+            raise ValueError(f'labelled set is empty: {part.ann_file} lists no usable person')
+    paths = sorted({part.get_data_info(index)['img_path'] for part in parts for index in range(len(part))})
     examine = image_problem if decode else _missing
     with ThreadPoolExecutor() as pool:
         progress = ProgressBar(len(paths)) if decode and len(paths) > 5000 else None
@@ -51,6 +53,23 @@ def check_labeled(dataset: BaseDataset, decode: bool) -> None:
                 raise ValueError(f'labelled image {path}: {problem}; mend it or take it out of the annotation file')
             if progress:
                 progress.update()
+
+
+def innermost(dataset: BaseDataset) -> Iterator[BaseDataset]:
+    """The datasets inside wrappers, which have pipelines of their own.
+
+    Args:
+        dataset (BaseDataset): A dataset, in whatever wrappers.
+
+    Yields:
+        BaseDataset: Those that read files.
+    """
+    inside = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    for part in inside:
+        if part is None:
+            yield dataset
+        else:
+            yield from innermost(part)
 
 
 def check_labels(ann_file: str) -> None:

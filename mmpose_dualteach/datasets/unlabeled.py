@@ -32,6 +32,8 @@ class UnlabeledPoseDataset(BaseDataset):
 
     Args:
         dataset_type (str): The labelled dataset's class. Defaults to ``'CocoDataset'``.
+        subset (str, optional): Which of the class's definitions of keypoints, where it has several
+            (``DeepFashionDataset``). Defaults to None.
         bbox_file (str, optional): Detection file. Defaults to None.
         bbox_thr (float): Least score of a detection. Defaults to 0.
         max_broken (float): Largest share of boxes or images that may be unusable. Defaults to 0.1.
@@ -44,6 +46,7 @@ class UnlabeledPoseDataset(BaseDataset):
 
     def __init__(self,
                  dataset_type: str = 'CocoDataset',
+                 subset: Optional[str] = None,
                  bbox_file: Optional[str] = None,
                  bbox_thr: float = 0.,
                  max_broken: float = 0.1,
@@ -51,8 +54,7 @@ class UnlabeledPoseDataset(BaseDataset):
                  **base) -> None:
         # Never loads anything itself: it knows the keypoints' definition and how this class reads a box.
         stock = dict(type=dataset_type, lazy_init=True, data_prefix=base.get('data_prefix', dict(img='')))
-        if metainfo is not None:
-            stock['metainfo'] = metainfo
+        stock.update({key: value for key, value in (('metainfo', metainfo), ('subset', subset)) if value is not None})
         self._reader = DATASETS.build(stock)
         self.bbox_file = bbox_file
         self.bbox_thr = bbox_thr

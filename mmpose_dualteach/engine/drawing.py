@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from mmpose_dualteach.models.adapters.base import Target, first_people
+
 TILE_HEIGHT = 224
 TITLES = ('easy view, teacher {teacher}', 'hard view, its target', 'as {student} sees it, its answer')
 INVALID = (128, 128, 128)
@@ -27,14 +29,17 @@ def lesson_sheet(model, people: int) -> np.ndarray:
         count = min(people, len(record.easy))
         size = record.easy.shape[-1], record.easy.shape[-2]
         easy, hard = as_pictures(model, record.easy[:count]), as_pictures(model, record.hard[:count])
+        prediction, answer = first_people(record.prediction, count), first_people(record.answer, count)
+        target = Target(*[part if part is None else first_people(part, count)
+                          for part in (record.target.value, record.target.valid, record.target.weight)])
         columns = []
-        for images, output, valid in ((easy, record.prediction, None), (hard, record.target.value, record.target.valid),
-                                      (hard, record.answer, None)):
-            output = output[:count]
-            heat, joints = adapter.heat(output, size), adapter.joints(output)
-            known = None if valid is None else adapter.heat(valid[:count].float(), size) > 0.5
+        for images, heat, (joints, scores), known in (
+                (easy, adapter.heat(prediction, size), adapter.joints(prediction), None),
+                (hard, adapter.target_heat(target, size), adapter.target_joints(target), adapter.known(target, size)),
+                (hard, adapter.heat(answer, size), adapter.joints(answer), None)):
+            scores = joints.new_ones(joints.shape[:2]) if scores is None else scores
             columns.append([
-                tile(images[i], heat[i], joints[0][i], joints[1][i], None if known is None else known[i])
+                tile(images[i], heat[i], joints[i], scores[i], None if known is None else known[i])
                 for i in range(count)
             ])
         teacher = f'average of {lesson.teacher}' if lesson.average else lesson.teacher

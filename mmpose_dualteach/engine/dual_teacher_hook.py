@@ -187,7 +187,7 @@ class DualTeacherHook(Hook):
     def _export(self, runner, network: str, name: str) -> None:
         path = osp.join(runner.work_dir, name)
         dataset = runner.train_dataloader.dataset
-        weights = network_weights(model_of(runner).state_dict(), network)
+        weights = network_weights(saved_weights(runner), network)
         if self._stock_config is None:  # Printing a config takes a second or more.
             self._stock_config = stock_config(runner.cfg).pretty_text
         save_stock_checkpoint(path, weights, dataset.metainfo, self._stock_config)
@@ -197,6 +197,14 @@ class DualTeacherHook(Hook):
 def model_of(runner) -> Any:
     """The model of a runner, without its wrapper for distributed training."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+def saved_weights(runner) -> Dict[str, torch.Tensor]:
+    """The model's weights as a checkpoint of this moment would hold them: the averaged ones under ``EMAHook``, which
+    are those that are validated."""
+    checkpoint = dict(state_dict=model_of(runner).state_dict())
+    runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+    return checkpoint['state_dict']
 
 
 def clip_each_network(networks: List[list], parameters: list, *args, **kwargs) -> torch.Tensor:

@@ -1,6 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.model import BaseModel, ExponentialMovingAverage
@@ -8,6 +8,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from .adapters import Target, adapter_for
+from .adapters.base import detached
 from .joint_cutout import JointCutout
 from .lessons import Lesson, parse_lessons
 from .random_stream import RandomStream
@@ -25,9 +26,10 @@ class LessonRecord:
         answer: The student's raw output on ``hard``.
     """
 
-    def __init__(self, lesson: Lesson, easy: Tensor, prediction, hard: Tensor, target: Target, answer) -> None:
+    def __init__(self, lesson: Lesson, easy: Tensor, prediction: Any, hard: Tensor, target: Target,
+                 answer: Any) -> None:
         self.lesson, self.easy, self.hard = lesson, easy, hard
-        self.prediction, self.target, self.answer = prediction.detach(), target, answer.detach()
+        self.prediction, self.target, self.answer = detached(prediction), target, detached(answer)
 
 
 @MODELS.register_module()
@@ -50,7 +52,12 @@ class MutualTeachingPoseEstimator(BaseModel):
         lessons (Sequence[dict]): Who teaches whom, see :class:`Lesson`. Defaults to a teaches b, b teaches a.
         supervised_weight (float): Weight of each network's stock losses. Defaults to 0.5, the authors' released code's
             (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
-        pseudo_loss (dict): The loss of the lessons. Defaults to ``PseudoHeatmapLoss`` with weight 1.0, from there too.
+        pseudo_weight (float): Weight of the lessons' losses. Defaults to 1.0, from there too.
+        pseudo_loss (dict, optional): What differs in the config of the lessons' loss, ``PseudoHeatmapLoss``, for heads
+            that predict heatmaps; all others are taught by their own stock loss. Defaults to None.
+        confidence (bool, optional): Whether each joint's pseudo loss is weighted by the teacher's score, 0 to 1.
+            Defaults to False for heatmaps, which say so themselves by their height, and True for all others.
+        min_score (float): Joints whose teacher's score is less teach nothing. Defaults to 0.
         teacher_mode (str): ``'train'``: teachers normalise by the easy batch's own statistics and update their running
             ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
         joint_cutout (dict, optional): Arguments of :class:`JointCutout`; None covers nothing. Defaults to None.
@@ -71,7 +78,10 @@ class MutualTeachingPoseEstimator(BaseModel):
                  networks: Dict[str, dict] = dict(a=dict(), b=dict()),
                  lessons: Sequence[dict] = (dict(teacher='a', student='b'), dict(teacher='b', student='a')),
                  supervised_weight: float = 0.5,
-                 pseudo_loss: dict = dict(type='PseudoHeatmapLoss', loss_weight=1.0),
+                 pseudo_weight: float = 1.0,
+                 pseudo_loss: Optional[dict] = None,
+                 confidence: Optional[bool] = None,
+                 min_score: float = 0.,
                  teacher_mode: str = 'train',
                  joint_cutout: Optional[dict] = None,
                  predict_with: Optional[str] = None,
@@ -89,8 +99,9 @@ class MutualTeachingPoseEstimator(BaseModel):
             # Stock heads compute their accuracy in numpy, which has no bfloat16.
             stock['train_cfg'] = dict(stock.get('train_cfg') or {}, compute_acc=False)
         self.lessons = parse_lessons(lessons, list(networks))
-        self.adapter = adapter_for(stock['head'], loss=pseudo_loss)
+        self.adapter = adapter_for(stock['head'], loss=pseudo_loss, confidence=confidence, min_score=min_score)
         self.supervised_weight = supervised_weight
+        self.pseudo_weight = pseudo_weight
         self.teacher_mode = teacher_mode
         self.joint_cutout = JointCutout(**joint_cutout) if joint_cutout is not None else None
         self.autocast = getattr(torch, autocast) if autocast else None
@@ -134,20 +145,21 @@ class MutualTeachingPoseEstimator(BaseModel):
             Dict[str, Tensor]: Scalars by name; those with "loss" in their name add up to the loss.
         """
         losses = self.loss_by_labels(images['labeled'], samples['labeled'])
-        if self.lessons and self.pseudo_scale > 0:
+        if self.lessons and self.pseudo_weight != 0 and self.pseudo_scale > 0:
             losses.update(self.loss_by_lessons(images, ViewPair(samples['easy'], samples['hard'])))
         return losses
 
     def loss_by_labels(self, images: Tensor, samples: list) -> Dict[str, Tensor]:
         """Each network's own stock losses, weighted. See :meth:`loss`."""
-        losses = {}
+        losses, answers = {}, {}
         for name, network in self.networks.items():
-            with self.adapter.watch(network) if self.watching else nullcontext([]) as outputs:
+            with self.adapter.watch(network) if self.watching else nullcontext() as outputs:
                 stock = network.loss(images, samples)
             for key, value in stock.items():
                 losses[f'{name}/{key}'] = self._weighted(value, self.supervised_weight) if 'loss' in key else value
-            for output in outputs:
-                losses[f'{name}/peak_labeled'] = self.adapter.joints(output)[1].mean()
+            if outputs:
+                answers[name] = outputs[-1]
+        losses.update({f'{name}/peak_labeled': scores.mean() for name, scores in self.adapter.scores(answers).items()})
         return losses
 
     def loss_by_lessons(self, images: Dict[str, Tensor], views: ViewPair) -> Dict[str, Tensor]:
@@ -155,20 +167,22 @@ class MutualTeachingPoseEstimator(BaseModel):
         losses: Dict[str, Tensor] = {}
         self.records = []
         predictions = self.predict_easy(images['easy'])
+        scores = self.adapter.scores(predictions)
         for lesson in self.lessons:
             prediction = predictions[self._teacher_key(lesson)]
-            target = self.adapter.move(prediction, views)
+            target = self.adapter.target(prediction, scores.get(self._teacher_key(lesson)), views)
             hard = images['hard']
             if self.joint_cutout is not None:
                 hard = self.joint_cutout(hard, views.move_points(self.adapter.joints(prediction)[0]))
-            answer = self.adapter.output(self.networks[lesson.student], hard)
+            student = self.networks[lesson.student]
+            answer = self.adapter.output(student, hard)
             key = f'{lesson.student}/loss_pseudo'
-            loss = self.adapter.loss(answer, target) * self.pseudo_scale
+            loss = self.adapter.loss(student, answer, target) * (self.pseudo_weight * self.pseudo_scale)
             losses[key] = losses[key] + loss if key in losses else loss
             if self.record_lessons:
                 self.records.append(LessonRecord(lesson, images['easy'], prediction, hard, target, answer))
         if self.watching:
-            losses.update(self._health(predictions, target.valid))
+            losses.update(self._health(predictions, scores, target.valid))
         return losses
 
     def predict_easy(self, images: Tensor) -> Dict[Tuple[str, bool], object]:
@@ -196,12 +210,11 @@ class MutualTeachingPoseEstimator(BaseModel):
                 predictions[key] = self.adapter.output(teacher, images)
         return predictions
 
-    def _health(self, predictions: dict, valid: Tensor) -> Dict[str, Tensor]:
-        """Mean peak on unlabelled people, agreement of the teachers in input pixels, share of valid cells."""
-        joints = {key: self.adapter.joints(output) for key, output in predictions.items()}
-        health = {f'{name}/peak_unlabeled': scores.mean() for (name, _), (_, scores) in joints.items()}
-        if len(joints) > 1:
-            first, second = [points for points, _ in joints.values()][:2]
+    def _health(self, predictions: dict, scores: dict, valid: Tensor) -> Dict[str, Tensor]:
+        """Mean peak on unlabelled people, agreement of the teachers in input pixels, share of valid cells or joints."""
+        health = {f'{name}/peak_unlabeled': score.mean() for (name, _), score in scores.items()}
+        if len(predictions) > 1:
+            first, second = [self.adapter.joints(output)[0] for output in predictions.values()][:2]
             health['agreement_px'] = (first - second).norm(dim=-1).mean()
         health['valid_share'] = valid.float().mean()
         return health

@@ -1,11 +1,18 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """One adapter for each kind of network output. Nothing else in the package asks what kind of head there is."""
 from .base import OutputAdapter, Target
+from .combined import CombinedAdapter
+from .coordinates import CoordinateAdapter
 from .heatmap import HeatmapAdapter
+from .simcc import SimCCAdapter
+from .visibility import VisibilityAdapter
 
-ADAPTERS = (HeatmapAdapter, )
+ADAPTERS = (HeatmapAdapter, CombinedAdapter, VisibilityAdapter, SimCCAdapter, CoordinateAdapter)
 
-__all__ = ['ADAPTERS', 'HeatmapAdapter', 'OutputAdapter', 'Target', 'adapter_for', 'find_adapter']
+__all__ = [
+    'ADAPTERS', 'CombinedAdapter', 'CoordinateAdapter', 'HeatmapAdapter', 'OutputAdapter', 'SimCCAdapter', 'Target',
+    'VisibilityAdapter', 'adapter_for', 'find_adapter'
+]
 
 
 def find_adapter(head: dict) -> type:
@@ -20,13 +27,14 @@ def find_adapter(head: dict) -> type:
     Raises:
         ValueError: If there is none; names the head, its codec and what is supported.
     """
-    refusals = []
-    for adapter in ADAPTERS:
-        refusal = adapter.refusal(head)
+    refusals = {adapter: adapter.refusal(head) for adapter in ADAPTERS}
+    for adapter, refusal in refusals.items():
         if refusal is None:
             return adapter
-        refusals.append(refusal)
-    raise ValueError('mutual teaching cannot use this config: ' + '; '.join(refusals))
+    # The longest reason comes from the kind that came closest.
+    reason = max(refusals.values(), key=len)
+    supported = '; '.join(adapter.supports() for adapter in ADAPTERS)
+    raise ValueError(f'mutual teaching cannot use this config: {reason}; supported are {supported}')
 
 
 def adapter_for(head: dict, **options) -> OutputAdapter:

@@ -2,8 +2,10 @@
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
 
+import numpy as np
+import torch
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -15,11 +17,14 @@ class Target:
     """What a lesson asks of the student on the hard view.
 
     Attributes:
-        value (Any): The teacher's prediction, mapped to the hard view.
-        valid (Tensor): Which part of it counts, bool.
+        value (Any): The teacher's prediction, mapped to the hard view, in the form of an output or, where the kind
+            says so, of joints.
+        valid (Tensor): Which part of it counts, bool: cells in shape (N, 1, H, W), or joints in shape (N, K).
+        weight (Tensor, optional): How much each joint counts in shape (N, K); None where all count alike.
     """
     value: Any
     valid: Tensor
+    weight: Optional[Tensor] = None
 
 
 class OutputAdapter(metaclass=ABCMeta):
@@ -28,58 +33,193 @@ class OutputAdapter(metaclass=ABCMeta):
 
     Args:
         head (dict): The head's config.
+        confidence (bool, optional): Whether a joint's loss is weighted by the teacher's score, 0 to 1. Defaults to
+            what suits the kind, :attr:`weighs_by_score`.
+        min_score (float): Joints whose score is less teach nothing. Defaults to 0.
     """
+    # Whether joints are weighted by the teacher's score unless the config says otherwise.
+    weighs_by_score = False
+    # Every key of the codec that labels and predictions must share.
+    codec_keys: Tuple[str, ...] = ('type', 'input_size')
 
-    def __init__(self, head: dict) -> None:
-        self.codec = dict(head['decoder'])
+    def __init__(self, head: dict, confidence: Optional[bool] = None, min_score: float = 0.) -> None:
+        if not 0 <= min_score < 1:
+            raise ValueError(f'model.min_score={min_score} must be at least 0 and less than 1')
+        self.codec = dict(self.codec_of(head))
+        self.confidence = self.weighs_by_score if confidence is None else confidence
+        self.min_score = min_score
 
-    @staticmethod
+    # ------------------------------------------------------------------ which heads
+
+    @classmethod
     @abstractmethod
-    def refusal(head: dict) -> Optional[str]:
+    def refusal(cls, head: dict) -> Optional[str]:
         """Say why a head's config is not of this kind, or None if it is."""
+
+    @classmethod
+    @abstractmethod
+    def supports(cls) -> str:
+        """Which heads and codecs this kind covers, for messages."""
+
+    @classmethod
+    def codec_of(cls, head: dict) -> dict:
+        """The config of the codec that decodes the head's predictions."""
+        return head['decoder']
+
+    # ------------------------------------------------------------------ lessons
 
     def output(self, network: nn.Module, images: Tensor) -> Any:
         """A network's raw output on input images in shape (N, C, H, W)."""
         return network(images, None, mode='tensor')
 
     @abstractmethod
+    def joints(self, output: Any) -> Tuple[Tensor, Optional[Tensor]]:
+        """Where an output sees the joints.
+
+        Returns:
+            Tuple[Tensor, Optional[Tensor]]: Joints (x, y) in input pixels in shape (N, K, 2), and scores in shape
+            (N, K), 1 for an output as sharp as a label; None if this kind has no score of its own.
+        """
+
+    def scores(self, outputs: Dict[Hashable, Any]) -> Dict[Hashable, Tensor]:
+        """The joints' scores in several networks' outputs on the same images.
+
+        Args:
+            outputs (Dict[Hashable, Any]): Outputs by network.
+
+        Returns:
+            Dict[Hashable, Tensor]: Scores in shape (N, K) by network; empty if nothing tells them.
+        """
+        scores = {key: self.joints(output)[1] for key, output in outputs.items()}
+        return {key: value for key, value in scores.items() if value is not None}
+
+    def target(self, output: Any, scores: Optional[Tensor], views: ViewPair) -> Target:
+        """What a teacher's output on the easy view asks on the hard view.
+
+        Args:
+            output (Any): The teacher's raw output.
+            scores (Tensor, optional): Its joints' scores on the easy view in shape (N, K).
+            views (ViewPair): The map between the views.
+
+        Returns:
+            Target: The target.
+        """
+        target = self.move(output, views)
+        if scores is not None and (self.confidence or self.min_score > 0):
+            weight = (scores.clamp(0, 1) if self.confidence else torch.ones_like(scores)) * (scores >= self.min_score)
+            target.weight = views.swap_sides(weight)
+        return target
+
+    @abstractmethod
     def move(self, output: Any, views: ViewPair) -> Target:
         """Map a teacher's output from the easy to the hard view."""
 
     @abstractmethod
-    def loss(self, output: Any, target: Target) -> Tensor:
-        """The scalar loss of a student's output on the hard view."""
+    def loss(self, network: nn.Module, output: Any, target: Target) -> Tensor:
+        """The scalar loss of a student ``network``'s output on the hard view."""
 
-    @abstractmethod
-    def joints(self, output: Any) -> Tuple[Tensor, Tensor]:
-        """Where an output sees the joints.
-
-        Returns:
-            Tuple[Tensor, Tensor]: Joints (x, y) in input pixels in shape (N, K, 2) and scores in shape (N, K).
-        """
-
-    @abstractmethod
-    def heat(self, output: Any, size: Tuple[int, int]) -> Tensor:
-        """Where an output is warm, for pictures: over all joints, in shape (N, height, width) of input pixels."""
+    # ------------------------------------------------------------------ test time
 
     @abstractmethod
     def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
-        """A network's stock prediction, test-time augmentation included, and the output it was decoded from."""
+        """A network's stock prediction, test-time augmentation included, and what :meth:`decode_mean` needs of it."""
 
     @abstractmethod
     def decode_mean(self, network: nn.Module, outputs: Sequence[Any]) -> List[InstanceData]:
         """Decode the mean of several networks' outputs as ``network`` decodes its own."""
 
+    # ------------------------------------------------------------------ looking
+
+    @abstractmethod
+    def heat(self, output: Any, size: Tuple[int, int]) -> Tensor:
+        """Where an output is warm, for pictures: over all joints, in shape (N, height, width) of input pixels."""
+
+    def target_joints(self, target: Target) -> Tuple[Tensor, Optional[Tensor]]:
+        """Where a target sees the joints; see :meth:`joints`."""
+        return self.joints(target.value)
+
+    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
+        """Where a target is warm; see :meth:`heat`."""
+        return self.heat(target.value, size)
+
+    def known(self, target: Target, size: Tuple[int, int]) -> Optional[Tensor]:
+        """Which pixels of the hard view have a target, in shape (N, height, width), bool; None for all."""
+        return None
+
     @contextmanager
     def watch(self, network: nn.Module) -> Iterator[list]:
-        """Collect, while inside, the outputs that the network's own ``loss()`` computes its loss from.
+        """Collect, while inside, the outputs that the network's own ``loss()`` computes its loss from; the last one is
+        the network's answer.
 
         Stock heads do not return them, and another forward pass would change batch-norm statistics.
         """
         outputs: list = []
-        handle = network.head.loss_module.register_forward_pre_hook(
-            lambda module, arguments: outputs.append(arguments[0].detach()))
+        modules = self.loss_modules(network)
+        handles = [
+            module.register_forward_pre_hook(lambda _, arguments: outputs.append(detached(self.watched(arguments))))
+            for module in modules
+        ]
         try:
             yield outputs
         finally:
-            handle.remove()
+            for handle in handles:
+                handle.remove()
+
+    def loss_modules(self, network: nn.Module) -> List[nn.Module]:
+        """The modules that a network's stock ``loss()`` hands its output to."""
+        module = network.head.loss_module
+        return list(module) if isinstance(module, nn.ModuleList) else [module]
+
+    def watched(self, arguments: tuple) -> Any:
+        """The output among the arguments of a loss module."""
+        return arguments[0]
+
+
+def blobs(joints: Tensor, scores: Optional[Tensor], size: Tuple[int, int], radius: float) -> Tensor:
+    """Warm spots on joints, for pictures of outputs that are no heatmaps.
+
+    Args:
+        joints (Tensor): Joints (x, y) in input pixels in shape (N, K, 2).
+        scores (Tensor, optional): Their scores in shape (N, K).
+        size (Tuple[int, int]): Size (width, height) in pixels.
+        radius (float): Standard deviation in pixels.
+
+    Returns:
+        Tensor: Heat in shape (N, height, width).
+    """
+    x = torch.arange(size[0], device=joints.device)
+    y = torch.arange(size[1], device=joints.device)
+    columns = torch.exp(-0.5 * ((x - joints[..., :1]) / radius).square())
+    rows = torch.exp(-0.5 * ((y - joints[..., 1:]) / radius).square())
+    heat = rows[..., :, None] * columns[..., None, :]
+    if scores is not None:
+        heat = heat * scores[..., None, None]
+    return heat.amax(dim=1)
+
+
+def detached(output: Any) -> Any:
+    """An output without its gradient, whatever it is made of."""
+    if isinstance(output, (list, tuple)):
+        return type(output)(detached(item) for item in output)
+    return output.detach()
+
+
+def first_people(output: Any, count: int) -> Any:
+    """The part of an output that belongs to the first people of the batch."""
+    if isinstance(output, (list, tuple)):
+        return type(output)(first_people(item, count) for item in output)
+    return output[:count]
+
+
+def class_name(config: dict) -> str:
+    """The class name that a config asks for, without its scope."""
+    kind = config.get('type', 'unnamed')
+    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+
+
+def mean_instances(keypoints: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> List[InstanceData]:
+    """Instances from the mean of several networks' joints in shape (N, 1, K, 2) and scores in shape (N, 1, K)."""
+    return [
+        InstanceData(keypoints=joints, keypoint_scores=score)
+        for joints, score in zip(np.mean(keypoints, axis=0), np.mean(scores, axis=0))
+    ]

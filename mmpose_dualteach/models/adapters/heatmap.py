@@ -1,7 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from typing import List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
-import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
@@ -10,81 +9,152 @@ from torch import Tensor, nn
 from mmpose_dualteach import geometry
 
 from ..views import ViewPair
-from .base import OutputAdapter, Target
+from .base import OutputAdapter, Target, class_name
 
-HEADS = ('HeatmapHead', )
-CODECS = ('MSRAHeatmap', 'UDPHeatmap')
+HEADS = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
+CODECS = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
+# Megvii's codec rounds down: its cells' centres lie half a cell further. Its labels are 255 high.
+CELL_OFFSET = dict(MegviiHeatmap=0.5)
+LABEL_HEIGHT = dict(MegviiHeatmap=255.)
+
+Heatmaps = Union[Tensor, List[Tensor]]
 
 
 class HeatmapAdapter(OutputAdapter):
-    """One heatmap a joint, in shape (N, K, H, W).
+    """One heatmap a joint in shape (N, K, H, W), from one stage or a list of several.
 
     Where the cells lie on the input is the codec's to say: ``input = cell * scale_factor``, both with centres at
-    integers, with ``input_size / heatmap_size`` for MSRA and ``(input_size - 1) / (heatmap_size - 1)`` for UDP.
+    integers, with ``input_size / heatmap_size`` for MSRA and ``(input_size - 1) / (heatmap_size - 1)`` for UDP;
+    ``input = (cell + 0.5) * input_size / heatmap_size`` for Megvii.
+
+    Of several stages, the teacher's last one that was trained on the same kind of label teaches each: where all stages
+    share their labels, the last stage teaches all; where they go from blunt to sharp (Megvii), like teaches like.
+    Every stage's loss has the weight that the stock config gives it.
 
     Args:
         head (dict): The head's config.
-        loss (dict): Config of the loss between heatmaps. Defaults to :class:`PseudoHeatmapLoss`.
+        loss (dict, optional): What differs in the config of the loss, :class:`PseudoHeatmapLoss`.
+        **options: Of :class:`OutputAdapter`.
     """
+    codec_keys = ('type', 'input_size', 'heatmap_size', 'heatmap_type')
 
-    def __init__(self, head: dict, loss: dict = dict(type='PseudoHeatmapLoss')) -> None:
-        super().__init__(head)
+    def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
+        super().__init__(head, **options)
         codec = KEYPOINT_CODECS.build(self.codec)
-        self.scale_factor = codec.scale_factor
+        kind = class_name(self.codec)
+        self.to_input = geometry.cells_to_input(codec.scale_factor, CELL_OFFSET.get(kind, 0.))
+        self.label_height = LABEL_HEIGHT.get(kind, 1.)
         self.size: Tuple[int, int] = tuple(codec.heatmap_size)
-        self.criterion = MODELS.build(loss)
+        self.criterion = MODELS.build(dict(dict(type='PseudoHeatmapLoss'), **(loss or {})))
+        levels, self.stage_weights = stages(head)
+        # The teacher's stage that teaches each of the student's.
+        self.teaching_stage = [max(i for i, other in enumerate(levels) if other == level) for level in levels]
 
-    @staticmethod
-    def refusal(head: dict) -> Optional[str]:
-        kind, codec = _name(head), head.get('decoder') or {}
+    @classmethod
+    def refusal(cls, head: dict) -> Optional[str]:
+        kind, codec = class_name(head), head.get('decoder') or {}
         if kind not in HEADS:
-            return f'model.head is {kind}; supported are {", ".join(HEADS)} with {" or ".join(CODECS)}'
-        if _name(codec) not in CODECS:
-            return f'the codec of {kind} is {_name(codec)}; supported are {" and ".join(CODECS)}'
+            return f'model.head is {kind}'
+        if class_name(codec) not in CODECS:
+            return f'the codec of {kind} is {class_name(codec)}'
         if codec.get('heatmap_type', 'gaussian') != 'gaussian':
-            return f'the heatmap_type of {_name(codec)} is {codec["heatmap_type"]}; supported is gaussian'
+            return f'the heatmap_type of {class_name(codec)} is {codec["heatmap_type"]}'
         return None
 
-    def output(self, network: nn.Module, images: Tensor) -> Tensor:
+    @classmethod
+    def supports(cls) -> str:
+        return f'{", ".join(HEADS)} with {", ".join(CODECS)}'
+
+    # ------------------------------------------------------------------ lessons
+
+    def output(self, network: nn.Module, images: Tensor) -> Heatmaps:
         heatmaps = super().output(network, images)
-        if tuple(heatmaps.shape[-2:]) != self.size[::-1]:
+        height, width = last(heatmaps).shape[-2:]
+        if (width, height) != self.size:
             raise ValueError(
-                f'codec mismatch: model.head gives heatmaps of {heatmaps.shape[-1]}x{heatmaps.shape[-2]} cells for a '
+                f'codec mismatch: model.head gives heatmaps of {width}x{height} cells for a '
                 f'{images.shape[-1]}x{images.shape[-2]} input, its codec expects {self.size[0]}x{self.size[1]}; '
                 'correct heatmap_size (input sides must be divisible by 32 for a stock deconvolution head)')
         return heatmaps
 
-    def move(self, output: Tensor, views: ViewPair) -> Target:
-        heatmaps, valid = geometry.warp_heatmaps(
-            output, geometry.in_cells(views.matrix, self.scale_factor), self.size)
-        return Target(views.swap_sides(heatmaps), valid)
-
-    def loss(self, output: Tensor, target: Target) -> Tensor:
-        return self.criterion(output, target.value, target.valid)
-
-    def joints(self, output: Tensor) -> Tuple[Tensor, Tensor]:
-        width = output.shape[-1]
-        scores, cell = output.detach().flatten(2).max(dim=-1)
+    def joints(self, output: Heatmaps) -> Tuple[Tensor, Tensor]:
+        heatmaps = last(output).detach()
+        width = heatmaps.shape[-1]
+        scores, cell = heatmaps.flatten(2).max(dim=-1)
         points = torch.stack((cell % width, torch.div(cell, width, rounding_mode='floor')), dim=-1).float()
-        return points * points.new_tensor(self.scale_factor), scores.float()
+        return self.in_pixels(points), scores.float() / self.label_height
 
-    def heat(self, output: Tensor, size: Tuple[int, int]) -> Tensor:
-        to_input = np.diag([*self.scale_factor, 1.])[:2][None].repeat(len(output), axis=0)
-        return geometry.warp_heatmaps(output.detach(), to_input, size)[0].amax(dim=1)
+    def in_pixels(self, cells: Tensor) -> Tensor:
+        """Points from heatmap cells to input pixels, in shape (N, K, 2)."""
+        return geometry.transform_points(cells, torch.as_tensor(self.to_input)[None].expand(len(cells), -1, -1))
 
-    def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Tensor]:
-        test_cfg = dict(network.test_cfg, output_heatmaps=True)
-        features = network.extract_feat(images)
-        if test_cfg.get('flip_test', False):
-            features = [features, network.extract_feat(images.flip(-1))]
-        predictions, fields = network.head.predict(features, samples, test_cfg=test_cfg)
+    def move(self, output: Heatmaps, views: ViewPair) -> Target:
+        matrix = geometry.in_cells(views.matrix, self.to_input)
+        if isinstance(output, Tensor):
+            heatmaps, valid = geometry.warp_heatmaps(output, matrix, self.size)
+            return Target(views.swap_sides(heatmaps), valid)
+        moved = {}
+        for stage in sorted(set(self.teaching_stage)):
+            heatmaps, valid = geometry.warp_heatmaps(output[stage], matrix, self.size)
+            moved[stage] = views.swap_sides(heatmaps)
+        return Target([moved[stage] for stage in self.teaching_stage], valid)
+
+    def loss(self, network: nn.Module, output: Heatmaps, target: Target) -> Tensor:
+        if isinstance(output, Tensor):
+            output, value = [output], [target.value]
+        else:
+            value = target.value
+        return sum(weight * self.criterion(answer, asked, target.valid, target.weight)
+                   for weight, answer, asked in zip(self.stage_weights, output, value))
+
+    # ------------------------------------------------------------------ test time
+
+    def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
+        predictions, fields = network.head.predict(
+            features_for_test(network, images), samples, test_cfg=dict(network.test_cfg, output_heatmaps=True))
         return predictions, torch.stack([field.heatmaps for field in fields])
 
     def decode_mean(self, network: nn.Module, outputs: Sequence[Tensor]) -> List[InstanceData]:
         return network.head.decode(torch.stack(tuple(outputs)).mean(dim=0))
 
+    # ------------------------------------------------------------------ looking
 
-def _name(config: dict) -> str:
-    """The class name that a config asks for, without its scope."""
-    kind = config.get('type', 'unnamed')
-    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+    def heat(self, output: Heatmaps, size: Tuple[int, int]) -> Tensor:
+        heatmaps = last(output).detach() / self.label_height
+        return self.on_input(heatmaps, size).amax(dim=1)
+
+    def on_input(self, heatmaps: Tensor, size: Tuple[int, int]) -> Tensor:
+        """Heatmaps at the size of the input."""
+        return geometry.warp_heatmaps(heatmaps, self.to_input[None].repeat(len(heatmaps), axis=0), size)[0]
+
+    def known(self, target: Target, size: Tuple[int, int]) -> Tensor:
+        return self.on_input(target.valid.float(), size)[:, 0] > 0.5
+
+
+def stages(head: dict) -> Tuple[List[int], List[float]]:
+    """The level of labels and the loss weight of each stage of a head.
+
+    Args:
+        head (dict): The head's config.
+
+    Returns:
+        Tuple[List[int], List[float]]: Level and weight of each.
+    """
+    count = head.get('num_stages', 1) * head.get('num_units', 1)
+    losses = head.get('loss') or {}
+    losses = list(losses) if isinstance(losses, (list, tuple)) else [losses] * count
+    return list(head.get('level_indices') or [0] * count), [float(loss.get('loss_weight', 1.)) for loss in losses]
+
+
+def last(output: Heatmaps) -> Tensor:
+    """The last stage's heatmaps: the network's answer."""
+    return output if isinstance(output, Tensor) else output[-1]
+
+
+def features_for_test(network: nn.Module, images: Tensor) -> Any:
+    """A network's features as its head's ``predict()`` wants them, those of the mirrored images too where the config
+    has a flip test."""
+    features = network.extract_feat(images)
+    if network.test_cfg.get('flip_test', False):
+        return [features, network.extract_feat(images.flip(-1))]
+    return features

@@ -1,0 +1,129 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import math
+from itertools import combinations
+from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from ..views import ViewPair
+from .base import OutputAdapter, Target, blobs, class_name, mean_instances
+from .heatmap import features_for_test
+from .simcc import joint_weight, refuse_loss
+
+HEADS = ('RegressionHead', 'RLEHead', 'DSNTHead', 'IntegralRegressionHead')
+CODECS = ('RegressionLabel', 'IntegralRegressionLabel')
+# Where two networks differ by this share of the input's sides, their score is exp(-1/2). It is the distance at which
+# stock regression heads call a joint right.
+AGREEMENT = 0.05
+
+
+class CoordinateAdapter(OutputAdapter):
+    """Coordinates of the joints, as shares of the input's width and height: a tensor (N, K, 2), with two more numbers
+    of uncertainty (N, K, 4) for RLE, or (coordinates, heatmaps) for integral regression.
+
+    Joints are moved to the hard view and compared by the student's own stock loss, weighted by a score: what RLE says
+    of its uncertainty; the height of integral regression's heatmap over that of a label; where a head says nothing, how
+    far the networks agree on the easy view. Joints that leave the hard view teach nothing.
+
+    Args:
+        head (dict): The head's config.
+        loss (dict, optional): None; the stock loss is used.
+        **options: Of :class:`OutputAdapter`.
+    """
+    weighs_by_score = True
+
+    def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
+        super().__init__(head, **options)
+        refuse_loss(head, loss)
+        self.input_size = tuple(self.codec['input_size'])
+        sigma = self.codec.get('sigma')
+        self.label_height = 1 / (2 * math.pi * sigma**2) if sigma else None
+
+    @classmethod
+    def refusal(cls, head: dict) -> Optional[str]:
+        kind, codec = class_name(head), head.get('decoder') or {}
+        if kind not in HEADS:
+            return f'model.head is {kind}'
+        if class_name(codec) not in CODECS:
+            return f'the codec of {kind} is {class_name(codec)}'
+        return None
+
+    @classmethod
+    def supports(cls) -> str:
+        return f'{", ".join(HEADS)} with {", ".join(CODECS)}'
+
+    # ------------------------------------------------------------------ lessons
+
+    def joints(self, output: Union[Tensor, tuple]) -> Tuple[Tensor, Optional[Tensor]]:
+        coordinates, heatmaps = output if isinstance(output, (tuple, list)) else (output, None)
+        coordinates = coordinates.detach().float()
+        points = coordinates[..., :2] * coordinates.new_tensor(self.input_size)
+        if heatmaps is not None and self.label_height:
+            peaks = heatmaps.detach().float().flatten(2).amax(dim=-1)
+            return points, (peaks / self.label_height).clamp(max=1.)
+        if coordinates.shape[-1] == 4:
+            return points, 1 - coordinates[..., 2:].sigmoid().mean(dim=-1)
+        return points, None
+
+    def scores(self, outputs: Dict[Hashable, Any]) -> Dict[Hashable, Tensor]:
+        scores = super().scores(outputs)
+        return scores or self._agreement({key: self.joints(output)[0] for key, output in outputs.items()})
+
+    def _agreement(self, points: Dict[Hashable, Tensor]) -> Dict[Hashable, Tensor]:
+        """Each network's mean agreement with the others, joint by joint."""
+        scores: Dict[Hashable, list] = {key: [] for key in points}
+        for one, other in combinations(points, 2):
+            share = (points[one] - points[other]) / points[one].new_tensor(self.input_size)
+            agreement = torch.exp(-0.5 * (share / AGREEMENT).square().sum(dim=-1))
+            scores[one].append(agreement)
+            scores[other].append(agreement)
+        return {key: torch.stack(values).mean(dim=0) for key, values in scores.items() if values}
+
+    def move(self, output: Any, views: ViewPair) -> Target:
+        points = views.move_points(self.joints(output)[0])
+        # The codec's own rule for which joints lie in the input.
+        inside = (points >= 0) & (points <= points.new_tensor(self.input_size) - 1)
+        return Target(points / points.new_tensor(self.input_size), inside.all(dim=-1))
+
+    def loss(self, network: nn.Module, output: Any, target: Target) -> Tensor:
+        compare, weight = network.head.loss_module, joint_weight(target)[..., None]
+        coordinates = output[0] if isinstance(output, (tuple, list)) else output
+        coordinates = coordinates.float()
+        if class_name(self.codec) == 'IntegralRegressionLabel' and hasattr(compare, 'loss_modules'):
+            compare = compare.loss_modules[0]  # The other one compares heatmaps.
+        if coordinates.shape[-1] == 4:
+            return compare(coordinates[..., :2], coordinates[..., 2:], target.value, weight)
+        return compare(coordinates, target.value, weight)
+
+    # ------------------------------------------------------------------ test time
+
+    def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
+        instances = network.head.predict(features_for_test(network, images), samples, test_cfg=network.test_cfg)
+        instances = instances[0] if isinstance(instances, tuple) else instances
+        # Copies: MMPose moves an instance's joints to the original image in place.
+        return instances, (np.stack([each.keypoints for each in instances]),
+                           np.stack([each.keypoint_scores for each in instances]))
+
+    def decode_mean(self, network: nn.Module, outputs: Sequence[Any]) -> List[InstanceData]:
+        # Decoding is linear, so the mean of what was decoded is the decoded mean.
+        return mean_instances(*zip(*outputs))
+
+    # ------------------------------------------------------------------ looking
+
+    def watched(self, arguments: tuple) -> Any:
+        first, second = arguments[:2]
+        if isinstance(first, (list, tuple)):
+            return tuple(first)
+        return torch.cat((first, second), dim=-1) if len(arguments) == 4 else first
+
+    def heat(self, output: Any, size: Tuple[int, int]) -> Tensor:
+        return blobs(*self.joints(output), size, radius=max(size) / 48)
+
+    def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
+        return target.value * target.value.new_tensor(self.input_size), joint_weight(target)
+
+    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
+        return blobs(*self.target_joints(target), size, radius=max(size) / 48)

@@ -1,0 +1,150 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from typing import Any, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine.structures import InstanceData
+from mmpose.models.utils.tta import flip_vectors
+from mmpose.registry import KEYPOINT_CODECS
+from torch import Tensor, nn
+
+from ..views import ViewPair
+from .base import OutputAdapter, Target, blobs, class_name
+
+HEADS = ('SimCCHead', 'RTMCCHead', 'RTMWHead')
+Vectors = Tuple[Tensor, Tensor]
+
+
+class SimCCAdapter(OutputAdapter):
+    """Two vectors a joint, one along x in shape (N, K, Wx), one along y in shape (N, K, Wy): SimCC, RTMPose, RTMW.
+
+    A teacher's vectors are decoded to a joint with a score, the joint is moved to the hard view, and encoded there by
+    the config's own codec; the student's own stock loss compares, weighted by the score. The score is the lower of the
+    two vectors' peaks, as probabilities, over the peak of a label, so that it falls where a vector goes flat. Joints
+    that leave the hard view teach nothing.
+
+    Args:
+        head (dict): The head's config.
+        loss (dict, optional): None; the stock loss is used.
+        **options: Of :class:`OutputAdapter`.
+    """
+    weighs_by_score = True
+    codec_keys = ('type', 'input_size', 'simcc_split_ratio', 'smoothing_type')
+
+    def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
+        super().__init__(head, **options)
+        refuse_loss(head, loss)
+        encoder = KEYPOINT_CODECS.build(self.codec)
+        self.sigma = tuple(float(sigma) for sigma in encoder.sigma)
+        self.ratio, self.gaussian = encoder.simcc_split_ratio, encoder.smoothing_type == 'gaussian'
+        self.normalize, self.smooth = encoder.normalize, encoder.label_smooth_weight
+        self.bins = tuple(int(np.around(side * self.ratio)) for side in encoder.input_size)
+        self.beta = head['loss'].get('beta', 1.)
+        self.label_beta = head['loss'].get('label_beta', 10.) if head['loss'].get('label_softmax') else None
+        centre = torch.tensor([[[side // 2 for side in encoder.input_size]]], dtype=torch.float32)
+        self.label_peaks = [self._label_share(label).max().item() for label in self.encode(centre)[0]]
+
+    @classmethod
+    def refusal(cls, head: dict) -> Optional[str]:
+        kind, codec = class_name(head), head.get('decoder') or {}
+        if kind not in HEADS:
+            return f'model.head is {kind}'
+        if class_name(codec) != 'SimCCLabel':
+            return f'the codec of {kind} is {class_name(codec)}'
+        return None
+
+    @classmethod
+    def supports(cls) -> str:
+        return f'{", ".join(HEADS)} with SimCCLabel'
+
+    # ------------------------------------------------------------------ lessons
+
+    def joints(self, output: Vectors) -> Tuple[Tensor, Tensor]:
+        shares, bins = zip(*[(vector.detach().float() * self.beta).softmax(dim=-1).max(dim=-1) for vector in output])
+        scores = torch.minimum(*[share / peak for share, peak in zip(shares, self.label_peaks)])
+        return torch.stack(bins, dim=-1).float() / self.ratio, scores.clamp(max=1.)
+
+    def encode(self, points: Tensor) -> Tuple[Vectors, Tensor]:
+        """Encode joints as the config's ``SimCCLabel`` does, for a whole batch on its device.
+
+        Args:
+            points (Tensor): Joints (x, y) in input pixels in shape (N, K, 2).
+
+        Returns:
+            Tuple[Tuple[Tensor, Tensor], Tensor]: The labels along x in shape (N, K, Wx) and y in shape (N, K, Wy), and
+            which joints have one in shape (N, K), bool.
+        """
+        centres = torch.round(points * self.ratio)
+        labels, valid = [], torch.ones(points.shape[:2], dtype=torch.bool, device=points.device)
+        for centre, count, sigma in zip(centres.unbind(dim=-1), self.bins, self.sigma):
+            position = torch.arange(count, dtype=torch.float32, device=points.device)
+            distance = position - centre[..., None]
+            if self.gaussian:
+                radius = 3 * sigma
+                valid &= (centre - radius < count) & (centre + radius + 1 >= 0)
+                label = torch.exp(-distance.square() / (2 * sigma**2))
+                labels.append(label / (sigma * np.sqrt(np.pi * 2)) if self.normalize else label)
+            else:
+                valid &= (centre >= 0) & (centre < count)
+                labels.append(torch.where(distance == 0, 1. - self.smooth, self.smooth / (count - 1)))
+        x, y = [label * valid[..., None] for label in labels]
+        return (x, y), valid
+
+    def move(self, output: Vectors, views: ViewPair) -> Target:
+        labels, valid = self.encode(views.move_points(self.joints(output)[0]))
+        return Target(labels, valid)
+
+    def loss(self, network: nn.Module, output: Vectors, target: Target) -> Tensor:
+        return network.head.loss_module(tuple(vector.float() for vector in output), target.value, joint_weight(target))
+
+    # ------------------------------------------------------------------ test time
+
+    def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
+        # As the stock heads' predict(), which does not tell the vectors that it decodes.
+        x, y = network.head.forward(network.extract_feat(images))
+        if network.test_cfg.get('flip_test', False):
+            mirrored = network.head.forward(network.extract_feat(images.flip(-1)))
+            flip_x, flip_y = flip_vectors(*mirrored, flip_indices=samples[0].metainfo['flip_indices'])
+            x, y = (x + flip_x) * 0.5, (y + flip_y) * 0.5
+        return network.head.decode((x, y)), (x, y)
+
+    def decode_mean(self, network: nn.Module, outputs: Sequence[Vectors]) -> List[InstanceData]:
+        x, y = [torch.stack(vectors).mean(dim=0) for vectors in zip(*outputs)]
+        return network.head.decode((x, y))
+
+    # ------------------------------------------------------------------ looking
+
+    def heat(self, output: Vectors, size: Tuple[int, int]) -> Tensor:
+        return blobs(*self.joints(output), size, radius=max(size) / 48)
+
+    def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
+        points = torch.stack([vector.argmax(dim=-1) for vector in target.value], dim=-1) / self.ratio
+        return points, joint_weight(target)
+
+    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
+        return blobs(*self.target_joints(target), size, radius=max(size) / 48)
+
+    def _label_share(self, label: Tensor) -> Tensor:
+        """A label as the probabilities that the stock loss makes of it."""
+        return (label * self.label_beta).softmax(dim=-1) if self.label_beta else label / label.sum(dim=-1, keepdim=True)
+
+
+def joint_weight(target: Target) -> Tensor:
+    """How much each joint counts in shape (N, K), float."""
+    return target.valid.float() if target.weight is None else target.valid * target.weight
+
+
+def refuse_loss(head: dict, loss: Optional[dict]) -> None:
+    """The stock loss compares joints; it must take weights and cannot be replaced.
+
+    Raises:
+        ValueError: Names the key.
+    """
+    if loss:
+        raise ValueError(f'model.pseudo_loss={loss}: {class_name(head)} is taught by its own loss; set '
+                         'model.pseudo_weight instead')
+    stock = head.get('loss') or {}
+    for each in stock.get('losses', [stock]):
+        if not each.get('use_target_weight'):
+            raise ValueError(f'model.head.loss: {class_name(each)} has use_target_weight=False, so joints without a '
+                             'target could not be left out; set use_target_weight=True')

@@ -1,0 +1,80 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What some stock configs need before the installed MMPose can run them at all. The switch does it and says so."""
+import logging
+from typing import Any, List
+
+from mmengine.logging import print_log
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# Dataset classes that say ``keypoints_3d=None``.
+WITHOUT_3D = ('CocoWholeBodyDataset', 'UBody2dDataset', 'CocoWholeBodyFaceDataset', 'CocoWholeBodyHandDataset')
+DROP_3D = 'DropAbsentKeypoints3D'
+
+
+def repaired(stock: dict) -> dict:
+    """Repair a stock config.
+
+    Args:
+        stock (dict): A stock config in plain dicts; changed.
+
+    Returns:
+        dict: The same.
+    """
+    _rename_mmcls(stock)
+    for loader in LOADERS:
+        if stock.get(loader) and _let_converters_work(stock[loader]['dataset']):
+            _say(f'{loader}: {DROP_3D} is put before KeypointConverter, which fails on datasets of whole bodies '
+                 'otherwise')
+    return stock
+
+
+def undone(stock: dict) -> dict:
+    """Take the repairs that need this package out of a config again.
+
+    Args:
+        stock (dict): A config in plain dicts.
+
+    Returns:
+        dict: The config without them.
+    """
+    return {**stock, **{loader: _without_transform(stock[loader]) for loader in LOADERS if stock.get(loader)}}
+
+
+def _rename_mmcls(stock: dict) -> None:
+    """Two configs name mmcls, which has become mmpretrain and cannot be installed beside MMPose 1."""
+    backbone = stock.get('model', {}).get('backbone') or {}
+    name = str(backbone.get('type', ''))
+    if name.startswith('mmcls.'):
+        backbone['type'] = 'mmpretrain' + name[len('mmcls'):]
+        _say(f'model.backbone: {name} is now {backbone["type"]}')
+    imports = stock.get('custom_imports') or {}
+    names = imports.get('imports', [])
+    names = [names] if isinstance(names, str) else list(names)
+    renamed = ['mmpretrain' + each[len('mmcls'):] if each.split('.')[0] == 'mmcls' else each for each in names]
+    if renamed != names:
+        imports['imports'] = renamed
+
+
+def _let_converters_work(dataset: dict) -> bool:
+    """Put the transform that makes ``KeypointConverter`` work where it is needed; returns whether it was anywhere."""
+    inside = list(dataset.get('datasets') or []) + ([dataset['dataset']] if 'dataset' in dataset else [])
+    changed = [_let_converters_work(part) for part in inside]
+    pipeline: List[dict] = dataset.get('pipeline') or []
+    places = [i for i, transform in enumerate(pipeline) if transform['type'].split('.')[-1] == 'KeypointConverter']
+    if dataset['type'] not in WITHOUT_3D or not places:
+        return any(changed)
+    dataset['pipeline'] = pipeline[:places[0]] + [dict(type=DROP_3D)] + pipeline[places[0]:]
+    return True
+
+
+def _without_transform(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_transform(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return type(node)(_without_transform(item) for item in node
+                          if not (isinstance(item, dict) and item.get('type') == DROP_3D))
+    return node
+
+
+def _say(what: str) -> None:
+    print_log(f'stock config repaired: {what}', logger='current', level=logging.WARNING)

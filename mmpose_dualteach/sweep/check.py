@@ -1,0 +1,209 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""One stock config: switch, build, train a step, predict, export."""
+import copy
+import math
+import time
+from typing import Dict, List
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
+from mmpose.registry import DATASETS, MODELS
+from torch import nn
+
+import mmpose_dualteach  # noqa: F401  (registers everything)
+from mmpose_dualteach.engine.export import network_weights
+from mmpose_dualteach.switch import mutual_teaching, stock_config
+
+from .samples import draw_people, on_samples
+
+LABELED = UNLABELED = 2
+
+
+class Refused(Exception):
+    """The switch cannot use the config, and says why."""
+
+
+def check_config(path: str, samples: str, folder: str) -> dict:
+    """Check one stock config. Nothing that goes wrong with it is raised.
+
+    Args:
+        path (str): The config's file.
+        samples (str): The folder of samples.
+        folder (str): Where drawn people may be written.
+
+    Returns:
+        dict: ``kind`` (model or head), ``status`` (``ok``, ``refused`` or ``failed``), ``reason`` and ``seconds``.
+    """
+    begin = time.monotonic()
+    result = dict(kind='unknown', status='ok', reason='')
+    try:
+        config = Config.fromfile(path)
+        result['kind'] = kind_of(config)
+        result['reason'] = '; '.join(_check(config, samples, folder))
+    except Refused as refusal:
+        result.update(status='refused', reason=str(refusal))
+    except Exception as error:  # One failing config never ends the sweep.
+        result.update(status='failed', reason=f'{type(error).__name__}: {error}'.replace('\n', ' ')[:500])
+    return dict(result, seconds=round(time.monotonic() - begin, 1))
+
+
+def kind_of(config: Config) -> str:
+    """The head, and the codec where it says more; the model where it is none to switch."""
+    model = config.get('model') or {}
+    if model.get('type') != 'TopdownPoseEstimator':
+        return str(model.get('type'))
+    head = model.get('head') or {}
+    decoder = head.get('decoder') or (head.get('pose_cfg') or {}).get('decoder') or {}
+    parts = [head.get('type'), decoder.get('type'), decoder.get('heatmap_type')]
+    return ' '.join(str(part) for part in parts if part)
+
+
+def _check(config: Config, samples: str, folder: str) -> List[str]:
+    """Everything about one config; returns what is worth noting."""
+    init_default_scope('mmpose')
+    notes: List[str] = []
+    try:
+        switched = copy.deepcopy(config)
+        switched.merge_from_dict(mutual_teaching(config, unlabeled=folder, batch=(LABELED, UNLABELED)))
+    except ValueError as refusal:
+        raise Refused(str(refusal)) from None
+    import_all(switched)
+    without_downloads(switched.model)
+    loader = switched.train_dataloader
+    labeled = on_samples(loader.dataset.labeled.to_dict(), samples, folder, notes)
+    loader.dataset.labeled = labeled
+    images = draw_people(dict(type='CocoDataset'), folder)[1]
+    loader.dataset.unlabeled.update(data_root='', ann_file='', data_prefix=dict(img=images))
+    loader.update(num_workers=0, persistent_workers=False)
+    loader.pop('prefetch_factor', None)
+
+    model = MODELS.build(switched.model)
+    model.init_weights()
+    settle_quickly(model)
+    batch = next(iter(Runner.build_dataloader(loader, seed=0)))
+    notes += train_step(model, batch, switched)
+    people = labeled_for_test(labeled, switched)
+    predictions = predict(model, people)
+    export(model, switched, config, people, predictions)
+    return notes
+
+
+def train_step(model, batch: dict, config: Config) -> List[str]:
+    """One real step with both parts of the loss.
+
+    Raises:
+        RuntimeError: If a loss is not finite, a part is missing, or a parameter stays without a gradient.
+    """
+    model.train()
+    optimizer = build_optim_wrapper(model, config.optim_wrapper.to_dict())
+    data = model.data_preprocessor(batch, True)
+    with optimizer.optim_context(model):
+        losses = model(**data, mode='loss')
+    total, log = model.parse_losses(losses)
+    broken = [key for key, value in log.items() if 'loss' in key and not math.isfinite(float(value))]
+    if broken:
+        raise RuntimeError(f'{", ".join(broken)} not finite')
+    for name in model.networks:
+        if f'{name}/loss_pseudo' not in losses:
+            raise RuntimeError(f'network {name} got no pseudo loss')
+    optimizer.backward(total)
+    idle = without_gradient(model)
+    optimizer.step()
+    optimizer.zero_grad()
+    for name, network in model.networks.items():
+        mine = [key for key in idle if key.startswith(f'networks.{name}.')]
+        if mine and mine != [f'networks.{name}.{key}' for key in idle_in_stock(network, data)]:
+            raise RuntimeError(f'{len(mine)} parameters without a gradient, the first: {mine[0]}')
+    return [f'{len(idle)} parameters get no gradient in stock MMPose either'] if idle else []
+
+
+def idle_in_stock(network, data: dict) -> List[str]:
+    """Parameters that a network's own stock loss does not train either."""
+    losses = network.loss(data['inputs']['labeled'], data['data_samples']['labeled'])
+    sum(value for key, value in losses.items() if 'loss' in key).backward()
+    idle = without_gradient(network)
+    network.zero_grad()
+    return idle
+
+
+def settle_quickly(module: nn.Module) -> None:
+    """Let batch norm's running statistics be the mean of what it has seen: after a single step the usual slow average
+    would still be the initial one, and a deep untrained network's prediction would overflow."""
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.momentum = None
+
+
+def without_gradient(module: nn.Module) -> List[str]:
+    """Trainable parameters that have no gradient, by name."""
+    return sorted(name for name, parameter in module.named_parameters()
+                  if parameter.requires_grad and parameter.grad is None)
+
+
+def labeled_for_test(labeled: dict, config: Config) -> dict:
+    """A batch of the labelled people through the config's own validation pipeline."""
+    pipeline = config.val_dataloader.dataset.get('pipeline') or config.val_pipeline
+    dataset = labeled
+    while not dataset.get('pipeline') and 'dataset' in dataset:
+        dataset = dataset['dataset']
+    built = DATASETS.build(dict(dataset, pipeline=pipeline))
+    return pseudo_collate([built[index] for index in range(min(2, len(built)))])
+
+
+def predict(model, people: dict) -> Dict[str, list]:
+    """Predictions of both networks and their mean.
+
+    Raises:
+        RuntimeError: If one is not finite.
+    """
+    model.eval()
+    with torch.no_grad():
+        data = model.data_preprocessor(copy.deepcopy(people), False)
+        answers = model.predict_all(data['inputs'], data['data_samples'])
+        model.test_step(copy.deepcopy(people))
+    for name, samples in answers.items():
+        for sample in samples:
+            if not torch.as_tensor(sample.pred_instances.keypoints).isfinite().all():
+                raise RuntimeError(f'the prediction of {name} is not finite')
+    return answers
+
+
+def export(model, switched: Config, stock: Config, people: dict, predictions: dict) -> None:
+    """One network's weights into the stock config, strictly, and the same predictions.
+
+    Raises:
+        RuntimeError: If they differ.
+    """
+    first = model.first
+    weights = network_weights(model.state_dict(), first)
+    plain = stock_config(switched).model if str(stock.model.backbone.type).startswith('mmcls.') else stock.model
+    estimator = MODELS.build(without_downloads(copy.deepcopy(plain)))
+    estimator.load_state_dict(weights, strict=True)
+    estimator.eval()
+    with torch.no_grad():
+        again = estimator.test_step(copy.deepcopy(people))
+    for one, other in zip(predictions[first], again):
+        if not (one.pred_instances.keypoints == other.pred_instances.keypoints).all():
+            raise RuntimeError('the exported network predicts otherwise than the wrapper')
+
+
+def import_all(config: Config) -> None:
+    """Import what the config asks for, as mmengine does when it reads a file."""
+    imports = dict(config.get('custom_imports') or {})
+    if imports:
+        import_modules_from_strings(**imports)
+
+
+def without_downloads(config: dict) -> dict:
+    """Take pretrained weights out of a model's config, everywhere: they change nothing that is checked."""
+    for key, value in list(config.items()):
+        if key == 'init_cfg' and isinstance(value, dict) and value.get('type') == 'Pretrained':
+            config[key] = None
+        elif isinstance(value, dict):
+            without_downloads(value)
+    return config

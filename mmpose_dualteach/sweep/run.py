@@ -1,0 +1,194 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""The sweep: all stock configs, in worker processes that may die without ending it."""
+import fnmatch
+import json
+import logging
+import multiprocessing
+import os
+import os.path as osp
+import tempfile
+import threading
+import warnings
+from collections import Counter
+from contextlib import redirect_stdout, suppress
+from typing import Dict, Iterator, List, Optional
+
+import mmpose
+import torch
+
+from .check import check_config
+
+COLUMNS = ('config', 'kind', 'status', 'seconds', 'reason')
+
+
+def stock_configs(only: Optional[str] = None) -> List[str]:
+    """MMPose's own configs that are no bases, by path below its folder of configs.
+
+    Args:
+        only (str, optional): A part of the path, or a pattern with wildcards.
+
+    Returns:
+        List[str]: Paths in alphabetic order.
+    """
+    root = config_root()
+    found = [osp.relpath(osp.join(folder, name), root) for folder, _, names in os.walk(root) for name in names
+             if name.endswith('.py')]
+    stock = sorted(path for path in found if '_base_' not in path.split(os.sep))
+    if not only:
+        return stock
+    pattern = only if any(sign in only for sign in '*?[') else f'*{only}*'
+    return [path for path in stock if fnmatch.fnmatch(path, pattern)]
+
+
+def config_root() -> str:
+    """The folder of MMPose's configs, installed or in a checkout.
+
+    Raises:
+        FileNotFoundError: If MMPose came without them.
+    """
+    package = osp.dirname(mmpose.__file__)
+    for folder in (osp.join(package, '.mim', 'configs'), osp.join(osp.dirname(package), 'configs')):
+        if osp.isdir(folder):
+            return folder
+    raise FileNotFoundError(f"MMPose's configs are not beside {package}; install mmpose from a wheel or a checkout")
+
+
+def sweep(configs: List[str], samples: str, jobs: int = 1, report: Optional[str] = None,
+          limit: float = 1800.) -> Iterator[dict]:
+    """Check configs.
+
+    Args:
+        configs (List[str]): Paths below :func:`config_root`.
+        samples (str): The folder of samples.
+        jobs (int): Worker processes. Defaults to 1.
+        report (str, optional): JSON file of results: those in it are not checked again, and it is written anew after
+            each config. Defaults to None.
+        limit (float): Seconds after which a config counts as failed. Defaults to 1800.
+
+    Yields:
+        dict: Each result, in the order in which they come; those of the report first.
+    """
+    results = {result['config']: result for result in _read(report)}
+    for config in configs:
+        if config in results:
+            yield results[config]
+    todo = [config for config in configs if config not in results]
+    arrived = threading.Semaphore(0)
+    done: List[dict] = []
+    lock = threading.Lock()
+
+    def work(folder: str) -> None:
+        worker = Worker(samples, folder, limit, threads=max(1, (os.cpu_count() or 1) // jobs))
+        while True:
+            with lock:
+                config = todo.pop(0) if todo else None
+            if config is None:
+                break
+            result = dict(config=config, **worker.check(config))
+            with lock:
+                done.append(result)
+            arrived.release()
+        worker.stop()
+
+    count = len(todo)
+    with tempfile.TemporaryDirectory() as folder:
+        threads = [threading.Thread(target=work, args=(folder, ), daemon=True) for _ in range(min(jobs, count))]
+        for thread in threads:
+            thread.start()
+        for number in range(count):
+            arrived.acquire()
+            result = {key: done[number][key] for key in ('config', 'kind', 'status', 'reason', 'seconds')}
+            results[result['config']] = result
+            _write(report, list(results.values()))
+            yield result
+        for thread in threads:
+            thread.join()
+
+
+class Worker:
+    """A process that checks one config after another; a new one takes over where it dies."""
+
+    def __init__(self, samples: str, folder: str, limit: float, threads: int) -> None:
+        self.arguments = (samples, folder, threads)
+        self.limit = limit
+        self.process = None
+
+    def check(self, config: str) -> dict:
+        """Check a config. See :func:`check.check_config`."""
+        if self.process is None or not self.process.is_alive():
+            self._start()
+        self.pipe.send(osp.join(config_root(), config))
+        try:
+            if self.pipe.poll(self.limit):
+                return self.pipe.recv()
+            reason = f'took more than {self.limit:.0f} seconds'
+        except EOFError:
+            self.process.join()
+            reason = f'its process died with exit code {self.process.exitcode} (-9: most likely out of memory)'
+        self.stop()
+        return dict(kind='unknown', status='failed', reason=reason, seconds=0.)
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context('spawn')
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=_serve, args=(other, *self.arguments), daemon=True)
+        self.process.start()
+        other.close()
+
+    def stop(self) -> None:
+        """End the process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+            self.process = None
+
+
+def _serve(pipe, samples: str, folder: str, threads: int) -> None:
+    """The worker process: paths in, results out."""
+    torch.set_num_threads(threads)
+    warnings.simplefilter('ignore')
+    logging.disable(logging.WARNING)
+    # Stock MMPose prints a line for every parameter and every data set.
+    with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere), suppress(EOFError):
+        while True:
+            pipe.send(check_config(pipe.recv(), samples, folder))
+
+
+def table(results: List[dict]) -> str:
+    """The results as a table for people."""
+    rows = [COLUMNS] + [tuple(str(result[column]) for column in COLUMNS) for result in results]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS) - 1)]
+    return '\n'.join(line(row, widths) for row in rows)
+
+
+def line(row, widths) -> str:
+    """One line of the table."""
+    return '  '.join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip()
+
+
+def summary(results: List[dict]) -> str:
+    """How many are of which status, by kind."""
+    counts: Dict[str, Counter] = {}
+    for result in results:
+        counts.setdefault(result['kind'], Counter())[result['status']] += 1
+    lines = [f'{kind}: ' + ', '.join(f'{number} {status}' for status, number in sorted(counter.items()))
+             for kind, counter in sorted(counts.items(), key=lambda item: -sum(item[1].values()))]
+    total = Counter(result['status'] for result in results)
+    return '\n'.join(lines + ['in all: ' + ', '.join(f'{number} {status}' for status, number in sorted(total.items()))])
+
+
+def _read(report: Optional[str]) -> List[dict]:
+    if not report or not osp.isfile(report):
+        return []
+    try:
+        with open(report, encoding='utf-8') as file:
+            return json.load(file)
+    except ValueError as error:
+        raise ValueError(f'{report} is no report of a sweep ({error}); remove it or name another') from None
+
+
+def _write(report: Optional[str], results: List[dict]) -> None:
+    if report:
+        with open(f'{report}.tmp', 'w', encoding='utf-8') as file:
+            json.dump(results, file, indent=1)
+        os.replace(f'{report}.tmp', report)
