@@ -9,6 +9,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Dataset classes that say ``keypoints_3d=None``.
 WITHOUT_3D = ('CocoWholeBodyDataset', 'UBody2dDataset', 'CocoWholeBodyFaceDataset', 'CocoWholeBodyHandDataset')
 DROP_3D = 'DropAbsentKeypoints3D'
+UNSTABLE_LOSS, STABLE_LOSS = 'JSDiscretLoss', 'FiniteJSDiscretLoss'
 
 
 def repaired(stock: dict) -> dict:
@@ -21,6 +22,10 @@ def repaired(stock: dict) -> dict:
         dict: The same.
     """
     _rename_mmcls(stock)
+    head = (stock.get('model') or {}).get('head')
+    if head and _replace_type(head, UNSTABLE_LOSS, STABLE_LOSS):
+        _say(f'model.head: {STABLE_LOSS} is used for {UNSTABLE_LOSS}, which has no finite gradient where a joint '
+             'is not labelled')
     for loader in LOADERS:
         if stock.get(loader) and _let_converters_work(stock[loader]['dataset']):
             _say(f'{loader}: {DROP_3D} is put before KeypointConverter, which fails on datasets of whole bodies '
@@ -37,7 +42,19 @@ def undone(stock: dict) -> dict:
     Returns:
         dict: The config without them.
     """
-    return {**stock, **{loader: _without_transform(stock[loader]) for loader in LOADERS if stock.get(loader)}}
+    stock = {**stock, **{loader: _without_transform(stock[loader]) for loader in LOADERS if stock.get(loader)}}
+    _replace_type(stock['model']['head'], STABLE_LOSS, UNSTABLE_LOSS)
+    return stock
+
+
+def _replace_type(node: Any, old: str, new: str) -> bool:
+    """Replace a class wherever a config names it; returns whether it was anywhere."""
+    items = node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ()
+    found = [_replace_type(item, old, new) for item in items]
+    if isinstance(node, dict) and node.get('type') == old:
+        node['type'] = new
+        return True
+    return any(found)
 
 
 def _rename_mmcls(stock: dict) -> None:

@@ -97,7 +97,7 @@ def train_step(model, batch: dict, config: Config) -> List[str]:
     """One real step with both parts of the loss.
 
     Raises:
-        RuntimeError: If a loss is not finite, a part is missing, or a parameter stays without a gradient.
+        RuntimeError: If a loss or gradient is not finite, a part is missing, or a parameter stays without a gradient.
     """
     model.train()
     optimizer = build_optim_wrapper(model, config.optim_wrapper.to_dict())
@@ -113,6 +113,10 @@ def train_step(model, batch: dict, config: Config) -> List[str]:
             raise RuntimeError(f'network {name} got no pseudo loss')
     optimizer.backward(total)
     idle = without_gradient(model)
+    wild = [name for name, parameter in model.named_parameters()
+            if parameter.grad is not None and not parameter.grad.isfinite().all()]
+    if wild:
+        raise RuntimeError(f'{len(wild)} parameters with a gradient that is not finite, the first: {wild[0]}')
     optimizer.step()
     optimizer.zero_grad()
     for name, network in model.networks.items():
@@ -146,13 +150,13 @@ def without_gradient(module: nn.Module) -> List[str]:
 
 
 def labeled_for_test(labeled: dict, config: Config) -> dict:
-    """A batch of the labelled people through the config's own validation pipeline."""
+    """A batch of one labelled person through the config's own validation pipeline."""
     pipeline = config.val_dataloader.dataset.get('pipeline') or config.val_pipeline
     dataset = labeled
     while not dataset.get('pipeline') and 'dataset' in dataset:
         dataset = dataset['dataset']
     built = DATASETS.build(dict(dataset, pipeline=pipeline))
-    return pseudo_collate([built[index] for index in range(min(2, len(built)))])
+    return pseudo_collate([built[0]])
 
 
 def predict(model, people: dict) -> Dict[str, list]:
@@ -165,7 +169,6 @@ def predict(model, people: dict) -> Dict[str, list]:
     with torch.no_grad():
         data = model.data_preprocessor(copy.deepcopy(people), False)
         answers = model.predict_all(data['inputs'], data['data_samples'])
-        model.test_step(copy.deepcopy(people))
     for name, samples in answers.items():
         for sample in samples:
             if not torch.as_tensor(sample.pred_instances.keypoints).isfinite().all():

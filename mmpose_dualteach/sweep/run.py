@@ -78,7 +78,7 @@ def sweep(configs: List[str], samples: str, jobs: int = 1, report: Optional[str]
     lock = threading.Lock()
 
     def work(folder: str) -> None:
-        worker = Worker(samples, folder, limit, threads=max(1, (os.cpu_count() or 1) // jobs))
+        worker = Worker(samples, folder, limit, threads=max(1, len(os.sched_getaffinity(0)) // jobs))
         while True:
             with lock:
                 config = todo.pop(0) if todo else None

@@ -93,6 +93,8 @@ def _candidates(dataset: dict, samples: str, folder: str) -> Iterator[Tuple[str,
     if dataset['type'] not in SAMPLES:
         return
     ann_file, images = [osp.join(samples, name) for name in SAMPLES[dataset['type']]]
+    if not osp.isfile(ann_file):
+        return
     more = {key: osp.join(samples, name) for key, name in MORE_FILES.get(dataset['type'], {}).items()}
     yield ann_file, images, more
     with open(ann_file, encoding='utf-8') as file:

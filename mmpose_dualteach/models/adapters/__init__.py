@@ -31,8 +31,8 @@ def find_adapter(head: dict) -> type:
     for adapter, refusal in refusals.items():
         if refusal is None:
             return adapter
-    # The longest reason comes from the kind that came closest.
-    reason = max(refusals.values(), key=len)
+    # A kind that knows the head and not its codec has more to say than one that does not know the head.
+    reason = min(refusals.values(), key=lambda refusal: refusal.startswith('model.head is'))
     supported = '; '.join(adapter.supports() for adapter in ADAPTERS)
     raise ValueError(f'mutual teaching cannot use this config: {reason}; supported are {supported}')
 

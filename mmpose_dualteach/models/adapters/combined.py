@@ -39,7 +39,7 @@ class CombinedAdapter(HeatmapAdapter):
     def refusal(cls, head: dict) -> Optional[str]:
         kind, codec = class_name(head), head.get('decoder') or {}
         if kind != 'HeatmapHead' or class_name(codec) != 'UDPHeatmap' or codec.get('heatmap_type') != 'combined':
-            return f'model.head is {kind} with {class_name(codec)}'
+            return f'model.head is {kind} without combined UDPHeatmap'
         return None
 
     @classmethod
