@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The command lines of tools/: arguments in, package called, result out."""
 import argparse
+import logging
 import os
 import os.path as osp
 import pprint
@@ -11,9 +12,11 @@ from typing import List, Optional
 from mmengine.config import Config
 
 from mmpose_dualteach.engine.export import export
+from mmpose_dualteach.mmpose_files import mmpose_tool, read_stock_config, stock_configs
 from mmpose_dualteach.switch import mutual_teaching
 
 OVERLAY = '''_base_ = {base!r}
+from mmpose_dualteach.mmpose_files import mmpose_tool, read_stock_config, stock_configs
 from mmpose_dualteach.switch import mutual_teaching
 
 globals().update(mutual_teaching(_base_, **{options}))
@@ -23,10 +26,35 @@ globals().update(mutual_teaching(_base_, **{options}))
 def switch_config(arguments: Optional[List[str]] = None) -> int:
     """``tools/switch_config.py``: write an overlay."""
     parser = argparse.ArgumentParser(description='Write an overlay that switches a stock config to mutual teaching')
+    parser.add_argument('--list', action=ListStockConfigs,
+                        help='print which stock configs of the installed MMPose can be switched, and why others cannot')
     _add_switch_options(parser)
     parser.add_argument('-o', '--output', required=True, help='the overlay to write')
     options = parser.parse_args(arguments)
     return _in_one_line(lambda: print(f'wrote {write_overlay(options, options.output)}'))
+
+
+class ListStockConfigs(argparse.Action):
+    """``--list``: print and leave, as ``--help`` does."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, nargs=0, **kwargs)
+
+    def __call__(self, parser, *_) -> None:
+        yes = 0
+        configs = stock_configs()
+        for path in configs:
+            try:
+                config = read_stock_config(path)
+                logging.disable(logging.WARNING)  # What the switch says of a config it repairs.
+                mutual_teaching(config, unlabeled='images')
+                yes += 1
+                print(f'yes  {path}', flush=True)
+            except ValueError as reason:
+                print(f'no   {path}: {reason}', flush=True)
+            finally:
+                logging.disable(logging.NOTSET)
+        parser.exit(message=f'{yes} of {len(configs)} stock configs can be switched\n')
 
 
 def train(arguments: Optional[List[str]] = None) -> int:
@@ -66,7 +94,7 @@ def export_network(arguments: Optional[List[str]] = None) -> int:
 
 def check_configs(arguments: Optional[List[str]] = None) -> int:
     """``tools/check_configs.py``: switch, train, predict and export every stock config."""
-    from mmpose_dualteach.sweep.run import stock_configs, summary, sweep, table
+    from mmpose_dualteach.sweep.run import summary, sweep, table  # Imports all of MMPose.
     parser = argparse.ArgumentParser(
         description='Switch each stock config of the installed MMPose, take one training step with two labelled and '
         'two unlabelled people, predict, export, and load the export into the stock config')
@@ -159,20 +187,6 @@ def switch_options(options: argparse.Namespace) -> dict:
     if options.rand_augment:
         chosen['rand_augment'] = dict(num=2, magnitude=options.rand_augment)
     return chosen
-
-
-def mmpose_tool(name: str) -> str:
-    """The path of one of MMPose's own tools, installed or in a checkout.
-
-    Raises:
-        FileNotFoundError: If MMPose came without its tools.
-    """
-    import mmpose
-    package = osp.dirname(mmpose.__file__)
-    for folder in (osp.join(package, '.mim', 'tools'), osp.join(osp.dirname(package), 'tools')):
-        if osp.isfile(osp.join(folder, name)):
-            return osp.join(folder, name)
-    raise FileNotFoundError(f"MMPose's {name} is not beside {package}; install mmpose from a wheel or a checkout")
 
 
 def _add_switch_options(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,10 @@ WRAPPER = 'MutualTeachingPoseEstimator'
 LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
 CONSTRUCTOR = 'EachNetworkOptimWrapperConstructor'
 HOOKS = ('DualTeacherHook', 'LessonPictureHook')
+OTHER_MODELS = dict(
+    BottomupPoseEstimator='bottom-up estimators hold several people in one image',
+    PoseLifter='lifters turn 2D poses into 3D ones and see no images',
+    DWPoseDistiller="distillers train a student on a teacher's output; switch the student's own config instead")
 # Keys of the wrapper; all others of a switched config's ``model`` are the stock model's.
 WRAPPER_KEYS = ('networks', 'lessons', 'supervised_weight', 'pseudo_weight', 'pseudo_loss', 'confidence',
                 'min_score', 'teacher_mode', 'joint_cutout', 'predict_with', 'autocast', 'channels_last')
@@ -149,11 +153,10 @@ def check_switchable(stock: dict) -> None:
     kind = stock.get('model', {}).get('type')
     if kind == WRAPPER:
         raise ValueError('this config has been switched to mutual teaching already; switch the stock config instead')
-    if kind == 'BottomupPoseEstimator':
-        raise ValueError('bottom-up estimators hold several people in one image; use a top-down config such as '
-                         'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py')
     if kind != 'TopdownPoseEstimator':
-        raise ValueError(f'model.type is {kind}; mutual teaching needs a TopdownPoseEstimator')
+        remedy = OTHER_MODELS.get(kind, f'model.type is {kind}, no TopdownPoseEstimator')
+        raise ValueError(f'{remedy}; use a top-down config such as '
+                         'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py')
     if not stock['model'].get('head'):
         raise ValueError('the config has no model.head; mutual teaching needs one')
     find_adapter(stock['model']['head'])

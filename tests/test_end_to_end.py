@@ -12,7 +12,8 @@ from conftest import ROOT
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
 
-from mmpose_dualteach.commands import export_network, mmpose_tool
+from mmpose_dualteach.commands import export_network
+from mmpose_dualteach.mmpose_files import mmpose_tool
 from mmpose_dualteach.switch import stock_config
 
 OVERLAY = '''_base_ = '{base}'

@@ -70,6 +70,45 @@ def test_the_result_can_be_dumped_and_read(overlay, tmp_path):
     assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == overlay.to_dict()
 
 
+def test_joined_datasets_serve_as_the_labelled_side():
+    stock = get_config('mmpose::body_2d_keypoint/rtmpose/body8/rtmpose-t_8xb1024-700e_body8-halpe26-256x192.py')
+    dataset = mutual_teaching(stock, unlabeled='u.json')['train_dataloader']['dataset']
+    assert dataset['labeled']['type'] == 'CombinedDataset'
+    assert dataset['unlabeled']['metainfo'] == dict(from_file='configs/_base_/datasets/halpe26.py')
+    assert dataset['unlabeled']['dataset_type'] == 'CocoDataset'
+    assert len(mutual_teaching(stock, unlabeled='u.json', labeled=dict(datasets=[
+        plain(stock.train_dataloader.dataset.datasets[0])]))['train_dataloader']['dataset']['labeled']['datasets']) == 1
+    with pytest.raises(ValueError, match=r'joins 7 datasets \(AicDataset, .*give labeled=dict\(datasets='):
+        mutual_teaching(stock, unlabeled='u.json', labeled='l.json')
+
+
+def test_a_repeated_dataset_reads_what_the_user_names():
+    stock = dict(get_config(STOCK))
+    inner = stock['train_dataloader']['dataset']
+    stock['train_dataloader'] = dict(stock['train_dataloader'], dataset=dict(
+        type='RepeatDataset', times=3, dataset=inner))
+    labeled = mutual_teaching(stock, unlabeled='u.json', labeled='l.json')['train_dataloader']['dataset']['labeled']
+    assert labeled['times'] == 3 and labeled['dataset']['ann_file'] == 'l.json'
+
+
+def test_a_class_with_several_definitions_of_keypoints_gives_the_right_one():
+    stock = get_config('mmpose::fashion_2d_keypoint/topdown_heatmap/deepfashion/'
+                       'td-hm_res50_8xb64-210e_deepfashion_lower-256x192.py')
+    dataset = mutual_teaching(stock, unlabeled='u.json')['train_dataloader']['dataset']['unlabeled']
+    assert dataset['dataset_type'] == 'DeepFashionDataset' and dataset['subset'] == 'lower'
+
+
+def test_the_list_says_which_stock_configs_can_be_switched(monkeypatch, capsys):
+    monkeypatch.setattr('mmpose_dualteach.commands.stock_configs', lambda: [
+        STOCK[len('mmpose::'):], 'body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py'])
+    with pytest.raises(SystemExit) as left:
+        switch_config(['--list'])
+    printed = capsys.readouterr()
+    assert left.value.code == 0 and '1 of 2 stock configs' in printed.err
+    yes, no = printed.out.strip().splitlines()
+    assert yes == f'yes  {STOCK[len("mmpose::"):]}' and 'rtmo-s' in no and 'use a top-down config' in no
+
+
 def test_udp_goes_to_the_unlabelled_side():
     stock = get_config('mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_udp-8xb64-210e_coco-256x192.py')
     cut = mutual_teaching(stock, unlabeled='u.json')['train_dataloader']['dataset']['unlabeled']['pipeline'][3]
@@ -89,10 +128,11 @@ def test_command_line_options_do_what_the_overlay_does(tmp_path, capsys):
 
 @pytest.mark.parametrize('change, message', [
     (lambda c: c['model'].update(type='BottomupPoseEstimator'), 'several people in one image; use a top-down'),
-    (lambda c: c['model'].update(type='PoseLifter'), 'PoseLifter'),
+    (lambda c: c['model'].update(type='PoseLifter'), 'see no images; use a top-down'),
+    (lambda c: c['model'].update(type='Other'), 'model.type is Other, no TopdownPoseEstimator; use a top-down'),
     (lambda c: c['model'].update(type='MutualTeachingPoseEstimator'), 'already'),
-    (lambda c: c['model']['head'].update(type='SimCCHead'), 'SimCCHead.*supported are HeatmapHead'),
-    (lambda c: c['model']['head'].update(decoder=dict(type='MegviiHeatmap')), 'MegviiHeatmap'),
+    (lambda c: c['model']['head'].update(type='SimCCHead'), 'codec of SimCCHead is MSRAHeatmap; supported are Heat'),
+    (lambda c: c['model']['head'].update(decoder=dict(type='SPR')), 'codec of HeatmapHead is SPR; supported are'),
     (lambda c: c['model']['head']['decoder'].update(heatmap_size=(32, 48)), 'codec mismatch: heatmap_size'),
     (lambda c: c['model']['head']['decoder'].update(type='UDPHeatmap'), 'codec mismatch: type'),
     (lambda c: c.update(train_dataloader=None), 'no train_dataloader'),

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from mmpose_dualteach.commands import mmpose_tool
+from mmpose_dualteach.mmpose_files import mmpose_tool
 from mmpose_dualteach.report import Chart, Picture, Series, Table, read_scalars, write_report
 
 from .people import draw_people

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import torch
 from mmengine.config import Config
@@ -17,6 +17,7 @@ from torch import nn
 
 import mmpose_dualteach  # noqa: F401  (registers everything)
 from mmpose_dualteach.engine.export import network_weights
+from mmpose_dualteach.mmpose_files import read_stock_config
 from mmpose_dualteach.switch import mutual_teaching, stock_config
 
 from .samples import draw_people, on_samples
@@ -32,7 +33,7 @@ def check_config(path: str, samples: str, folder: str) -> dict:
     """Check one stock config. Nothing that goes wrong with it is raised.
 
     Args:
-        path (str): The config's file.
+        path (str): The config's path below MMPose's folder of configs.
         samples (str): The folder of samples.
         folder (str): Where drawn people may be written.
 
@@ -42,7 +43,10 @@ def check_config(path: str, samples: str, folder: str) -> dict:
     begin = time.monotonic()
     result = dict(kind='unknown', status='ok', reason='')
     try:
-        config = Config.fromfile(path)
+        try:
+            config = read_stock_config(path)
+        except ValueError as reason:
+            raise Refused(str(reason)) from None
         result['kind'] = kind_of(config)
         result['reason'] = '; '.join(_check(config, samples, folder))
     except Refused as refusal:
@@ -74,6 +78,8 @@ def _check(config: Config, samples: str, folder: str) -> List[str]:
         raise Refused(str(refusal)) from None
     import_all(switched)
     without_downloads(switched.model)
+    if on_this_machine(switched._cfg_dict):
+        notes.append('its storage backend replaced by local files')
     loader = switched.train_dataloader
     labeled = on_samples(loader.dataset.labeled.to_dict(), samples, folder, notes)
     loader.dataset.labeled = labeled
@@ -133,6 +139,16 @@ def idle_in_stock(network, data: dict) -> List[str]:
     idle = without_gradient(network)
     network.zero_grad()
     return idle
+
+
+def on_this_machine(node: Any) -> bool:
+    """Read samples from local files where a config names a cluster's storage; returns whether one did."""
+    items = node.values() if isinstance(node, dict) else node if isinstance(node, (list, tuple)) else ()
+    inside = [on_this_machine(item) for item in items]
+    if isinstance(node, dict) and (node.get('backend_args') or {}).get('backend', 'local') != 'local':
+        node['backend_args'] = dict(backend='local')
+        return True
+    return any(inside)
 
 
 def settle_quickly(module: nn.Module) -> None:

@@ -1,6 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The sweep: all stock configs, in worker processes that may die without ending it."""
-import fnmatch
 import json
 import logging
 import multiprocessing
@@ -13,7 +12,6 @@ from collections import Counter
 from contextlib import redirect_stdout, suppress
 from typing import Dict, Iterator, List, Optional
 
-import mmpose
 import torch
 
 from .check import check_config
@@ -21,54 +19,22 @@ from .check import check_config
 COLUMNS = ('config', 'kind', 'status', 'seconds', 'reason')
 
 
-def stock_configs(only: Optional[str] = None) -> List[str]:
-    """MMPose's own configs that are no bases, by path below its folder of configs.
-
-    Args:
-        only (str, optional): A part of the path, or a pattern with wildcards.
-
-    Returns:
-        List[str]: Paths in alphabetic order.
-    """
-    root = config_root()
-    found = [osp.relpath(osp.join(folder, name), root) for folder, _, names in os.walk(root) for name in names
-             if name.endswith('.py')]
-    stock = sorted(path for path in found if '_base_' not in path.split(os.sep))
-    if not only:
-        return stock
-    pattern = only if any(sign in only for sign in '*?[') else f'*{only}*'
-    return [path for path in stock if fnmatch.fnmatch(path, pattern)]
-
-
-def config_root() -> str:
-    """The folder of MMPose's configs, installed or in a checkout.
-
-    Raises:
-        FileNotFoundError: If MMPose came without them.
-    """
-    package = osp.dirname(mmpose.__file__)
-    for folder in (osp.join(package, '.mim', 'configs'), osp.join(osp.dirname(package), 'configs')):
-        if osp.isdir(folder):
-            return folder
-    raise FileNotFoundError(f"MMPose's configs are not beside {package}; install mmpose from a wheel or a checkout")
-
-
 def sweep(configs: List[str], samples: str, jobs: int = 1, report: Optional[str] = None,
           limit: float = 1800.) -> Iterator[dict]:
     """Check configs.
 
     Args:
-        configs (List[str]): Paths below :func:`config_root`.
+        configs (List[str]): Paths below MMPose's folder of configs.
         samples (str): The folder of samples.
         jobs (int): Worker processes. Defaults to 1.
-        report (str, optional): JSON file of results: those in it are not checked again, and it is written anew after
-            each config. Defaults to None.
+        report (str, optional): JSON file of results: those in it are not checked again unless they failed, and it is
+            written anew after each config. Defaults to None.
         limit (float): Seconds after which a config counts as failed. Defaults to 1800.
 
     Yields:
         dict: Each result, in the order in which they come; those of the report first.
     """
-    results = {result['config']: result for result in _read(report)}
+    results = {result['config']: result for result in _read(report) if result['status'] != 'failed'}
     for config in configs:
         if config in results:
             yield results[config]
@@ -117,7 +83,7 @@ class Worker:
         """Check a config. See :func:`check.check_config`."""
         if self.process is None or not self.process.is_alive():
             self._start()
-        self.pipe.send(osp.join(config_root(), config))
+        self.pipe.send(config)
         try:
             if self.pipe.poll(self.limit):
                 return self.pipe.recv()

@@ -1,0 +1,60 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Stock hooks, optimizers and datasets that reach into the model or the training dataset keep working."""
+import torch
+from conftest import run, switch
+from mmengine.optim import build_optim_wrapper
+from mmpose.registry import MODELS
+
+from mmpose_dualteach.switch import stock_config
+
+EMA = dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.3, update_buffers=True, priority=49)
+
+
+def test_ema_averages_both_networks_and_the_export_is_what_was_validated(stock, tmp_path):
+    stock['custom_hooks'] = [EMA]
+    run(switch(stock, model=dict(lessons=[dict(teacher='a', student='b', average=True),
+                                          dict(teacher='b', student='a')])), tmp_path)
+    checkpoint = torch.load(next(tmp_path.glob('epoch_*.pth')), weights_only=True)
+    averaged, trained = checkpoint['state_dict'], checkpoint['ema_state_dict']
+    best = checkpoint['message_hub']['runtime_info']['mutual_teaching_scores']['best']
+    for network in 'ab':
+        key = f'networks.{network}.head.final_layer.weight'
+        assert not torch.equal(averaged[key], trained[f'module.{key}']), 'the average differs from the network'
+    for name in ('student_best.pth', 'student_last.pth'):
+        exported = torch.load(tmp_path / name, weights_only=True)['state_dict']
+        for key, value in exported.items():
+            assert torch.equal(value, averaged[f'networks.{best}.{key}']), key
+
+
+def test_pipeline_switch_changes_the_labelled_pipeline_alone(stock, tmp_path):
+    second = [t for t in stock['train_dataloader']['dataset']['pipeline'] if t['type'] != 'RandomBBoxTransform']
+    stock['custom_hooks'] = [dict(type='mmdet.PipelineSwitchHook', switch_epoch=1, switch_pipeline=second)]
+    stock['train_cfg']['max_epochs'] = 2
+    runner = run(switch(stock), tmp_path)
+    labeled, unlabeled = runner.train_dataloader.dataset.datasets
+    names = [type(transform).__name__ for transform in labeled.pipeline.transforms]
+    assert names == [t['type'] for t in second]
+    assert 'EasyHardViews' in [type(transform).__name__ for transform in unlabeled.pipeline.transforms]
+
+
+def test_sync_buffers_hook_finds_every_buffer(stock, tmp_path):
+    stock['custom_hooks'] = [dict(type='SyncBuffersHook')]
+    run(switch(stock), tmp_path)
+
+
+def test_a_constructor_that_goes_by_names_sees_the_stock_names(stock):
+    stock['optim_wrapper'] = dict(
+        optimizer=dict(type='AdamW', lr=1., weight_decay=0.1),
+        constructor='LayerDecayOptimWrapperConstructor',
+        paramwise_cfg=dict(num_layers=2, layer_decay_rate=0.5))
+    from mmpose.engine.optim_wrappers import layer_decay_optim_wrapper  # noqa: F401
+    config = switch(stock)
+    ours = build_optim_wrapper(MODELS.build(config.model), config.optim_wrapper.to_dict())
+    restored = stock_config(config)
+    assert restored.optim_wrapper.constructor == 'LayerDecayOptimWrapperConstructor'
+    stocks = build_optim_wrapper(MODELS.build(restored.model), restored.optim_wrapper.to_dict())
+    expected = [(group['lr'], group['weight_decay'], [p.shape for p in group['params']])
+                for group in stocks.optimizer.param_groups]
+    got = [(group['lr'], group['weight_decay'], [p.shape for p in group['params']])
+           for group in ours.optimizer.param_groups]
+    assert got == expected * 2
