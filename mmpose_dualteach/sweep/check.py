@@ -106,7 +106,8 @@ def train_step(model, batch: dict, config: Config) -> List[str]:
         RuntimeError: If a loss or gradient is not finite, a part is missing, or a parameter stays without a gradient.
     """
     model.train()
-    optimizer = build_optim_wrapper(model, config.optim_wrapper.to_dict())
+    notes: List[str] = []
+    optimizer = build_optim_wrapper(model, affordable(config.optim_wrapper.to_dict(), model, notes))
     data = model.data_preprocessor(batch, True)
     with optimizer.optim_context(model):
         losses = model(**data, mode='loss')
@@ -129,7 +130,24 @@ def train_step(model, batch: dict, config: Config) -> List[str]:
         mine = [key for key in idle if key.startswith(f'networks.{name}.')]
         if mine and mine != [f'networks.{name}.{key}' for key in idle_in_stock(network, data)]:
             raise RuntimeError(f'{len(mine)} parameters without a gradient, the first: {mine[0]}')
-    return [f'{len(idle)} parameters get no gradient in stock MMPose either'] if idle else []
+    return notes + ([f'{len(idle)} parameters get no gradient in stock MMPose either'] if idle else [])
+
+
+def affordable(optim_wrapper: dict, model: nn.Module, notes: List[str]) -> dict:
+    """The config's optimizer, or plain SGD where gradients and two moments of every weight would not fit."""
+    need = 3 * sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    if need > 0.7 * free_memory():
+        keep = {key: value for key, value in optim_wrapper['optimizer'].items() if key in ('lr', 'weight_decay')}
+        optim_wrapper['optimizer'] = dict(keep, type='SGD')
+        notes.append('stepped by SGD, whose state fits into memory')
+    return optim_wrapper
+
+
+def free_memory() -> int:
+    """Bytes of memory that can be had."""
+    with open('/proc/meminfo', encoding='ascii') as file:
+        lines = dict(line.split(':') for line in file)
+    return int(lines['MemAvailable'].split()[0]) * 1024
 
 
 def idle_in_stock(network, data: dict) -> List[str]:
