@@ -33,4 +33,6 @@ setup(
     python_requires='>=3.8',
     packages=find_packages(include=['mmpose_dualteach*']),
     data_files=shipped('configs') + shipped('tools'),
-    install_requires=list(versions['SUPPORTED']) + ['packaging'])
+    install_requires=list(versions['SUPPORTED']) + ['packaging'],
+    # What some stock configs need beside MMPose itself.
+    extras_require=dict(vit=['mmpretrain>=1.2.0'], rtmpose=['albumentations>=0.3.2,<1.4']))

@@ -1,6 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import torch
 from mmengine.evaluator import Evaluator
@@ -67,8 +67,10 @@ def _networks_evaluator(runner, stock: Evaluator, config: Any) -> NetworksEvalua
     return NetworksEvaluator(evaluators)
 
 
-def _without_dump(config: Any) -> List[dict]:
+def _without_dump(config: Any) -> Union[dict, List[dict]]:
     """A copy of an evaluator's config without what writes predictions: the answering network's go to that file."""
+    if isinstance(config, dict) and 'metrics' in config:  # An evaluator of its own class, MultiDatasetEvaluator's.
+        return copy.deepcopy(config)
     metrics = config if isinstance(config, (list, tuple)) else [config]
     return [copy.deepcopy(metric) for metric in metrics if 'DumpResults' not in str(metric['type'])]
 

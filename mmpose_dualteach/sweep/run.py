@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The sweep: all stock configs, in worker processes that may die without ending it."""
+import gc
 import json
 import logging
 import multiprocessing
@@ -16,6 +17,9 @@ import torch
 
 from .check import check_config
 
+# A process that holds more bytes than this after a config is replaced: what the allocator keeps of a large network's
+# memory the next one may need.
+MOST_RESIDENT = 4 * 1024**3
 COLUMNS = ('config', 'kind', 'status', 'seconds', 'reason')
 
 
@@ -86,7 +90,10 @@ class Worker:
         self.pipe.send(config)
         try:
             if self.pipe.poll(self.limit):
-                return self.pipe.recv()
+                result, resident = self.pipe.recv()
+                if resident > MOST_RESIDENT:
+                    self.stop()
+                return result
             reason = f'took more than {self.limit:.0f} seconds'
         except EOFError:
             self.process.join()
@@ -117,7 +124,15 @@ def _serve(pipe, samples: str, folder: str, threads: int) -> None:
     # Stock MMPose prints a line for every parameter and every data set.
     with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere), suppress(EOFError):
         while True:
-            pipe.send(check_config(pipe.recv(), samples, folder))
+            result = check_config(pipe.recv(), samples, folder)
+            gc.collect()
+            pipe.send((result, resident_memory()))
+
+
+def resident_memory() -> int:
+    """Bytes of memory that this process holds."""
+    with open('/proc/self/statm', encoding='ascii') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 def table(results: List[dict]) -> str:
