@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from fractions import Fraction
 from typing import Any, Dict, List
 
 import torch
@@ -23,6 +24,8 @@ from mmpose_dualteach.switch import mutual_teaching, stock_config
 from .samples import draw_people, on_samples
 
 LABELED = UNLABELED = 2
+# By the ratio of width to height; divisible by 32, as stock heads need it.
+SMALL_INPUTS = {Fraction(3, 4): (96, 128), Fraction(1): (128, 128)}
 
 
 class Refused(Exception):
@@ -48,7 +51,8 @@ def check_config(path: str, samples: str, folder: str) -> dict:
         except ValueError as reason:
             raise Refused(str(reason)) from None
         result['kind'] = kind_of(config)
-        result['reason'] = '; '.join(_check(config, samples, folder))
+        notes = reduce_input(config)
+        result['reason'] = '; '.join(notes + _check(config, samples, folder))
     except Refused as refusal:
         result.update(status='refused', reason=str(refusal))
     except Exception as error:  # One failing config never ends the sweep.
@@ -65,6 +69,34 @@ def kind_of(config: Config) -> str:
     decoder = head.get('decoder') or (head.get('pose_cfg') or {}).get('decoder') or {}
     parts = [head.get('type'), decoder.get('type'), decoder.get('heatmap_type')]
     return ' '.join(str(part) for part in parts if part)
+
+
+def reduce_input(config: Config) -> List[str]:
+    """Let a network see smaller people, where it is convolutional and nothing in it depends on their size; returns what
+    is worth noting."""
+    model = config.get('model') or {}
+    head = model.get('head') or {}
+    if head.get('type') not in ('HeatmapHead', 'ViPNASHead') or 'VisionTransformer' in model.backbone.type:
+        return []
+    old, cells = tuple(head.decoder.input_size), tuple(head.decoder.heatmap_size)
+    new = SMALL_INPUTS.get(Fraction(*old))
+    if new is None or any(side * to % of for side, to, of in zip(cells, new, old)):
+        return []
+    _replace_sizes(config._cfg_dict, dict(
+        input_size=(old, new), heatmap_size=(cells, tuple(side * to // of for side, to, of in zip(cells, new, old)))))
+    return [f'input {new[0]}x{new[1]}']
+
+
+def _replace_sizes(node: Any, sizes: dict) -> None:
+    if isinstance(node, (list, tuple)):
+        for item in node:
+            _replace_sizes(item, sizes)
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in sizes and tuple(value) == sizes[key][0]:
+                node[key] = sizes[key][1]
+            else:
+                _replace_sizes(value, sizes)
 
 
 def _check(config: Config, samples: str, folder: str) -> List[str]:
