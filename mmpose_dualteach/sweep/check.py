@@ -9,6 +9,7 @@ from typing import Any, Dict, List
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -166,7 +167,12 @@ def train_step(model, batch: dict, config: Config) -> List[str]:
 
 
 def affordable(optim_wrapper: dict, model: nn.Module, notes: List[str]) -> dict:
-    """The config's optimizer, or plain SGD where gradients and two moments of every weight would not fit."""
+    """The config's optimizer as far as this machine can run it: mmengine has AMP on accelerators alone, and where
+    gradients and two moments of every weight would not fit into memory, plain SGD takes the step."""
+    if optim_wrapper.get('type') == 'AmpOptimWrapper' and get_device() == 'cpu':
+        amp = ('type', 'loss_scale', 'dtype')
+        optim_wrapper = {key: value for key, value in optim_wrapper.items() if key not in amp}
+        notes.append('without AMP, which mmengine does not have on CPUs')
     need = 3 * sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     if need > 0.7 * free_memory():
         keep = {key: value for key, value in optim_wrapper['optimizer'].items() if key in ('lr', 'weight_decay')}

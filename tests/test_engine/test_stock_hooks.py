@@ -5,6 +5,7 @@ from conftest import run, switch
 from mmengine.optim import build_optim_wrapper
 from mmpose.registry import MODELS
 
+from mmpose_dualteach.engine.loops import _without_dump
 from mmpose_dualteach.switch import stock_config
 
 EMA = dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.3, update_buffers=True, priority=49)
@@ -58,3 +59,9 @@ def test_a_constructor_that_goes_by_names_sees_the_stock_names(stock):
     got = [(group['lr'], group['weight_decay'], [p.shape for p in group['params']])
            for group in ours.optimizer.param_groups]
     assert got == expected * 2
+
+
+def test_an_evaluator_of_a_class_of_its_own_stays_one():
+    joined = dict(type='MultiDatasetEvaluator', metrics=[dict(type='NME')], datasets=[dict(type='CocoDataset')])
+    assert _without_dump(joined) == joined
+    assert _without_dump([dict(type='NME'), dict(type='DumpResults')]) == [dict(type='NME')]
