@@ -100,13 +100,13 @@ def test_a_class_with_several_definitions_of_keypoints_gives_the_right_one():
 
 def test_the_list_says_which_stock_configs_can_be_switched(monkeypatch, capsys):
     monkeypatch.setattr('mmpose_dualteach.commands.stock_configs', lambda: [
-        STOCK[len('mmpose::'):], 'body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py'])
+        STOCK[len('mmpose::'):], 'body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py'])
     with pytest.raises(SystemExit) as left:
         switch_config(['--list'])
     printed = capsys.readouterr()
     assert left.value.code == 0 and '1 of 2 stock configs' in printed.err
     yes, no = printed.out.strip().splitlines()
-    assert yes == f'yes  {STOCK[len("mmpose::"):]}' and 'rtmo-s' in no and 'use a top-down config' in no
+    assert yes == f'yes  {STOCK[len("mmpose::"):]}' and 'dekr' in no and 'use a top-down config' in no
 
 
 def test_udp_goes_to_the_unlabelled_side():
@@ -157,7 +157,7 @@ def test_bad_options_are_named(stock, options, message):
 
 
 def test_refusal_on_the_command_line_is_one_line(tmp_path, capsys):
-    stock = 'mmpose::body_2d_keypoint/rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py'
+    stock = 'mmpose::body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py'
     assert switch_config([stock, '--unlabeled', 'u.json', '-o', str(tmp_path / 'x.py')]) == 1
     assert switch_config(['nowhere.py', '--unlabeled', 'u.json', '-o', str(tmp_path / 'x.py')]) == 1
     errors = capsys.readouterr().err.strip().splitlines()

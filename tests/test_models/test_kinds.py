@@ -47,7 +47,8 @@ def of_kind(stock: dict, kind: str) -> dict:
     head, codec = copy.deepcopy(KINDS[kind])
     codec['input_size'] = INPUT
     (head.get('pose_cfg') or head)['decoder'] = codec
-    stock['model'].update(head=head, test_cfg=dict(flip_test=True))
+    # Not by update(): mmengine 0.9 gives addict's dicts, which would merge.
+    stock['model']['head'], stock['model']['test_cfg'] = head, dict(flip_test=True)
     if kind in ('regression', 'rle'):
         stock['model']['neck'] = dict(type='GlobalAveragePooling')
     if kind == 'combined':
