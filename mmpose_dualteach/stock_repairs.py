@@ -63,6 +63,8 @@ def _rename_mmcls(stock: dict) -> None:
     name = str(backbone.get('type', ''))
     if name.startswith('mmcls.'):
         backbone['type'] = 'mmpretrain' + name[len('mmcls'):]
+        if backbone.pop('output_cls_token', None) is False:
+            backbone['out_type'] = 'featmap'  # The option's new name.
         _say(f'model.backbone: {name} is now {backbone["type"]}')
     imports = stock.get('custom_imports') or {}
     names = imports.get('imports', [])

@@ -25,6 +25,8 @@ from mmpose_dualteach.switch import mutual_teaching, stock_config
 from .samples import draw_people, on_samples
 
 LABELED = UNLABELED = 2
+# Backbones with positions for each patch, or that pool what would be too small.
+OF_ONE_SIZE = ('VisionTransformer', 'SCNet')
 # By the ratio of width to height; divisible by 32, as stock heads need it.
 SMALL_INPUTS = {Fraction(3, 4): (96, 128), Fraction(1): (128, 128)}
 
@@ -77,7 +79,7 @@ def reduce_input(config: Config) -> List[str]:
     is worth noting."""
     model = config.get('model') or {}
     head = model.get('head') or {}
-    if head.get('type') not in ('HeatmapHead', 'ViPNASHead') or 'VisionTransformer' in model.backbone.type:
+    if head.get('type') not in ('HeatmapHead', 'ViPNASHead') or model.backbone.type.split('.')[-1] in OF_ONE_SIZE:
         return []
     old, cells = tuple(head.decoder.input_size), tuple(head.decoder.heatmap_size)
     new = SMALL_INPUTS.get(Fraction(*old))
