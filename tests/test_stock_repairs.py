@@ -8,7 +8,8 @@ from mmpose_dualteach.stock_repairs import repaired, undone
 
 def test_mmcls_becomes_mmpretrain():
     stock = dict(
-        model=dict(backbone=dict(type='mmcls.VisionTransformer', arch='base', output_cls_token=False), head=dict(type='HeatmapHead')),
+        model=dict(backbone=dict(type='mmcls.VisionTransformer', arch='base', output_cls_token=False),
+                   head=dict(type='HeatmapHead')),
         custom_imports=dict(imports=['mmcls.models', 'mine'], allow_failed_imports=False))
     stock = repaired(stock)
     assert stock['model']['backbone'] == dict(type='mmpretrain.VisionTransformer', arch='base', out_type='featmap')
