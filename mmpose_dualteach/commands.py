@@ -16,7 +16,6 @@ from mmpose_dualteach.mmpose_files import mmpose_tool, read_stock_config, stock_
 from mmpose_dualteach.switch import mutual_teaching
 
 OVERLAY = '''_base_ = {base!r}
-from mmpose_dualteach.mmpose_files import mmpose_tool, read_stock_config, stock_configs
 from mmpose_dualteach.switch import mutual_teaching
 
 globals().update(mutual_teaching(_base_, **{options}))

@@ -7,7 +7,7 @@ from mmengine.logging import print_log
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Dataset classes that say ``keypoints_3d=None``.
-WITHOUT_3D = ('CocoWholeBodyDataset', 'UBody2dDataset', 'CocoWholeBodyFaceDataset', 'CocoWholeBodyHandDataset')
+WITHOUT_3D = ('CocoWholeBodyDataset', 'UBody2dDataset')
 DROP_3D = 'DropAbsentKeypoints3D'
 UNSTABLE_LOSS, STABLE_LOSS = 'JSDiscretLoss', 'FiniteJSDiscretLoss'
 

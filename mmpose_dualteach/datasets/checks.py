@@ -9,6 +9,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.dist import master_only
 from mmengine.fileio import exists, get, load
 from mmengine.utils import ProgressBar
+from mmpose.registry import DATASETS
 
 
 def check_same_keypoints(labeled: dict, unlabeled: dict) -> None:
@@ -24,6 +25,38 @@ def check_same_keypoints(labeled: dict, unlabeled: dict) -> None:
                 f'{key} is {_short(labeled.get(key))} in the labelled dataset ({labeled.get("dataset_name")}), '
                 f'{_short(unlabeled.get(key))} in the unlabelled one ({unlabeled.get("dataset_name")}); give '
                 'train_dataloader.dataset.unlabeled the dataset_type and metainfo of the labelled one')
+
+
+def build_labeled(config: dict) -> BaseDataset:
+    """Build a labelled dataset.
+
+    Args:
+        config (dict): A stock dataset's config.
+
+    Returns:
+        BaseDataset: The dataset.
+
+    Raises:
+        ValueError: If one of the sets in it lists no person, of which stock datasets say no more than "need at least
+            one array to concatenate"; names the file.
+    """
+    try:
+        return DATASETS.build(config)
+    except ValueError as error:
+        for part in _parts(config):
+            dataset = DATASETS.build(dict(part, pipeline=[], lazy_init=True))
+            if not dataset.load_data_list():
+                raise ValueError(f'labelled set is empty: {dataset.ann_file} lists no usable person; label some people '
+                                 'in it or name another file') from error
+        raise
+
+
+def _parts(config: dict) -> Iterator[dict]:
+    inside = config.get('datasets') or ([config['dataset']] if 'dataset' in config else [])
+    for part in inside:
+        yield from _parts(part)
+    if not inside:
+        yield config
 
 
 @master_only

@@ -4,7 +4,7 @@ from typing import Any, Dict, Union
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmpose.registry import DATASETS
 
-from .checks import check_labeled, check_same_keypoints
+from .checks import build_labeled, check_labeled, check_same_keypoints
 
 
 @DATASETS.register_module()
@@ -27,7 +27,8 @@ class LabeledUnlabeledDataset(ConcatDataset):
 
     def __init__(self, labeled: Union[BaseDataset, dict], unlabeled: Union[BaseDataset, dict],
                  check_images: bool = True) -> None:
-        labeled, unlabeled = [d if isinstance(d, BaseDataset) else DATASETS.build(d) for d in (labeled, unlabeled)]
+        labeled = labeled if isinstance(labeled, BaseDataset) else build_labeled(labeled)
+        unlabeled = unlabeled if isinstance(unlabeled, BaseDataset) else DATASETS.build(unlabeled)
         check_same_keypoints(labeled.metainfo, unlabeled.metainfo)
         check_labeled(labeled, decode=check_images)
         # The definitions were compared; what is left, names of datasets and categories, may differ.

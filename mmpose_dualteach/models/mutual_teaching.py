@@ -159,7 +159,9 @@ class MutualTeachingPoseEstimator(BaseModel):
                 losses[f'{name}/{key}'] = self._weighted(value, self.supervised_weight) if 'loss' in key else value
             if outputs:
                 answers[name] = outputs[-1]
-        losses.update({f'{name}/peak_labeled': scores.mean() for name, scores in self.adapter.scores(answers).items()})
+        if answers:
+            scores = self.adapter.scores(answers)
+            losses.update({f'{name}/peak_labeled': score.mean() for name, score in scores.items()})
         return losses
 
     def loss_by_lessons(self, images: Dict[str, Tensor], views: ViewPair) -> Dict[str, Tensor]:
@@ -167,7 +169,7 @@ class MutualTeachingPoseEstimator(BaseModel):
         losses: Dict[str, Tensor] = {}
         self.records = []
         predictions = self.predict_easy(images['easy'])
-        scores = self.adapter.scores(predictions)
+        scores = self.adapter.scores(predictions) if self.watching or self.adapter.uses_scores else {}
         for lesson in self.lessons:
             prediction = predictions[self._teacher_key(lesson)]
             target = self.adapter.target(prediction, scores.get(self._teacher_key(lesson)), views)

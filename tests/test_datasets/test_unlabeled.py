@@ -216,6 +216,32 @@ def test_a_labelled_image_that_does_not_decode_stops_before_training(copied, sto
         whole(switch(stock))
 
 
+def joined(stock, first):
+    """The labelled set as one of two joined ones, the other behind a pipeline that no check may run."""
+    inner = dict(stock['train_dataloader']['dataset'])
+    pipeline = inner.pop('pipeline')
+    untouched = [dict(type='KeypointConverter', num_keypoints=17, mapping=[(99, 99)])]
+    second = dict(type='RepeatDataset', times=2, dataset=dict(inner, ann_file='val.json', pipeline=untouched))
+    stock['train_dataloader']['dataset'] = dict(
+        type='CombinedDataset', metainfo=inner['metainfo'], pipeline=pipeline, datasets=[dict(inner, **first), second])
+    return switch(stock, labeled=None)
+
+
+def test_each_of_joined_labelled_sets_is_checked(copied, stock):
+    stock['train_dataloader']['dataset']['data_root'] = str(copied)
+    assert whole(joined(dict(stock, train_dataloader=dict(stock['train_dataloader'])), {})).num_labeled == 24 + 2 * 6
+    broken = sorted((copied / 'images').glob('val_*'))[1]
+    broken.write_bytes(b'no image')
+    with pytest.raises(ValueError, match=f'{broken.name}: does not decode'):
+        whole(joined(stock, {}))
+
+
+def test_an_empty_one_of_joined_labelled_sets_is_named(people, tmp_path, stock):
+    nobody = edit_json(people / 'train.json', tmp_path / 'nobody.json', lambda c: c.update(annotations=[]))
+    with pytest.raises(ValueError, match='labelled set is empty: .*nobody.json'):
+        whole(joined(stock, dict(ann_file=str(nobody))))
+
+
 def test_different_keypoint_definitions_are_named(people, stock):
     with pytest.raises(ValueError, match='different keypoint definitions: num_keypoints is 17.*68'):
         whole(switch(stock, unlabeled=dict(ann_file='train.json', dataset_type='Face300WDataset', metainfo=None)))

@@ -175,15 +175,6 @@ def test_bad_options_are_named(options):
         DualTeacherHook(**options)
 
 
-def test_a_stock_hook_may_switch_the_labelled_pipeline(stock, tmp_path):
-    config = switch(stock)
-    stage = [*stock['train_dataloader']['dataset']['pipeline']]
-    config.custom_hooks.append(dict(type='mmdet.PipelineSwitchHook', switch_epoch=0, switch_pipeline=stage))
-    runner = run(config, tmp_path)
-    dataset = runner.train_dataloader.dataset
-    assert 'MultiBranch' in str(dataset.datasets[1].pipeline) and 'MultiBranch' not in str(dataset.pipeline)
-
-
 def test_wrapper_checkpoint_loads_by_mmengine(switched, tmp_path):
     run(switched, tmp_path)
     model = MODELS.build(switched.model)

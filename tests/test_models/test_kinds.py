@@ -71,7 +71,8 @@ def test_a_whole_run(kind, stock, tmp_path):
     assert scores == {'val/PCK', 'val/b/PCK', 'val/mean/PCK'}
     for key in ('a/loss_pseudo', 'b/loss_pseudo', 'a/peak_labeled', 'b/peak_unlabeled', 'agreement_px', 'valid_share'):
         values = log[f'train/{key}'].data[0]
-        assert np.isfinite(values).all() and (values >= 0).all() or kind == 'rle', key
+        assert np.isfinite(values).all(), key
+        assert (values >= 0).all() or 'loss' in key and kind == 'rle', 'a likelihood may exceed 1, nothing else may'
     sheet = cv2.imread(str(max(tmp_path.rglob('lessons_*.png'))))
     assert sheet.shape[1] > 800 and sheet.std() > 20
 

@@ -158,6 +158,17 @@ def test_training_mode_of_a_teacher_updates_its_statistics(switched):
     assert not torch.equal(before, model.networks['a'].backbone.bn1.running_mean)
 
 
+def test_scores_are_looked_for_only_where_someone_asks(stock):
+    for options, watching, asked in ((dict(), False, 0), (dict(), True, 2), (dict(confidence=True), False, 1)):
+        model = build(switch(stock, model=options))
+        calls, own = [], model.adapter.scores
+        model.adapter.scores = lambda outputs, calls=calls, own=own: calls.append(1) or own(outputs)
+        model.watching = watching
+        model(*preprocessed(model, batches(switch(stock), 1)[0]), mode='loss')
+        # When watched, of the labelled people too.
+        assert len(calls) == asked, options
+
+
 def test_default_weights(switched):
     model = build(switched)
     data = batches(switched, 1)

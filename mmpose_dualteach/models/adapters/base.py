@@ -4,7 +4,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
 
-import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -37,6 +36,9 @@ class OutputAdapter(metaclass=ABCMeta):
             what suits the kind, :attr:`weighs_by_score`.
         min_score (float): Joints whose score is less teach nothing. Defaults to 0.
     """
+    # Class names of the heads and codecs of this kind.
+    heads: Tuple[str, ...] = ()
+    codecs: Tuple[str, ...] = ()
     # Whether joints are weighted by the teacher's score unless the config says otherwise.
     weighs_by_score = False
     # Every key of the codec that labels and predictions must share.
@@ -52,14 +54,17 @@ class OutputAdapter(metaclass=ABCMeta):
     # ------------------------------------------------------------------ which heads
 
     @classmethod
-    @abstractmethod
     def refusal(cls, head: dict) -> Optional[str]:
         """Say why a head's config is not of this kind, or None if it is."""
+        kind, codec = class_name(head), class_name(head.get('decoder') or {})
+        if kind not in cls.heads:
+            return f'model.head is {kind}'
+        return None if codec in cls.codecs else f'the codec of {kind} is {codec}'
 
     @classmethod
-    @abstractmethod
     def supports(cls) -> str:
         """Which heads and codecs this kind covers, for messages."""
+        return f'{", ".join(cls.heads)} with {", ".join(cls.codecs)}'
 
     @classmethod
     def codec_of(cls, head: dict) -> dict:
@@ -67,6 +72,11 @@ class OutputAdapter(metaclass=ABCMeta):
         return head['decoder']
 
     # ------------------------------------------------------------------ lessons
+
+    @property
+    def uses_scores(self) -> bool:
+        """bool: Whether lessons need the teachers' scores."""
+        return self.confidence or self.min_score > 0
 
     def output(self, network: nn.Module, images: Tensor) -> Any:
         """A network's raw output on input images in shape (N, C, H, W)."""
@@ -105,7 +115,7 @@ class OutputAdapter(metaclass=ABCMeta):
             Target: The target.
         """
         target = self.move(output, views)
-        if scores is not None and (self.confidence or self.min_score > 0):
+        if scores is not None and self.uses_scores:
             weight = (scores.clamp(0, 1) if self.confidence else torch.ones_like(scores)) * (scores >= self.min_score)
             target.weight = views.swap_sides(weight)
         return target
@@ -175,28 +185,6 @@ class OutputAdapter(metaclass=ABCMeta):
         return arguments[0]
 
 
-def blobs(joints: Tensor, scores: Optional[Tensor], size: Tuple[int, int], radius: float) -> Tensor:
-    """Warm spots on joints, for pictures of outputs that are no heatmaps.
-
-    Args:
-        joints (Tensor): Joints (x, y) in input pixels in shape (N, K, 2).
-        scores (Tensor, optional): Their scores in shape (N, K).
-        size (Tuple[int, int]): Size (width, height) in pixels.
-        radius (float): Standard deviation in pixels.
-
-    Returns:
-        Tensor: Heat in shape (N, height, width).
-    """
-    x = torch.arange(size[0], device=joints.device)
-    y = torch.arange(size[1], device=joints.device)
-    columns = torch.exp(-0.5 * ((x - joints[..., :1]) / radius).square())
-    rows = torch.exp(-0.5 * ((y - joints[..., 1:]) / radius).square())
-    heat = rows[..., :, None] * columns[..., None, :]
-    if scores is not None:
-        heat = heat * scores[..., None, None]
-    return heat.amax(dim=1)
-
-
 def detached(output: Any) -> Any:
     """An output without its gradient, whatever it is made of."""
     if isinstance(output, (list, tuple)):
@@ -217,9 +205,10 @@ def class_name(config: dict) -> str:
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
-def mean_instances(keypoints: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> List[InstanceData]:
-    """Instances from the mean of several networks' joints in shape (N, 1, K, 2) and scores in shape (N, 1, K)."""
-    return [
-        InstanceData(keypoints=joints, keypoint_scores=score)
-        for joints, score in zip(np.mean(keypoints, axis=0), np.mean(scores, axis=0))
-    ]
+def features_for_test(network: nn.Module, images: Tensor) -> Any:
+    """A network's features as its head's ``predict()`` wants them, those of the mirrored images too where the config
+    has a flip test."""
+    features = network.extract_feat(images)
+    if network.test_cfg.get('flip_test', False):
+        return [features, network.extract_feat(images.flip(-1))]
+    return features

@@ -9,51 +9,33 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ..views import ViewPair
-from .base import OutputAdapter, Target, blobs, class_name, mean_instances
-from .heatmap import features_for_test
-from .simcc import joint_weight, refuse_loss
+from .base import Target, class_name, features_for_test
+from .joints import JointAdapter, joint_weight
 
-HEADS = ('RegressionHead', 'RLEHead', 'DSNTHead', 'IntegralRegressionHead')
-CODECS = ('RegressionLabel', 'IntegralRegressionLabel')
 # Where two networks differ by this share of the input's sides, their score is exp(-1/2). It is the distance at which
 # stock regression heads call a joint right.
 AGREEMENT = 0.05
 
 
-class CoordinateAdapter(OutputAdapter):
+class CoordinateAdapter(JointAdapter):
     """Coordinates of the joints, as shares of the input's width and height: a tensor (N, K, 2), with two more numbers
     of uncertainty (N, K, 4) for RLE, or (coordinates, heatmaps) for integral regression.
 
-    Joints are moved to the hard view and compared by the student's own stock loss, weighted by a score: what RLE says
-    of its uncertainty; the height of integral regression's heatmap over that of a label; where a head says nothing, how
-    far the networks agree on the easy view. Joints that leave the hard view teach nothing.
+    The score is what RLE says of its uncertainty; the height of integral regression's heatmap over that of a label;
+    where a head says nothing, how far the networks agree on the easy view.
 
     Args:
         head (dict): The head's config.
-        loss (dict, optional): None; the stock loss is used.
-        **options: Of :class:`OutputAdapter`.
+        **options: Of :class:`JointAdapter`.
     """
-    weighs_by_score = True
+    heads = ('RegressionHead', 'RLEHead', 'DSNTHead', 'IntegralRegressionHead')
+    codecs = ('RegressionLabel', 'IntegralRegressionLabel')
 
-    def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
+    def __init__(self, head: dict, **options) -> None:
         super().__init__(head, **options)
-        refuse_loss(head, loss)
         self.input_size = tuple(self.codec['input_size'])
         sigma = self.codec.get('sigma')
         self.label_height = 1 / (2 * math.pi * sigma**2) if sigma else None
-
-    @classmethod
-    def refusal(cls, head: dict) -> Optional[str]:
-        kind, codec = class_name(head), head.get('decoder') or {}
-        if kind not in HEADS:
-            return f'model.head is {kind}'
-        if class_name(codec) not in CODECS:
-            return f'the codec of {kind} is {class_name(codec)}'
-        return None
-
-    @classmethod
-    def supports(cls) -> str:
-        return f'{", ".join(HEADS)} with {", ".join(CODECS)}'
 
     # ------------------------------------------------------------------ lessons
 
@@ -109,7 +91,8 @@ class CoordinateAdapter(OutputAdapter):
 
     def decode_mean(self, network: nn.Module, outputs: Sequence[Any]) -> List[InstanceData]:
         # Decoding is linear, so the mean of what was decoded is the decoded mean.
-        return mean_instances(*zip(*outputs))
+        keypoints, scores = [np.mean(parts, axis=0) for parts in zip(*outputs)]
+        return [InstanceData(keypoints=joints, keypoint_scores=score) for joints, score in zip(keypoints, scores)]
 
     # ------------------------------------------------------------------ looking
 
@@ -119,11 +102,5 @@ class CoordinateAdapter(OutputAdapter):
             return tuple(first)
         return torch.cat((first, second), dim=-1) if len(arguments) == 4 else first
 
-    def heat(self, output: Any, size: Tuple[int, int]) -> Tensor:
-        return blobs(*self.joints(output), size, radius=max(size) / 48)
-
     def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
         return target.value * target.value.new_tensor(self.input_size), joint_weight(target)
-
-    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
-        return blobs(*self.target_joints(target), size, radius=max(size) / 48)

@@ -9,10 +9,8 @@ from torch import Tensor, nn
 from mmpose_dualteach import geometry
 
 from ..views import ViewPair
-from .base import OutputAdapter, Target, class_name
+from .base import OutputAdapter, Target, class_name, features_for_test
 
-HEADS = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
-CODECS = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
 # Megvii's codec rounds down: its cells' centres lie half a cell further. Its labels are 255 high.
 CELL_OFFSET = dict(MegviiHeatmap=0.5)
 LABEL_HEIGHT = dict(MegviiHeatmap=255.)
@@ -36,6 +34,8 @@ class HeatmapAdapter(OutputAdapter):
         loss (dict, optional): What differs in the config of the loss, :class:`PseudoHeatmapLoss`.
         **options: Of :class:`OutputAdapter`.
     """
+    heads = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
+    codecs = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
     codec_keys = ('type', 'input_size', 'heatmap_size', 'heatmap_type')
 
     def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
@@ -52,18 +52,10 @@ class HeatmapAdapter(OutputAdapter):
 
     @classmethod
     def refusal(cls, head: dict) -> Optional[str]:
-        kind, codec = class_name(head), head.get('decoder') or {}
-        if kind not in HEADS:
-            return f'model.head is {kind}'
-        if class_name(codec) not in CODECS:
-            return f'the codec of {kind} is {class_name(codec)}'
-        if codec.get('heatmap_type', 'gaussian') != 'gaussian':
+        refusal, codec = super().refusal(head), head.get('decoder') or {}
+        if refusal is None and codec.get('heatmap_type', 'gaussian') != 'gaussian':
             return f'the heatmap_type of {class_name(codec)} is {codec["heatmap_type"]}'
-        return None
-
-    @classmethod
-    def supports(cls) -> str:
-        return f'{", ".join(HEADS)} with {", ".join(CODECS)}'
+        return refusal
 
     # ------------------------------------------------------------------ lessons
 
@@ -149,12 +141,3 @@ def stages(head: dict) -> Tuple[List[int], List[float]]:
 def last(output: Heatmaps) -> Tensor:
     """The last stage's heatmaps: the network's answer."""
     return output if isinstance(output, Tensor) else output[-1]
-
-
-def features_for_test(network: nn.Module, images: Tensor) -> Any:
-    """A network's features as its head's ``predict()`` wants them, those of the mirrored images too where the config
-    has a flip test."""
-    features = network.extract_feat(images)
-    if network.test_cfg.get('flip_test', False):
-        return [features, network.extract_feat(images.flip(-1))]
-    return features

@@ -1,5 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -9,31 +9,29 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor, nn
 
 from ..views import ViewPair
-from .base import OutputAdapter, Target, blobs, class_name
+from .base import Target
+from .joints import JointAdapter, joint_weight
 
-HEADS = ('SimCCHead', 'RTMCCHead', 'RTMWHead')
 Vectors = Tuple[Tensor, Tensor]
 
 
-class SimCCAdapter(OutputAdapter):
+class SimCCAdapter(JointAdapter):
     """Two vectors a joint, one along x in shape (N, K, Wx), one along y in shape (N, K, Wy): SimCC, RTMPose, RTMW.
 
-    A teacher's vectors are decoded to a joint with a score, the joint is moved to the hard view, and encoded there by
-    the config's own codec; the student's own stock loss compares, weighted by the score. The score is the lower of the
-    two vectors' peaks, as probabilities, over the peak of a label, so that it falls where a vector goes flat. Joints
-    that leave the hard view teach nothing.
+    A teacher's vectors are decoded to a joint with a score, the joint is moved to the hard view, and encoded there as
+    the config's own codec does it. The score is the lower of the two vectors' peaks, as probabilities, over the peak of
+    a label, so that it falls where a vector goes flat.
 
     Args:
         head (dict): The head's config.
-        loss (dict, optional): None; the stock loss is used.
-        **options: Of :class:`OutputAdapter`.
+        **options: Of :class:`JointAdapter`.
     """
-    weighs_by_score = True
+    heads = ('SimCCHead', 'RTMCCHead', 'RTMWHead')
+    codecs = ('SimCCLabel', )
     codec_keys = ('type', 'input_size', 'simcc_split_ratio', 'smoothing_type')
 
-    def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
+    def __init__(self, head: dict, **options) -> None:
         super().__init__(head, **options)
-        refuse_loss(head, loss)
         encoder = KEYPOINT_CODECS.build(self.codec)
         self.sigma = tuple(float(sigma) for sigma in encoder.sigma)
         self.ratio, self.gaussian = encoder.simcc_split_ratio, encoder.smoothing_type == 'gaussian'
@@ -43,19 +41,6 @@ class SimCCAdapter(OutputAdapter):
         self.label_beta = head['loss'].get('label_beta', 10.) if head['loss'].get('label_softmax') else None
         centre = torch.tensor([[[side // 2 for side in encoder.input_size]]], dtype=torch.float32)
         self.label_peaks = [self._label_share(label).max().item() for label in self.encode(centre)[0]]
-
-    @classmethod
-    def refusal(cls, head: dict) -> Optional[str]:
-        kind, codec = class_name(head), head.get('decoder') or {}
-        if kind not in HEADS:
-            return f'model.head is {kind}'
-        if class_name(codec) != 'SimCCLabel':
-            return f'the codec of {kind} is {class_name(codec)}'
-        return None
-
-    @classmethod
-    def supports(cls) -> str:
-        return f'{", ".join(HEADS)} with SimCCLabel'
 
     # ------------------------------------------------------------------ lessons
 
@@ -114,37 +99,10 @@ class SimCCAdapter(OutputAdapter):
 
     # ------------------------------------------------------------------ looking
 
-    def heat(self, output: Vectors, size: Tuple[int, int]) -> Tensor:
-        return blobs(*self.joints(output), size, radius=max(size) / 48)
-
     def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
         points = torch.stack([vector.argmax(dim=-1) for vector in target.value], dim=-1) / self.ratio
         return points, joint_weight(target)
 
-    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
-        return blobs(*self.target_joints(target), size, radius=max(size) / 48)
-
     def _label_share(self, label: Tensor) -> Tensor:
         """A label as the probabilities that the stock loss makes of it."""
         return (label * self.label_beta).softmax(dim=-1) if self.label_beta else label / label.sum(dim=-1, keepdim=True)
-
-
-def joint_weight(target: Target) -> Tensor:
-    """How much each joint counts in shape (N, K), float."""
-    return target.valid.float() if target.weight is None else target.valid * target.weight
-
-
-def refuse_loss(head: dict, loss: Optional[dict]) -> None:
-    """The stock loss compares joints; it must take weights and cannot be replaced.
-
-    Raises:
-        ValueError: Names the key.
-    """
-    if loss:
-        raise ValueError(f'model.pseudo_loss={loss}: {class_name(head)} is taught by its own loss; set '
-                         'model.pseudo_weight instead')
-    stock = head.get('loss') or {}
-    for each in stock.get('losses', [stock]):
-        if not each.get('use_target_weight'):
-            raise ValueError(f'model.head.loss: {class_name(each)} has use_target_weight=False, so joints without a '
-                             'target could not be left out; set use_target_weight=True')

@@ -1,0 +1,73 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from abc import abstractmethod
+from typing import Any, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from .base import OutputAdapter, Target, class_name
+
+
+class JointAdapter(OutputAdapter):
+    """Outputs that say where each joint is and are no heatmaps.
+
+    The teacher's joints are moved to the hard view, and the student's own stock loss compares, weighted by the
+    teacher's score. Joints that leave the hard view teach nothing.
+
+    Args:
+        head (dict): The head's config.
+        loss (dict, optional): None; the stock loss is used.
+        **options: Of :class:`OutputAdapter`.
+
+    Raises:
+        ValueError: If another loss is asked for, or the stock loss takes no weights; names the key.
+    """
+    weighs_by_score = True
+
+    def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
+        super().__init__(head, **options)
+        if loss:
+            raise ValueError(f'model.pseudo_loss={loss}: {class_name(head)} is taught by its own loss; set '
+                             'model.pseudo_weight instead')
+        stock = head.get('loss') or {}
+        for each in stock.get('losses', [stock]):
+            if not each.get('use_target_weight'):
+                raise ValueError(f'model.head.loss: {class_name(each)} has use_target_weight=False, so joints without '
+                                 'a target could not be left out; set use_target_weight=True')
+
+    def heat(self, output: Any, size: Tuple[int, int]) -> Tensor:
+        return blobs(*self.joints(output), size)
+
+    @abstractmethod
+    def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
+        """Where a target sees the joints, and how much each counts; see :meth:`joints`."""
+
+    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
+        return blobs(*self.target_joints(target), size)
+
+
+def joint_weight(target: Target) -> Tensor:
+    """How much each joint counts in shape (N, K), float."""
+    return target.valid.float() if target.weight is None else target.valid * target.weight
+
+
+def blobs(joints: Tensor, scores: Optional[Tensor], size: Tuple[int, int]) -> Tensor:
+    """Warm spots on joints, as wide as a stock heatmap's.
+
+    Args:
+        joints (Tensor): Joints (x, y) in input pixels in shape (N, K, 2).
+        scores (Tensor, optional): Their scores in shape (N, K).
+        size (Tuple[int, int]): Size (width, height) in pixels.
+
+    Returns:
+        Tensor: Heat in shape (N, height, width).
+    """
+    radius = max(size) / 48
+    x = torch.arange(size[0], device=joints.device)
+    y = torch.arange(size[1], device=joints.device)
+    columns = torch.exp(-0.5 * ((x - joints[..., :1]) / radius).square())
+    rows = torch.exp(-0.5 * ((y - joints[..., 1:]) / radius).square())
+    heat = rows[..., :, None] * columns[..., None, :]
+    if scores is not None:
+        heat = heat * scores[..., None, None]
+    return heat.amax(dim=1)
