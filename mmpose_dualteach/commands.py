@@ -120,6 +120,25 @@ def check_configs(arguments: Optional[List[str]] = None) -> int:
     return failed or int(any(result['status'] == 'failed' for result in results))
 
 
+def benchmark(arguments: Optional[List[str]] = None) -> int:
+    """``tools/benchmark.py``: every run of a plan that is not done yet, and the report on all that are."""
+    from mmpose_dualteach.benchmark.run import run_plan  # Imports all of MMPose.
+    parser = argparse.ArgumentParser(description='Run a plan of configs/benchmark; goes on where it stopped')
+    parser.add_argument('plan', help='plan file')
+    parser.add_argument('--work-dir', help='where everything goes (default: work_dirs/benchmark/NAME_OF_PLAN)')
+    parser.add_argument('--jobs', type=int, help='runs at a time (default: one a core on a CPU, one on a GPU)')
+    parser.add_argument('--methods', nargs='+', metavar='METHOD', help='only these methods of the plan')
+    options = parser.parse_args(arguments)
+    failed: List[object] = []
+
+    def run() -> None:
+        if options.jobs is not None and options.jobs < 1:
+            raise ValueError(f'--jobs {options.jobs} must be at least 1')
+        failed.extend(run_plan(options.plan, options.work_dir, options.jobs, options.methods))
+
+    return _in_one_line(run) or int(bool(failed))
+
+
 def write_overlay(options: argparse.Namespace, path: str) -> str:
     """Write an overlay file, after trying that it works.
 

@@ -4,7 +4,7 @@
 Convention of everything here: points are (x, y), pixel (or cell) centres lie at integers, matrices are 2x3, act on
 column vectors and map *source to destination* coordinates. Heatmaps are (N, K, H, W).
 """
-from typing import Sequence, Tuple
+from typing import Any, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -103,12 +103,12 @@ def transform_points(points: Tensor, matrix: Tensor) -> Tensor:
 
     Args:
         points (Tensor): Points (x, y) in shape (N, K, 2).
-        matrix (Tensor): Maps in shape (N, 2, 3), source to destination.
+        matrix (Tensor): Maps in shape (N, 2, 3), source to destination, on the points' device.
 
     Returns:
         Tensor: Points in shape (N, K, 2).
     """
-    matrix = matrix.to(points)
+    matrix = matrix.to(points.dtype)
     return points @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
 
 
@@ -130,8 +130,24 @@ def warp_heatmaps(heatmaps: Tensor, matrix: np.ndarray, size: Tuple[int, int]) -
         Tuple[Tensor, Tensor]: The warped heatmaps in shape (N, K, height, width), zero where the source shows nothing,
         and the valid cells in shape (N, 1, height, width), bool: those whose source point lies within the source.
     """
-    backward = torch.as_tensor(invert(matrix), dtype=torch.float32).to(heatmaps.device)
-    return sample_heatmaps(heatmaps, backward, size)
+    return sample_heatmaps(heatmaps, on_device(invert(matrix), heatmaps.device), size)
+
+
+def on_device(values: Any, device: torch.device) -> Tensor:
+    """Bring numbers to a device without waiting for what the device is doing.
+
+    Args:
+        values (np.ndarray | Sequence[float]): The numbers.
+        device (torch.device): Where to.
+
+    Returns:
+        Tensor: The same; real numbers become float32.
+    """
+    values = np.asarray(values)
+    tensor = torch.as_tensor(values, dtype=torch.float32 if values.dtype.kind == 'f' else None)
+    if device.type == 'cuda':  # Only from pinned memory does a copy not wait.
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def sample_heatmaps(heatmaps: Tensor, backward: Tensor, size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
@@ -148,12 +164,13 @@ def sample_heatmaps(heatmaps: Tensor, backward: Tensor, size: Tuple[int, int]) -
     width, height = size
     source_height, source_width = heatmaps.shape[-2:]
     source = transform_points(cell_grid(size, heatmaps.device).expand(len(heatmaps), -1, -1), backward)
-    source = source.reshape(-1, height, width, 2)
+    x, y = source.reshape(-1, height, width, 2).unbind(dim=-1)
 
-    last = source.new_tensor([source_width - 1., source_height - 1.])
+    last_x, last_y = source_width - 1., source_height - 1.
     # Half a thousandth of a cell of slack, so that rounding does not cut the border off an identity map.
-    valid = ((source >= -5e-4) & (source <= last + 5e-4)).all(dim=-1).unsqueeze(1)
-    grid = source * (2. / last.clamp(min=1.)) - 1.
+    valid = (x >= -5e-4) & (x <= last_x + 5e-4) & (y >= -5e-4) & (y <= last_y + 5e-4)
+    valid = valid.unsqueeze(1)
+    grid = torch.stack((x * (2. / max(last_x, 1.)) - 1., y * (2. / max(last_y, 1.)) - 1.), dim=-1)
     with torch.autocast(heatmaps.device.type, enabled=False):
         warped = F.grid_sample(heatmaps.float(), grid, mode='bicubic', padding_mode='border', align_corners=True)
     return warped * valid, valid

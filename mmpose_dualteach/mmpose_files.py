@@ -1,9 +1,11 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""Where the installed MMPose keeps its configs and tools."""
+"""Where the installed MMPose keeps its configs and tools, and how the tools are run."""
 import fnmatch
 import os
 import os.path as osp
-from typing import List, Optional
+import subprocess
+import sys
+from typing import Any, List, Optional
 
 import mmpose
 from mmengine.config import Config
@@ -73,3 +75,36 @@ def stock_configs(only: Optional[str] = None) -> List[str]:
         return stock
     pattern = only if any(sign in only for sign in '*?[') else f'*{only}*'
     return [path for path in stock if fnmatch.fnmatch(path, pattern)]
+
+
+def start_tool(name: str, *arguments: object, output: Any = None, threads: Optional[int] = None) -> subprocess.Popen:
+    """Start one of MMPose's own tools.
+
+    Args:
+        name (str): ``'train.py'`` for instance.
+        *arguments: Its arguments.
+        output (file, optional): An open file for what it prints. Defaults to the screen.
+        threads (int, optional): Threads of torch's operators. Defaults to torch's own choice.
+
+    Returns:
+        subprocess.Popen: The process.
+
+    Raises:
+        FileNotFoundError: If MMPose came without its tools.
+    """
+    command = [sys.executable, '-W', 'ignore', mmpose_tool(name), *map(str, arguments)]
+    environment = dict(os.environ, **(dict(OMP_NUM_THREADS=str(threads)) if threads else {}))
+    return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT if output else None, env=environment)
+
+
+def finish_tool(process: subprocess.Popen) -> None:
+    """Wait for a tool; it does not outlive its caller.
+
+    Raises:
+        subprocess.CalledProcessError: If it failed.
+    """
+    try:
+        if process.wait():
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+    finally:
+        process.kill()

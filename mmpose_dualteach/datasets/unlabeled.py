@@ -1,18 +1,22 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import os.path as osp
 from collections import Counter
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.fileio import exists, list_dir_or_file
 from mmengine.logging import print_log
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from .checks import box_problem, image_problem, read_json
+from .checks import box_problem, boxes_are_usable, image_problem, read_json
+from .people_index import PeopleIndex, as_boxes, corners
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 MOST_ATTEMPTS = 20
+# Stock classes of which one annotation gives several people, each in a box of its own.
+PARTS = dict(CocoWholeBodyHandDataset=('lefthand', 'righthand'))
 
 
 @DATASETS.register_module()
@@ -59,11 +63,11 @@ class UnlabeledPoseDataset(BaseDataset):
         self.bbox_file = bbox_file
         self.bbox_thr = bbox_thr
         self.max_broken = max_broken
-        super().__init__(metainfo=self._reader.metainfo, **base)
+        super().__init__(metainfo=self._reader.metainfo, serialize_data=False, **base)  # Its index is in columns.
 
     # ------------------------------------------------------------------ loading the list
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> PeopleIndex:
         """List the people. See the class for the sources and errors."""
         if not self.ann_file:
             people, skipped = self._from_folder(), Counter()
@@ -76,48 +80,70 @@ class UnlabeledPoseDataset(BaseDataset):
             if self.bbox_file:
                 _must_exist(self.bbox_file, 'box file')
             annotations = read_json(self.bbox_file) if self.bbox_file else content.get('annotations', [])
-            people, skipped = self._from_coco(content['images'], annotations)
+            people, skipped = self._from_coco(content['images'], self._parts(annotations))
         source = self.bbox_file or self.ann_file or self.data_prefix['img']
         self._report(source, len(people), skipped)
         return people
 
-    def _from_folder(self) -> List[dict]:
+    def _from_folder(self) -> PeopleIndex:
         folder = self.data_prefix['img']
         _must_exist(folder, 'image folder')
         suffixes = SUFFIXES + tuple(suffix.upper() for suffix in SUFFIXES)
         names = sorted(list_dir_or_file(folder, list_dir=False, suffix=suffixes, recursive=True))
         # A whole image's box is known once it is decoded: WholeImageBox adds it.
-        return [dict(id=i, img_id=i, img_path=osp.join(folder, name)) for i, name in enumerate(names)]
+        return PeopleIndex([osp.join(folder, name) for name in names], range(len(names)))
 
-    def _from_coco(self, images: List[dict], annotations: List[dict]) -> Tuple[List[dict], Counter]:
-        by_id = {image['id']: image for image in images}
-        people: List[dict] = []
-        skipped: Counter = Counter()
-        for number, annotation in enumerate(annotations):
-            if annotation.get('iscrowd') or annotation.get('score', 1.) < self.bbox_thr:
-                continue
-            image = by_id.get(annotation.get('image_id'))
-            if image is None:
-                skipped['names an image that the annotation file does not list'] += 1
-                continue
-            problem = box_problem(annotation.get('bbox'), image.get('width'), image.get('height'))
-            if problem:
-                skipped[f'image {image["file_name"]}: {problem}'] += 1
-                continue
-            people.append(self._person(number, annotation, image))
-        return people, skipped
+    def _from_coco(self, images: List[dict], annotations: List[dict]) -> Tuple[PeopleIndex, Counter]:
+        places = {image['id']: place for place, image in enumerate(images)}
+        chosen = [(number, annotation) for number, annotation in enumerate(annotations)
+                  if not annotation.get('iscrowd') and annotation.get('score', 1.) >= self.bbox_thr]
+        ids = np.array([annotation.get('id', number) for number, annotation in chosen])
+        chosen = [annotation for _, annotation in chosen]
+        place = np.array([places.get(annotation.get('image_id'), -1) for annotation in chosen], dtype=np.int64)
+        boxes = as_boxes([annotation.get('bbox') for annotation in chosen])
+        sizes = np.array([(image.get('width') or np.inf, image.get('height') or np.inf) for image in images],
+                         dtype=np.float64).reshape(-1, 2)
 
-    def _person(self, number: int, annotation: dict, image: dict) -> dict:
-        """One person, read by the labelled dataset's class from an annotation without its labels."""
+        usable, skipped = (place >= 0) & boxes_are_usable(boxes, sizes[place]), Counter()
+        for number in np.flatnonzero(~usable):
+            image = images[place[number]]
+            skipped['names an image that the annotation file does not list' if place[number] < 0 else
+                    f'image {image["file_name"]}: '
+                    f'{box_problem(chosen[number].get("bbox"), image.get("width"), image.get("height"))}'] += 1
+
+        if type(self._reader).parse_data_info is BaseCocoStyleDataset.parse_data_info:
+            columns = dict(bbox=corners(boxes, sizes[place]))
+        else:
+            read = [self._read(chosen[number], images[place[number]]) if usable[number] else None
+                    for number in range(len(chosen))]
+            usable &= np.array([box is not None for box in read], dtype=bool)
+            keys = {key for box in read if box for key in box}
+            blank = dict(bbox=np.zeros((1, 4)), bbox_center=np.zeros((1, 2)), bbox_scale=np.zeros((1, 2)))
+            columns = {key: np.concatenate([(box or blank)[key] for box in read]).astype(np.float32) for key in keys}
+        paths = [osp.join(self.data_prefix['img'], image['file_name']) for image in images]
+        return PeopleIndex(paths, [image['id'] for image in images], place[usable], ids[usable],
+                           {key: values[usable] for key, values in columns.items()}), skipped
+
+    def _parts(self, annotations: List[dict]) -> List[dict]:
+        parts = PARTS.get(type(self._reader).__name__)
+        if not parts or not any(f'{part}_box' in annotation for annotation in annotations for part in parts):
+            return annotations
+        return [dict(annotation, bbox=annotation[f'{part}_box'])
+                for annotation in annotations for part in parts if annotation.get(f'{part}_valid')]
+
+    def _read(self, annotation: dict, image: dict) -> Optional[Dict[str, np.ndarray]]:
+        """One person's box as the labelled dataset's class reads it, or None if it is none of its people."""
         image = dict(image, img_path=osp.join(self.data_prefix['img'], image['file_name']))
-        blank = dict(annotation, id=annotation.get('id', number), iscrowd=0, num_keypoints=0)
-        blank['keypoints'] = [0.] * (3 * self._metainfo['num_keypoints'])
+        # Labels are not read. Ones in their place keep this person from counting as one without any joint.
+        blank = dict(annotation, id=annotation.get('id', 0), iscrowd=0, num_keypoints=1)
+        blank['keypoints'] = [1.] * (3 * self._metainfo['num_keypoints'])
+        blank.update({key: [1.] * len(value) for key, value in annotation.items() if key.endswith('_kpts')})
         try:
             info = self._reader.parse_data_info(dict(raw_ann_info=blank, raw_img_info=image))
         except KeyError:  # A detector's box lacks what this class reads, a centre and a scale for instance.
-            info = dict(bbox=_corners(annotation['bbox'], image))
-        box = {key: info[key] for key in ('bbox', 'bbox_center', 'bbox_scale') if key in info}
-        return dict(box, id=blank['id'], img_id=annotation['image_id'], img_path=image['img_path'])
+            size = np.array([[image.get('width') or np.inf, image.get('height') or np.inf]])
+            return dict(bbox=corners(as_boxes([annotation['bbox']]), size))
+        return info and {key: info[key] for key in ('bbox', 'bbox_center', 'bbox_scale') if key in info}
 
     def _report(self, source: str, usable: int, skipped: Counter) -> None:
         count = sum(skipped.values())
@@ -168,11 +194,3 @@ class UnlabeledPoseDataset(BaseDataset):
 def _must_exist(path: str, what: str) -> None:
     if not exists(path):
         raise FileNotFoundError(f'unlabelled set: {what} {path} is missing; correct train_dataloader.dataset.unlabeled')
-
-
-def _corners(box: List[float], image: dict) -> np.ndarray:
-    """(left, top, width, height) to clipped corners in shape (1, 4), as stock COCO datasets do it."""
-    left, top, width, height = np.asarray(box, dtype=np.float64)
-    x = np.clip([left, left + width], 0, image.get('width', np.inf) - 1)
-    y = np.clip([top, top + height], 0, image.get('height', np.inf) - 1)
-    return np.array([[x[0], y[0], x[1], y[1]]], dtype=np.float32)

@@ -11,6 +11,8 @@ from mmpose_dualteach.models.adapters.base import Target, first_people
 TILE_HEIGHT = 224
 TITLES = ('easy view, teacher {teacher}', 'hard view, its target', 'as {student} sees it, its answer')
 INVALID = (128, 128, 128)
+SHEET_NOTE = '''Colour: how sure a network is of any joint. Dots: the joints it is surest of. Grey: the easy view did
+not show this, so nothing is taught there.'''
 
 
 def lesson_sheet(model, people: int) -> np.ndarray:

@@ -106,7 +106,7 @@ class DualTeacherHook(Hook):
     def after_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None,
                          outputs: Optional[dict] = None) -> None:
         """Update the averages, and look at what came out of this step."""
-        _check_finite(runner.iter + 1, outputs or {})
+        _check_finite(runner, outputs or {})
         for name, average in self._model.averages.items():
             average.update_parameters(self._model.networks[name])
         if self._model.watching and outputs:
@@ -236,13 +236,15 @@ def _check_loader(loader) -> None:
                          'sampler.unlabeled together')
 
 
-def _check_finite(iteration: int, outputs: dict) -> None:
-    """mmengine has read these numbers for its log already, so looking at them costs no further synchronisation."""
-    broken = [key for key, value in outputs.items() if 'loss' in key and not math.isfinite(float(value))]
+def _check_finite(runner, outputs: dict) -> None:
+    # mmengine has read these numbers for its log already; reading them again would wait for the device once more.
+    logged = runner.message_hub.log_scalars
+    broken = [key for key, value in outputs.items() if 'loss' in key and not math.isfinite(
+        logged[f'train/{key}'].current() if f'train/{key}' in logged else float(value))]
     if broken:
-        raise RuntimeError(f'iteration {iteration}: {", ".join(broken)} not finite; training stops before this step is '
-                           'saved. Lower optim_wrapper.optimizer.lr, clip gradients (optim_wrapper.clip_grad) or go on '
-                           'from the last checkpoint with --resume')
+        raise RuntimeError(f'iteration {runner.iter + 1}: {", ".join(broken)} not finite; training stops before this '
+                           'step is saved. Lower optim_wrapper.optimizer.lr, clip gradients (optim_wrapper.clip_grad) '
+                           'or go on from the last checkpoint with --resume')
 
 
 def _indicator(runner, metrics: Dict[str, float]) -> Tuple[Optional[str], bool]:

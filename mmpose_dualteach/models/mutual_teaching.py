@@ -1,9 +1,10 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.model import BaseModel, ExponentialMovingAverage
+from mmengine.optim import OptimWrapper
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
@@ -95,9 +96,6 @@ class MutualTeachingPoseEstimator(BaseModel):
             raise ValueError('model.networks is empty; name at least one network')
         if teacher_mode not in ('train', 'eval'):
             raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
-        if autocast == 'bfloat16':
-            # Stock heads compute their accuracy in numpy, which has no bfloat16.
-            stock['train_cfg'] = dict(stock.get('train_cfg') or {}, compute_acc=False)
         self.lessons = parse_lessons(lessons, list(networks))
         self.adapter = adapter_for(stock['head'], loss=pseudo_loss, confidence=confidence, min_score=min_score)
         self.supervised_weight = supervised_weight
@@ -106,6 +104,8 @@ class MutualTeachingPoseEstimator(BaseModel):
         self.joint_cutout = JointCutout(**joint_cutout) if joint_cutout is not None else None
         self.autocast = getattr(torch, autocast) if autocast else None
         self.channels_last = channels_last
+        # Stock heads compute it in numpy, which has no bfloat16.
+        self.wants_accuracy = (stock.get('train_cfg') or {}).get('compute_acc', True) and autocast != 'bfloat16'
 
         self.networks = nn.ModuleDict()
         self._streams = {}
@@ -115,7 +115,7 @@ class MutualTeachingPoseEstimator(BaseModel):
             self._streams[name] = RandomStream(torch.initial_seed() + position if seed is None else seed)
             with self._streams[name]:
                 self.networks[name] = MODELS.build(dict(stock, type=estimator, **own))
-        self.first = next(iter(networks))
+        self.first, self.last = list(networks)[0], list(networks)[-1]
         self.predict_with = predict_with or self.first
         if self.predict_with not in (*networks, 'mean'):
             raise ValueError(f'model.predict_with={predict_with!r}; choose one of {[*networks, "mean"]}')
@@ -134,43 +134,86 @@ class MutualTeachingPoseEstimator(BaseModel):
 
     # ------------------------------------------------------------------ training
 
-    def loss(self, images: Dict[str, Tensor], samples: Dict[str, list]) -> Dict[str, Tensor]:
-        """The losses of one batch, and, when watched, the health of the pseudo-heatmaps.
+    def train_step(self, data: dict, optim_wrapper: Any) -> Dict[str, Tensor]:
+        """One step: the gradients of each part of the loss are taken before the next part's activations are made, so
+        that no more than one network's on one batch are in memory.
 
         Args:
-            images (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
-            samples (Dict[str, list]): Data samples of each branch.
+            data (dict): A batch of the loader.
+            optim_wrapper (OptimWrapper): Of both networks.
+
+        Returns:
+            Dict[str, Tensor]: Scalars for the log.
+        """
+        if not isinstance(optim_wrapper, OptimWrapper):  # Its backward pass may be followed by anything.
+            return super().train_step(data, optim_wrapper)
+        data = self.data_preprocessor(data, True)
+        parts, passes, log = self.parts(**data), optim_wrapper._inner_count, {}
+        while True:
+            with optim_wrapper.optim_context(self), self._own_autocast(data['inputs']):
+                losses = next(parts, None)
+            if losses is None:
+                break
+            loss, scalars = self.parse_losses(losses)
+            if loss.requires_grad:  # Not that of a frozen network.
+                optim_wrapper.backward(optim_wrapper.scale_loss(loss))
+                optim_wrapper._inner_count = passes  # It counts steps by backward passes.
+            _add_up(log, {key: value.detach() for key, value in scalars.items()})
+        optim_wrapper._inner_count = passes + 1
+        if optim_wrapper.should_update():
+            optim_wrapper.step()
+            optim_wrapper.zero_grad()
+        return log
+
+    def loss(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Dict[str, Tensor]:
+        """The losses of one batch, and, when watched, the health of the pseudo-heatmaps. See :meth:`parts`.
 
         Returns:
             Dict[str, Tensor]: Scalars by name; those with "loss" in their name add up to the loss.
         """
-        losses = self.loss_by_labels(images['labeled'], samples['labeled'])
-        if self.lessons and self.pseudo_weight != 0 and self.pseudo_scale > 0:
-            losses.update(self.loss_by_lessons(images, ViewPair(samples['easy'], samples['hard'])))
+        losses: Dict[str, Tensor] = {}
+        for part in self.parts(inputs, data_samples):
+            _add_up(losses, part)
         return losses
 
-    def loss_by_labels(self, images: Tensor, samples: list) -> Dict[str, Tensor]:
-        """Each network's own stock losses, weighted. See :meth:`loss`."""
-        losses, answers = {}, {}
+    def parts(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Iterator[Dict[str, Tensor]]:
+        """The losses part by part; no part's graph reaches into another's.
+
+        Args:
+            inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
+            data_samples (Dict[str, list]): Data samples of each branch.
+
+        Yields:
+            Dict[str, Tensor]: See :meth:`loss`.
+        """
+        inputs = {branch: self._in_format(images) for branch, images in inputs.items()}
+        yield from self.losses_by_labels(inputs['labeled'], data_samples['labeled'])
+        if self.lessons and self.pseudo_weight != 0 and self.pseudo_scale > 0:
+            yield from self.losses_by_lessons(inputs, ViewPair(data_samples['easy'], data_samples['hard']))
+
+    def losses_by_labels(self, images: Tensor, samples: list) -> Iterator[Dict[str, Tensor]]:
+        """Each network's own stock losses, weighted. See :meth:`parts`."""
+        answers = {}
         for name, network in self.networks.items():
+            network.train_cfg['compute_acc'] = self.watching and self.wants_accuracy
             with self.adapter.watch(network) if self.watching else nullcontext() as outputs:
                 stock = network.loss(images, samples)
-            for key, value in stock.items():
-                losses[f'{name}/{key}'] = self._weighted(value, self.supervised_weight) if 'loss' in key else value
+            losses = {f'{name}/{key}': self._weighted(value, self.supervised_weight) if 'loss' in key else value
+                      for key, value in stock.items()}
             if outputs:
                 answers[name] = outputs[-1]
-        if answers:
-            scores = self.adapter.scores(answers)
-            losses.update({f'{name}/peak_labeled': score.mean() for name, score in scores.items()})
-        return losses
+            if answers and name == self.last:
+                scores = self.adapter.scores(answers)
+                losses.update({f'{name}/peak_labeled': score.mean() for name, score in scores.items()})
+            yield losses
 
-    def loss_by_lessons(self, images: Dict[str, Tensor], views: ViewPair) -> Dict[str, Tensor]:
-        """The lessons' losses, weighted. See :meth:`loss`."""
-        losses: Dict[str, Tensor] = {}
+    def losses_by_lessons(self, images: Dict[str, Tensor], views: ViewPair) -> Iterator[Dict[str, Tensor]]:
+        """The lessons' losses, weighted. See :meth:`parts`."""
         self.records = []
         predictions = self.predict_easy(images['easy'])
         scores = self.adapter.scores(predictions) if self.watching or self.adapter.uses_scores else {}
-        for lesson in self.lessons:
+        together: Dict[str, Tensor] = {}
+        for number, lesson in enumerate(self.lessons):
             prediction = predictions[self._teacher_key(lesson)]
             target = self.adapter.target(prediction, scores.get(self._teacher_key(lesson)), views)
             hard = images['hard']
@@ -178,14 +221,16 @@ class MutualTeachingPoseEstimator(BaseModel):
                 hard = self.joint_cutout(hard, views.move_points(self.adapter.joints(prediction)[0]))
             student = self.networks[lesson.student]
             answer = self.adapter.output(student, hard)
-            key = f'{lesson.student}/loss_pseudo'
             loss = self.adapter.loss(student, answer, target) * (self.pseudo_weight * self.pseudo_scale)
-            losses[key] = losses[key] + loss if key in losses else loss
             if self.record_lessons:
                 self.records.append(LessonRecord(lesson, images['easy'], prediction, hard, target, answer))
-        if self.watching:
-            losses.update(self._health(predictions, scores, target.valid))
-        return losses
+            _add_up(together, {f'{lesson.student}/loss_pseudo': loss})
+            final = number == len(self.lessons) - 1
+            if final and self.watching:
+                together.update(self._health(predictions, scores, target.valid))
+            if final or not any(each.gradient for each in self.lessons):  # Those share their teachers' graphs.
+                yield together
+                together = {}
 
     def predict_easy(self, images: Tensor) -> Dict[Tuple[str, bool], object]:
         """Every teacher's output on the easy view.
@@ -307,9 +352,7 @@ class MutualTeachingPoseEstimator(BaseModel):
             Losses by name, data samples with predictions, or the raw output of the network that answers.
         """
         if mode == 'loss':
-            inputs = {branch: self._in_format(images) for branch, images in inputs.items()}
-            device = inputs['labeled'].device.type
-            with torch.autocast(device, self.autocast) if self.autocast else nullcontext():
+            with self._own_autocast(inputs):
                 return self.loss(inputs, data_samples)
         inputs = self._in_format(torch.stack(inputs) if isinstance(inputs, (list, tuple)) else inputs)
         if mode == 'predict':
@@ -317,6 +360,9 @@ class MutualTeachingPoseEstimator(BaseModel):
         if mode == 'tensor':
             return self.networks[self.answering](inputs, data_samples, mode='tensor')
         raise ValueError(f"mode={mode!r}; choose 'loss', 'predict' or 'tensor'")
+
+    def _own_autocast(self, inputs: Dict[str, Tensor]) -> ContextManager:
+        return torch.autocast(inputs['labeled'].device.type, self.autocast) if self.autocast else nullcontext()
 
     def _in_format(self, images: Tensor) -> Tensor:
         return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
@@ -339,6 +385,12 @@ class MutualTeachingPoseEstimator(BaseModel):
             value = state_dict.pop(key)
             for name in self.networks:
                 state_dict[f'{prefix}networks.{name}.{key[len(prefix):]}'] = value
+
+
+def _add_up(losses: Dict[str, Tensor], more: Dict[str, Tensor]) -> None:
+    """Add scalars to those of the same name."""
+    for key, value in more.items():
+        losses[key] = losses[key] + value if key in losses else value
 
 
 @contextmanager

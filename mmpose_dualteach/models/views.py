@@ -41,9 +41,9 @@ class ViewPair:
         """
         if not self.mirrored.any():
             return joints
-        mirrored = torch.as_tensor(self.mirrored, device=joints.device)
-        mirrored = mirrored.reshape(-1, *[1] * (joints.dim() - 1))
-        return torch.where(mirrored, joints[:, self.flip_indices], joints)
+        mirrored = geometry.on_device(self.mirrored, joints.device).reshape(-1, *[1] * (joints.dim() - 1))
+        other_side = geometry.on_device(self.flip_indices, joints.device)
+        return torch.where(mirrored, joints.index_select(1, other_side), joints)
 
     def move_points(self, points: Tensor) -> Tensor:
         """Move joints from the easy to the hard view.
@@ -54,4 +54,4 @@ class ViewPair:
         Returns:
             Tensor: Joints in input pixels of the hard view in shape (N, K, 2).
         """
-        return self.swap_sides(geometry.transform_points(points, torch.as_tensor(self.matrix)))
+        return self.swap_sides(geometry.transform_points(points, geometry.on_device(self.matrix, points.device)))

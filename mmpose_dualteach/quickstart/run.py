@@ -2,14 +2,13 @@
 """The quick start's main job: draw people, train a baseline and mutual teaching, compare, report."""
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from mmpose_dualteach.mmpose_files import mmpose_tool
+from mmpose_dualteach.engine.drawing import SHEET_NOTE
+from mmpose_dualteach.mmpose_files import finish_tool, start_tool
 from mmpose_dualteach.report import Chart, Picture, Series, Table, read_scalars, write_report
 
 from .people import draw_people
@@ -23,8 +22,6 @@ burn-in of {burn_in} epochs, from each other on all {people} people, whose label
 The table is computed once, at the end, on {test} people that no training saw. AP is the mean over object keypoint
 similarities of 0.50 to 0.95, with a sigma of 0.1 for every joint. PCK is the share of joints found within a tenth of
 the box's longer side.'''
-SHEET_NOTE = '''Colour: how sure a network is of any joint. Dots: the joints it is surest of. Grey: the easy view did
-not show this, so nothing is taught there.'''
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -82,31 +79,21 @@ def train_both(configs: Dict[str, Path], runs: Dict[str, Path], people: Path, se
     quiet = people.parent / f'supervised_seed{seed}.log'
     say(f'training the supervised baseline in the background (log in {quiet}), mutual teaching here; seed {seed}')
     with open(quiet, 'w') as log:
-        baseline = start('train.py', configs['supervised'], '--work-dir', runs['supervised'], *options, output=log)
+        baseline = start_tool('train.py', configs['supervised'], '--work-dir', runs['supervised'], *options, output=log,
+                              threads=1)
         try:
-            finish(start('train.py', configs['mutual'], '--work-dir', runs['mutual'], *options))
-            finish(baseline)
+            finish_tool(start_tool('train.py', configs['mutual'], '--work-dir', runs['mutual'], *options, threads=1))
+            finish_tool(baseline)
         finally:
             baseline.kill()
     results = {}
     for name, run in runs.items():
         say(f'testing: {name}')
         scores, last = run / 'test.json', (run / 'last_checkpoint').read_text()
-        finish(start('test.py', configs[name], last, '--work-dir', run / 'test', '--out', scores, *options))
+        finish_tool(start_tool('test.py', configs[name], last, '--work-dir', run / 'test', '--out', scores, *options,
+                               threads=1))
         results[name] = json.loads(scores.read_text())
     return results
-
-
-def start(tool: str, *arguments: object, output=None) -> subprocess.Popen:
-    """Start one of MMPose's own tools on one core, its output on the screen or in an open file."""
-    command = [sys.executable, '-W', 'ignore', mmpose_tool(tool), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ, OMP_NUM_THREADS='1'))
-
-
-def finish(process: subprocess.Popen) -> None:
-    """Wait for a tool, and fail if it failed."""
-    if process.wait():
-        raise subprocess.CalledProcessError(process.returncode, process.args)
 
 
 def compare(results: Dict[str, Dict[str, float]]) -> Table:

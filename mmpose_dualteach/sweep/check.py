@@ -22,7 +22,7 @@ from mmpose_dualteach.engine.export import network_weights
 from mmpose_dualteach.mmpose_files import read_stock_config
 from mmpose_dualteach.switch import mutual_teaching, stock_config
 
-from .samples import draw_people, on_samples
+from .samples import on_samples, unlabeled_on_samples
 
 LABELED = UNLABELED = 2
 # Backbones with positions for each patch, or that pool what would be too small.
@@ -118,8 +118,7 @@ def _check(config: Config, samples: str, folder: str) -> List[str]:
     loader = switched.train_dataloader
     labeled = on_samples(loader.dataset.labeled.to_dict(), samples, folder, notes)
     loader.dataset.labeled = labeled
-    images = draw_people(dict(type='CocoDataset'), folder)[1]
-    loader.dataset.unlabeled.update(data_root='', ann_file='', data_prefix=dict(img=images))
+    loader.dataset.unlabeled.update(unlabeled_on_samples(labeled, loader.dataset.unlabeled.to_dict()))
     loader.update(num_workers=0, persistent_workers=False)
     loader.pop('prefetch_factor', None)
 

@@ -88,6 +88,27 @@ def on_samples(dataset: dict, samples: str, folder: str, notes: List[str]) -> di
     return candidate
 
 
+def unlabeled_on_samples(labeled: dict, unlabeled: dict) -> dict:
+    """The people of a labelled set once more, without their labels.
+
+    Args:
+        labeled (dict): A labelled dataset's config on people that are at hand, in whatever wrapper.
+        unlabeled (dict): The unlabelled dataset's config.
+
+    Returns:
+        dict: What changes in it: the file with its boxes where it is in COCO's format, whole images elsewhere.
+    """
+    inner = labeled
+    while 'dataset' in inner or 'datasets' in inner:
+        inner = inner['dataset'] if 'dataset' in inner else inner['datasets'][0]
+    source = dict(data_root='', ann_file=inner['ann_file'], data_prefix=dict(img=inner['data_prefix']['img']))
+    try:
+        DATASETS.build(dict(unlabeled, **source, pipeline=[]))
+    except ValueError:
+        source['ann_file'] = ''
+    return source
+
+
 def _candidates(dataset: dict, samples: str, folder: str) -> Iterator[Tuple[str, str, dict]]:
     """The class's sample as it is, and then with its images looked for by name."""
     if dataset['type'] not in SAMPLES:

@@ -8,6 +8,7 @@ from conftest import edit_json, switch
 from mmpose.registry import DATASETS
 
 from mmpose_dualteach.datasets import EasyHardViews, UnlabeledPoseDataset
+from mmpose_dualteach.sweep.samples import SAMPLES
 
 
 def unlabeled(folder, **options):
@@ -245,3 +246,28 @@ def test_an_empty_one_of_joined_labelled_sets_is_named(people, tmp_path, stock):
 def test_different_keypoint_definitions_are_named(people, stock):
     with pytest.raises(ValueError, match='different keypoint definitions: num_keypoints is 17.*68'):
         whole(switch(stock, unlabeled=dict(ann_file='train.json', dataset_type='Face300WDataset', metainfo=None)))
+
+
+def in_coco_format(samples):
+    """The stock classes whose sample is a COCO-format file, with that file and its folder of images."""
+    for kind, (ann_file, images) in sorted(SAMPLES.items()):
+        other = kind in ('MpiiDataset', 'InterHand2DDoubleDataset', 'DeepFashionDataset')
+        if not other and (samples / ann_file).exists():
+            yield kind, str(samples / ann_file), dict(img=str(samples / images))
+
+
+def places(dataset):
+    """Image and box of everyone in a dataset."""
+    people = [dataset.get_data_info(index) for index in range(len(dataset))]
+    return {(person['img_id'], person['img_path'], key, *np.ravel(person[key]).round(1).tolist())
+            for person in people for key in ('bbox', 'bbox_center', 'bbox_scale') if key in person}
+
+
+def test_every_stock_class_reads_the_same_boxes_with_and_without_labels(shared_data):
+    count = 0
+    for kind, ann_file, prefix in in_coco_format(shared_data / 'stock_samples'):
+        stock = DATASETS.build(dict(type=kind, ann_file=ann_file, data_prefix=prefix))
+        dataset = unlabeled('', dataset_type=kind, ann_file=ann_file, data_prefix=prefix, max_broken=1)
+        assert places(stock) <= places(dataset), kind
+        count += len(stock)
+    assert count > 100

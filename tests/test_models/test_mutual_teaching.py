@@ -5,9 +5,11 @@ import pytest
 import torch
 from conftest import switch
 from mmengine.dataset import pseudo_collate
-from mmengine.optim import OptimWrapper
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmpose.registry import DATASETS, MODELS
 
+from mmpose_dualteach.models import MutualTeachingPoseEstimator
 from mmpose_dualteach.switch import stock_config
 
 
@@ -93,11 +95,19 @@ def test_each_network_may_have_its_own_checkpoint(stock, tmp_path):
     assert not torch.equal(model.networks['a'].head.final_layer.weight, donor.networks['a'].head.final_layer.weight)
 
 
+def added_up(parts, *arguments):
+    losses = {}
+    for part in parts(*arguments):
+        assert not set(part) & set(losses)
+        losses.update(part)
+    return losses
+
+
 def test_no_gradient_reaches_a_teacher(stock):
     config = switch(stock, model=dict(lessons=[dict(teacher='a', student='b')]))
     model = build(config)
     images, samples = preprocessed(model, batches(config, 1)[0])
-    losses = model.loss_by_lessons(images, _views(samples))
+    losses = added_up(model.losses_by_lessons, images, _views(samples))
     assert set(losses) == {'b/loss_pseudo'}
     losses['b/loss_pseudo'].backward()
     assert not gradients(model.networks['a']) and gradients(model.networks['b'])
@@ -106,7 +116,7 @@ def test_no_gradient_reaches_a_teacher(stock):
 def test_each_student_gets_gradient_from_its_own_lesson_only(switched):
     model = build(switched)
     images, samples = preprocessed(model, batches(switched, 1)[0])
-    losses = model.loss_by_lessons(images, _views(samples))
+    losses = added_up(model.losses_by_lessons, images, _views(samples))
     assert set(losses) == {'a/loss_pseudo', 'b/loss_pseudo'}
     losses['a/loss_pseudo'].backward()
     assert gradients(model.networks['a']) and not gradients(model.networks['b'])
@@ -117,7 +127,7 @@ def test_naive_consistency_lets_gradient_through_both_views(stock):
     config = switch(stock, model=dict(lessons=[lesson]))
     model = build(config)
     images, samples = preprocessed(model, batches(config, 1)[0])
-    model.loss_by_lessons(images, _views(samples))['b/loss_pseudo'].backward()
+    added_up(model.losses_by_lessons, images, _views(samples))['b/loss_pseudo'].backward()
     assert gradients(model.networks['a']) and gradients(model.networks['b'])
 
 
@@ -127,7 +137,7 @@ def test_lesson_loss_is_what_it_says(stock):
     model = build(config)
     images, samples = preprocessed(model, batches(config, 1)[0])
     views = _views(samples)
-    loss = model.loss_by_lessons(images, views)['b/loss_pseudo']
+    loss = added_up(model.losses_by_lessons, images, views)['b/loss_pseudo']
     a, b = model.networks['a'], model.networks['b']
     a.eval()
     with torch.no_grad():
@@ -173,7 +183,7 @@ def test_default_weights(switched):
     model = build(switched)
     data = batches(switched, 1)
     images, samples = preprocessed(model, data[0])
-    weighted = model.loss_by_labels(images['labeled'], samples['labeled'])
+    weighted = added_up(model.losses_by_labels, images['labeled'], samples['labeled'])
     stock_loss = build(switched).networks['a'].loss(images['labeled'], samples['labeled'])['loss_kpt']
     assert torch.allclose(weighted['a/loss_kpt'], 0.5 * stock_loss)
     assert model.adapter.criterion.loss_weight == 1.0
@@ -185,7 +195,7 @@ def test_cutout_touches_the_hard_view_only(stock):
     model.record_lessons = True
     images, samples = preprocessed(model, batches(config, 1)[0])
     before = {branch: value.clone() for branch, value in images.items()}
-    model.loss_by_lessons(images, _views(samples))
+    added_up(model.losses_by_lessons, images, _views(samples))
     assert all(torch.equal(images[branch], before[branch]) for branch in images)
     assert len(model.records) == 2
     for record in model.records:
@@ -251,3 +261,70 @@ def test_wrong_heatmap_size_is_a_codec_mismatch(switched):
 def _views(samples):
     from mmpose_dualteach.models.views import ViewPair
     return ViewPair(samples['easy'], samples['hard'])
+
+
+LESSONS = dict(
+    dual=[dict(teacher='a', student='b'), dict(teacher='b', student='a')],
+    naive=[dict(teacher='a', student='a', gradient=True), dict(teacher='a', student='b', gradient=True)],
+    averaged=[dict(teacher='a', student='b', average=True), dict(teacher='a', student='b')],
+    none=[])
+
+
+@pytest.mark.parametrize('accumulated', [1, 2])
+@pytest.mark.parametrize('lessons', LESSONS)
+def test_a_step_part_by_part_is_the_step_of_the_whole_loss(stock, lessons, accumulated):
+    """mmengine's own train_step, which takes the gradient of all losses at once, is the oracle."""
+    config = switch(stock, model=dict(lessons=LESSONS[lessons]))
+    data = batches(config, 3)
+    whole, parts = build(config), build(config)
+    logs = []
+    for model, step in ((whole, BaseModel.train_step), (parts, type(parts).train_step)):
+        optim = build_optim_wrapper(model, dict(
+            type='OptimWrapper', optimizer=dict(type='SGD', lr=0.5), accumulative_counts=accumulated))
+        optim.initialize_count_status(model, 0, 3)
+        model.watching = True
+        torch.manual_seed(1)
+        logs.append([step(model, copy.deepcopy(batch), optim) for batch in data])
+        assert optim._inner_count == 3
+    for one, other in zip(*logs):
+        assert list(one)[0] == list(other)[0] == 'loss' and set(one) == set(other)
+        assert all(torch.allclose(one[key], other[key].to(one[key]), rtol=1e-4, atol=1e-7) for key in one), (one, other)
+    for one, other in zip(whole.state_dict().values(), parts.state_dict().values()):
+        assert torch.allclose(one.float(), other.float(), rtol=1e-3, atol=1e-5)
+
+
+def test_a_step_keeps_the_activations_of_one_part_at_a_time(switched):
+    class Saved:
+        now = most = 0
+
+        def __init__(self, tensor):
+            self.tensor = tensor
+            Saved.now += tensor.numel()
+            Saved.most = max(Saved.most, Saved.now)
+
+        def __del__(self):
+            Saved.now -= self.tensor.numel()
+
+    peaks = []
+    batch = batches(switched, 1)[0]
+    for step in (BaseModel.train_step, MutualTeachingPoseEstimator.train_step):
+        model = build(switched)
+        optim = build_optim_wrapper(model, dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1)))
+        Saved.now = Saved.most = 0
+        with torch.autograd.graph.saved_tensors_hooks(Saved, lambda saved: saved.tensor):
+            step(model, copy.deepcopy(batch), optim)
+        peaks.append(Saved.most)
+    assert peaks[1] < 0.3 * peaks[0]
+
+
+def test_accuracy_is_computed_only_when_it_is_looked_at(switched, monkeypatch):
+    from mmpose.models.heads.heatmap_heads import heatmap_head
+    calls = []
+    monkeypatch.setattr(heatmap_head, 'pose_pck_accuracy', lambda *a, **k: calls.append(1) or (0, 0.5, 0))
+    model = build(switched)
+    data = preprocessed(model, batches(switched, 1)[0])
+    assert 'a/acc_pose' not in model(*data, mode='loss') and not calls
+    model.watching = True
+    assert 'a/acc_pose' in model(*data, mode='loss') and len(calls) == 2
+    model.wants_accuracy = False
+    assert 'a/acc_pose' not in model(*data, mode='loss') and len(calls) == 2

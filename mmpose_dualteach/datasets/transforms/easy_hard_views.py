@@ -76,8 +76,8 @@ class EasyHardViews(BaseTransform):
             0.25, flip_prob 0.5.
         hard (dict): The law of what is done on top, by default: rotation 30, rotation_prob 0.8, scale 0.25, flip_prob
             0.
-        independent (bool): Draw the hard view by its law alone, not on top of the easy one: two views of equal
-            strength where the laws are equal. Defaults to False.
+        independent (bool): Draw the hard view by its law alone, by default the easy one's, and not on top of the easy
+            view: two views of equal strength. Defaults to False.
     """
 
     def __init__(self,
@@ -88,8 +88,9 @@ class EasyHardViews(BaseTransform):
                  independent: bool = False) -> None:
         self.input_size = tuple(input_size)
         self.use_udp = use_udp
-        self.easy = ViewLaw(**dict(dict(rotation=30., rotation_prob=0.6, scale=0.25, flip_prob=0.5), **(easy or {})))
-        self.hard = ViewLaw(**dict(dict(rotation=30., rotation_prob=0.8, scale=0.25, flip_prob=0.), **(hard or {})))
+        easy = dict(dict(rotation=30., rotation_prob=0.6, scale=0.25, flip_prob=0.5), **(easy or {}))
+        on_top = easy if independent else dict(rotation=30., rotation_prob=0.8, scale=0.25, flip_prob=0.)
+        self.easy, self.hard = ViewLaw(**easy), ViewLaw(**dict(on_top, **(hard or {})))
         self.independent = independent
 
     @cache_randomness

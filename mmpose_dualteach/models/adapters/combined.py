@@ -33,7 +33,7 @@ class CombinedAdapter(HeatmapAdapter):
         self.radius = codec.radius_factor * max(self.size)
         # The codec smooths the class map before it looks for the maximum.
         side = 2 * codec.blur_kernel_size + 1
-        self.kernel = torch.as_tensor(cv2.getGaussianKernel(side, 0), dtype=torch.float32).flatten()
+        self.kernel = cv2.getGaussianKernel(side, 0).ravel()
 
     @classmethod
     def refusal(cls, head: dict) -> Optional[str]:
@@ -61,7 +61,7 @@ class CombinedAdapter(HeatmapAdapter):
 
     def _smoothed(self, maps: Tensor) -> Tensor:
         """Gaussian blur as OpenCV does it, with mirrored borders."""
-        kernel = self.kernel.to(maps)
+        kernel = geometry.on_device(self.kernel, maps.device)
         flat = maps.flatten(0, 1)[:, None]
         for shape in ((1, 1, 1, -1), (1, 1, -1, 1)):
             weight = kernel.reshape(shape)
@@ -74,9 +74,9 @@ class CombinedAdapter(HeatmapAdapter):
         count, channels, height, width = output.shape
         total = channels // 3
         matrix = geometry.in_cells(views.matrix, self.to_input)
-        turn = torch.as_tensor(geometry.without_scale(matrix), dtype=torch.float32, device=output.device)
+        turn = geometry.on_device(geometry.without_scale(matrix), output.device)
         easy = self._cells(output)[0]
-        hard = geometry.transform_points(easy, torch.as_tensor(matrix))
+        hard = geometry.transform_points(easy, geometry.on_device(matrix, output.device))
         # From a hard cell back to the easy cell that lies in the same direction and at the same distance of the joint.
         back = turn.transpose(1, 2)[:, None].expand(-1, total, -1, -1)
         backward = torch.cat((back, easy[..., None] - back @ hard[..., None]), dim=-1).flatten(0, 1)

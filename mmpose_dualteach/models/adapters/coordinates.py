@@ -8,6 +8,8 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmpose_dualteach import geometry
+
 from ..views import ViewPair
 from .base import Target, class_name, features_for_test
 from .joints import JointAdapter, joint_weight
@@ -42,7 +44,7 @@ class CoordinateAdapter(JointAdapter):
     def joints(self, output: Union[Tensor, tuple]) -> Tuple[Tensor, Optional[Tensor]]:
         coordinates, heatmaps = output if isinstance(output, (tuple, list)) else (output, None)
         coordinates = coordinates.detach().float()
-        points = coordinates[..., :2] * coordinates.new_tensor(self.input_size)
+        points = coordinates[..., :2] * self._sides(coordinates)
         if heatmaps is not None and self.label_height:
             peaks = heatmaps.detach().float().flatten(2).amax(dim=-1)
             return points, (peaks / self.label_height).clamp(max=1.)
@@ -58,7 +60,7 @@ class CoordinateAdapter(JointAdapter):
         """Each network's mean agreement with the others, joint by joint."""
         scores: Dict[Hashable, list] = {key: [] for key in points}
         for one, other in combinations(points, 2):
-            share = (points[one] - points[other]) / points[one].new_tensor(self.input_size)
+            share = (points[one] - points[other]) / self._sides(points[one])
             agreement = torch.exp(-0.5 * (share / AGREEMENT).square().sum(dim=-1))
             scores[one].append(agreement)
             scores[other].append(agreement)
@@ -67,8 +69,9 @@ class CoordinateAdapter(JointAdapter):
     def move(self, output: Any, views: ViewPair) -> Target:
         points = views.move_points(self.joints(output)[0])
         # The codec's own rule for which joints lie in the input.
-        inside = (points >= 0) & (points <= points.new_tensor(self.input_size) - 1)
-        return Target(points / points.new_tensor(self.input_size), inside.all(dim=-1))
+        sides = self._sides(points)
+        inside = (points >= 0) & (points <= sides - 1)
+        return Target(points / sides, inside.all(dim=-1))
 
     def loss(self, network: nn.Module, output: Any, target: Target) -> Tensor:
         compare, weight = network.head.loss_module, joint_weight(target)[..., None]
@@ -103,4 +106,8 @@ class CoordinateAdapter(JointAdapter):
         return torch.cat((first, second), dim=-1) if len(arguments) == 4 else first
 
     def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
-        return target.value * target.value.new_tensor(self.input_size), joint_weight(target)
+        return target.value * self._sides(target.value), joint_weight(target)
+
+    def _sides(self, like: Tensor) -> Tensor:
+        """The input's width and height on another tensor's device."""
+        return geometry.on_device(self.input_size, like.device)

@@ -78,7 +78,8 @@ class HeatmapAdapter(OutputAdapter):
 
     def in_pixels(self, cells: Tensor) -> Tensor:
         """Points from heatmap cells to input pixels, in shape (N, K, 2)."""
-        return geometry.transform_points(cells, torch.as_tensor(self.to_input)[None].expand(len(cells), -1, -1))
+        to_input = geometry.on_device(self.to_input, cells.device)
+        return geometry.transform_points(cells, to_input.expand(len(cells), -1, -1))
 
     def move(self, output: Heatmaps, views: ViewPair) -> Target:
         matrix = geometry.in_cells(views.matrix, self.to_input)

@@ -1,0 +1,3 @@
+# The baseline: one network on the labels alone.
+title = 'supervised'
+model = dict(networks=dict(a=dict()), lessons=[], supervised_weight=1.0)

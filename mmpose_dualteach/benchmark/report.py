@@ -1,0 +1,142 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""A plan's tables, on a terminal and in Markdown, and its page of tables, curves and pictures."""
+import os.path as osp
+import statistics
+from pathlib import Path
+from typing import Dict, List, Optional
+
+from mmpose_dualteach.engine.drawing import SHEET_NOTE
+from mmpose_dualteach.report import Chart, Picture, Series, Table, read_scalars, write_report
+
+from .plan import Metric, Plan
+from .results import BASELINE, Results
+from .runs import Runs
+
+INTRODUCTION = '''All methods see the same labelled people, in the same number of steps, under the same schedule, from
+the same initial weights where seeds are equal. Scores are those of the last weights on the test people, computed once;
+the curves are of the validation people. Mean ± standard deviation over seeds; the gain is relative to the supervised
+baseline of the same seed.'''
+
+
+def score_table(plan: Plan, results: Results, metric: Metric) -> Table:
+    """One score of every method and network, with its gain over the baseline, at every count of labels."""
+    columns = ['method', 'network']
+    for labels in plan.labels:
+        columns += [f'{metric.name} in {metric.unit}, {labels} labels', 'gain']
+    rows = []
+    for method in plan.methods:
+        for network in results.networks(method):
+            row = [plan.titles[method], 'mean of both' if network == 'mean' else network]
+            for labels in plan.labels:
+                found = results.mean(method, labels, network, metric.key)
+                row += [_spread(found, metric.factor), _gain(results.gain(method, labels, network, metric))]
+            rows.append(row)
+    less = 'Less' if metric.better == 'less' else 'More'
+    return Table(f'{metric.name} on the test people', columns, rows, note=f'{less} is better.')
+
+
+def peak_table(plan: Plan, results: Results) -> Table:
+    """How high predictions still are on unlabelled people at the end."""
+    columns, rows = ['method'], []
+    for labels in plan.labels:
+        columns += [f'unlabelled, {labels} labels', 'labelled', 'ratio']
+    for method in plan.methods:
+        row = [plan.titles[method]]
+        for labels in plan.labels:
+            first = (results.networks(method) or ['a'])[0]
+            peaks = [results.mean(method, labels, first, f'peak_{kind}') for kind in ('unlabeled', 'labeled')]
+            ratio = f'{peaks[0][0] / peaks[1][0]:.2f}' if all(peaks) and peaks[1][0] else '–'
+            row += [_spread(peak, 1, 3) for peak in peaks] + [ratio]
+        if any(cell != '–' for cell in row[1:]):
+            rows.append(row)
+    return Table('Mean peak response at the end of training', columns, rows,
+                 note='Of the first network; 1 is as sharp as a label. Near 0 on unlabelled people is collapse.')
+
+
+def _spread(found: Optional[tuple], factor: float, digits: int = 2) -> str:
+    if found is None:
+        return '–'
+    mean, deviation, count = found
+    text = f'{mean * factor:.{digits}f}'
+    return f'{text} ± {deviation * factor:.{digits}f}' if count > 1 else f'{text} (one seed)'
+
+
+def _gain(found: Optional[tuple]) -> str:
+    return '' if found is None else f'{100 * found[0]:+.1f}%'.replace('-', '−')
+
+
+def as_markdown(table: Table) -> str:
+    """A table for a terminal and a README."""
+    lines = [table.columns, ['---'] * len(table.columns), *table.rows]
+    return '\n'.join('| ' + ' | '.join(str(cell) for cell in line) + ' |' for line in lines)
+
+
+def write_page(runs: Runs, results: Results, path: str) -> None:
+    """Write the plan's ``report.html``."""
+    plan = runs.plan
+    logs = {run: read_scalars(runs.work_dir(run)) for run in plan.runs() if runs.result(run) is not None}
+    done = {f'{labels} labels': sum(run.labels == labels for run in logs) for labels in plan.labels}
+    charts: List[Chart] = []
+    if len(plan.labels) > 1:
+        charts += [_over_labels(plan, results, metric) for metric in plan.metrics]
+    for labels in plan.labels:
+        def curve(method: str, key: str, factor: float = 1, labels: int = labels) -> Series:
+            found = [logs[run][key] for run in logs if (run.method, run.labels) == (method, labels)
+                     and key in logs[run]]
+            return _mean_curve(plan.titles[method], found, factor)
+
+        for metric in plan.metrics:
+            charts.append(Chart(
+                f'{metric.name} on the validation people, {labels} labels',
+                'epoch (one pass over the unlabelled people)', f'{metric.name} in {metric.unit}',
+                _drawn([curve(method, metric.key, metric.factor) for method in plan.methods]),
+                note='First network; bands are a standard deviation over seeds.'))
+        charts.append(Chart(
+            f'Peak response on unlabelled people, {labels} labels', 'iteration', 'mean peak',
+            _drawn([curve(method, 'a/peak_unlabeled') for method in plan.methods]), y_range=(0, 1),
+            note='First network, from the end of the burn-in on. Falling towards 0 is collapse.'))
+    made = {(row['device'], row['commit']) for row in (runs.result(run) for run in logs)}
+    footer = '; '.join(f'{device}, commit {commit}' for device, commit in sorted(made))
+    counts = ', '.join(f'{count} at {labels}' for labels, count in done.items())
+    write_report(path, f'Benchmark: {plan.dataset} ({plan.name})', f'{INTRODUCTION}\n\nRuns in this report: {counts}.',
+                 [score_table(plan, results, metric) for metric in plan.metrics] + [peak_table(plan, results)],
+                 charts, _pictures(runs), footer=footer)
+
+
+def _over_labels(plan: Plan, results: Results, metric: Metric) -> Chart:
+    series = []
+    for method in plan.methods:
+        found = {labels: results.mean(method, labels, 'a', metric.key) for labels in plan.labels}
+        found = {labels: value for labels, value in found.items() if value is not None}
+        series.append(Series(plan.titles[method], [(n, value[0] * metric.factor) for n, value in found.items()],
+                             [value[1] * metric.factor for value in found.values()]))
+    return Chart(f'{metric.name} over labels, test people', 'labelled people', f'{metric.name} in {metric.unit}',
+                 _drawn(series), note='First network; bars are a standard deviation over seeds.')
+
+
+def _mean_curve(title: str, curves: List[list], factor: float) -> Series:
+    """The mean of several runs' curves where more than one has a point, with its spread."""
+    values: Dict[float, List[float]] = {}
+    for curve in curves:
+        for x, y in curve:
+            values.setdefault(x, []).append(y * factor)
+    points = sorted(values)
+    spread = [statistics.stdev(values[x]) if len(values[x]) > 1 else 0. for x in points]
+    return Series(title, [(x, statistics.fmean(values[x])) for x in points], spread if any(spread) else None)
+
+
+def _drawn(series: List[Series]) -> List[Series]:
+    return [each for each in series if each.points]
+
+
+def _pictures(runs: Runs) -> List[Picture]:
+    """The last lessons of each method at the first count of labels and seed."""
+    plan, pictures = runs.plan, []
+    for run in plan.runs():
+        if (run.labels, run.seed) != (plan.labels[0], plan.seeds[0]) or run.method == BASELINE:
+            continue
+        sheets = sorted(Path(runs.work_dir(run)).rglob('lessons_*.png'), key=lambda p: int(p.stem.split('_')[-1]))
+        if sheets:
+            title = f'{plan.titles[run.method]}: lessons at iteration {sheets[-1].stem.split("_")[-1]}'
+            pictures.append(Picture(title, Path(osp.abspath(sheets[-1])), SHEET_NOTE))
+    return pictures

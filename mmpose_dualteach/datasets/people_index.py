@@ -1,0 +1,96 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+import numpy as np
+
+
+class PackedStrings:
+    """Strings in one block of bytes: a million Python strings would take several times the memory, and a copy in each
+    worker as soon as it counts references to them."""
+
+    def __init__(self, strings: Sequence[str]) -> None:
+        encoded = [string.encode('utf-8', 'surrogateescape') for string in strings]
+        self._ends = np.cumsum([0] + [len(part) for part in encoded])
+        self._bytes = np.frombuffer(b''.join(encoded), dtype=np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, index: int) -> str:
+        return self._bytes[self._ends[index]:self._ends[index + 1]].tobytes().decode('utf-8', 'surrogateescape')
+
+
+class PeopleIndex:
+    """The people of an unlabelled set, in columns; a person is a dict as stock datasets have it.
+
+    Args:
+        paths (Sequence[str] | PackedStrings): Path of each image.
+        image_ids (Sequence): Id of each image.
+        images (np.ndarray, optional): Which image each person is on, in shape (N,). Defaults to one person an image.
+        ids (Sequence, optional): Id of each person. Defaults to 0, 1, 2, ...
+        boxes (Dict[str, np.ndarray], optional): What is known of each person's box: ``bbox`` in shape (N, 4) (left,
+            top, right, bottom), ``bbox_center`` and ``bbox_scale`` in shape (N, 2), in pixels of the original image,
+            float32. Defaults to nothing.
+    """
+
+    def __init__(self,
+                 paths: Union[Sequence[str], PackedStrings],
+                 image_ids: Sequence,
+                 images: Optional[np.ndarray] = None,
+                 ids: Optional[Sequence] = None,
+                 boxes: Optional[Dict[str, np.ndarray]] = None) -> None:
+        self.paths = paths if isinstance(paths, PackedStrings) else PackedStrings(paths)
+        self.image_ids = np.asarray(image_ids)
+        self.images = np.arange(len(self.paths), dtype=np.int32) if images is None else np.asarray(images, np.int32)
+        self.ids = np.arange(len(self.images)) if ids is None else np.asarray(ids)
+        self.boxes = boxes or {}
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[Dict[str, Any], 'PeopleIndex']:
+        if isinstance(index, slice):
+            return PeopleIndex(self.paths, self.image_ids, self.images[index], self.ids[index],
+                               {key: values[index] for key, values in self.boxes.items()})
+        image = self.images[index]
+        person = dict(id=self.ids[index].item(), img_id=self.image_ids[image].item(), img_path=self.paths[image])
+        person.update({key: values[index][None].copy() for key, values in self.boxes.items()})
+        return person
+
+
+def corners(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Boxes as stock COCO datasets have them.
+
+    Args:
+        boxes (np.ndarray): (left, top, width, height) in pixels in shape (N, 4).
+        sizes (np.ndarray): (width, height) of each one's image in shape (N, 2); infinite where unknown.
+
+    Returns:
+        np.ndarray: (left, top, right, bottom), clipped to the image, in shape (N, 4), float32.
+    """
+    ends = np.stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    return np.clip(ends, 0, sizes[:, None] - 1).reshape(-1, 4).astype(np.float32)
+
+
+def as_boxes(values: List[Any]) -> np.ndarray:
+    """Boxes of a JSON file.
+
+    Args:
+        values (List[Any]): What the file has for each.
+
+    Returns:
+        np.ndarray: In shape (N, 4), float64; NaN where it is not four numbers.
+    """
+    try:
+        boxes = np.array(values, dtype=np.float64).reshape(len(values), -1)
+        if boxes.shape[1] == 4:
+            return boxes
+    except (TypeError, ValueError):
+        pass
+    boxes = np.full((len(values), 4), np.nan)
+    for index, value in enumerate(values):
+        try:
+            boxes[index] = np.asarray(value, dtype=np.float64).reshape(4)
+        except (TypeError, ValueError):
+            continue
+    return boxes

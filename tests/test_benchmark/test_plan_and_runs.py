@@ -1,0 +1,161 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""A plan from its file to its report."""
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, small_config
+from mmengine.config import Config
+
+from mmpose_dualteach.benchmark.plan import Metric, Plan, Run
+from mmpose_dualteach.benchmark.report import as_markdown, score_table
+from mmpose_dualteach.benchmark.results import COLUMNS, Results, read_csv
+from mmpose_dualteach.commands import benchmark
+
+PLANS = ROOT / 'configs' / 'benchmark'
+METHODS = ('supervised', 'supervised-two', 'naive-consistency', 'posecons', 'mean-teacher', 'posedual',
+           'posedual-randaugment', 'posedual-cutout')
+PLAN = '''stock = 'stock.py'
+dataset = 'drawn people'
+labels = [8]
+seeds = [0, 1]
+methods = ['supervised', 'posedual']
+metrics = [dict(key='PCK', name='PCK', unit='%', factor=100, better='greater')]
+switch = dict(unlabeled='train.json', hook=dict(interval=1), pictures=dict(interval=3))
+'''
+
+
+@pytest.fixture(scope='module')
+def folder(people, tmp_path_factory):
+    """A tiny plan beside its stock config and the real methods."""
+    folder = tmp_path_factory.mktemp('plan')
+    config = small_config(str(people))
+    del config['work_dir']
+    Config(config).dump(folder / 'stock.py')
+    shutil.copytree(PLANS / 'methods', folder / 'methods')
+    (folder / 'tiny.py').write_text(PLAN)
+    return folder
+
+
+def finished(folder: Path) -> Path:
+    """The plan's folder once all is run; runs are kept between the tests of this file."""
+    work = folder / 'work'
+    assert benchmark([str(folder / 'tiny.py'), '--work-dir', str(work)]) == 0
+    return work
+
+
+@pytest.mark.parametrize('name', ['faces', 'faces-reduced', 'lspet', 'quickstart'])
+def test_shipped_plans_give_every_method_the_same_labels_steps_and_schedule(name):
+    plan = Plan(str(PLANS / f'{name}.py'))
+    assert tuple(plan.methods) == METHODS and plan.seeds == [0, 1, 2]
+    runs = [run for run in plan.runs() if run.seed == 1 and run.labels == plan.labels[0]]
+    configs = {run.method: plan.config(run) for run in runs}
+    same = ('train_cfg', 'param_scheduler', 'optim_wrapper', 'randomness', 'val_dataloader', 'test_dataloader')
+    first = configs['supervised']
+    for config in configs.values():
+        assert all(config[key] == first[key] for key in same)
+        loader, other = config.train_dataloader, first.train_dataloader
+        assert loader.sampler == other.sampler and loader.dataset.labeled == other.dataset.labeled
+        assert loader.dataset.labeled.indices == plan.labels[0]
+    lessons = {method: config.model.get('lessons', 'both ways') for method, config in configs.items()}
+    assert lessons['supervised'] == lessons['supervised-two'] == [] and lessons['posedual'] == 'both ways'
+    assert lessons['naive-consistency'][0].gradient and lessons['mean-teacher'][0].average
+    assert list(configs['supervised-two'].model.networks) == ['a', 'b']
+
+
+def test_naive_consistency_has_two_views_of_equal_strength():
+    from mmpose.registry import TRANSFORMS
+    plan = Plan(str(PLANS / 'faces.py'))
+    for method, equal in (('naive-consistency', True), ('posecons', False)):
+        config = plan.config(Run(method, 50, 0))
+        views = TRANSFORMS.build(config.train_dataloader.dataset.unlabeled.pipeline[3])
+        assert views.independent == equal and (views.easy == views.hard) == equal
+        assert views.easy.rotation == 15
+
+
+def test_a_plan_runs_resumes_and_reports(folder, capsys):
+    work = finished(folder)
+    rows = read_csv(work / 'results.csv')
+    assert set(rows[0]) == set(COLUMNS)
+    networks = {row['network'] for row in rows if row['method'] == 'posedual'}
+    assert networks == {'a', 'b', 'mean'} and {row['network'] for row in rows if row['method'] == 'supervised'} == {'a'}
+    assert {row['seed'] for row in rows} == {0, 1} and {row['steps'] for row in rows} == {6}
+    for run in Plan(str(folder / 'tiny.py')).runs():
+        tested = json.loads((work / 'runs' / run.name / 'test.json').read_text())
+        row = [row for row in rows if (row['method'], row['seed'], row['network'], row['metric']) == (
+            run.method, run.seed, 'a', 'PCK')]
+        assert [row['value'] for row in row] == pytest.approx([tested['PCK']], abs=1e-6)
+    peaks = {row['method'] for row in rows if row['metric'] == 'peak_unlabeled'}
+    assert peaks == {'posedual'}
+    page = (work / 'report.html').read_text()
+    assert page.count('<img') == 1 and 'PoseDual' in page and 'Peak response on unlabelled people' in page
+    assert '| PoseDual | mean of both |' in capsys.readouterr().out
+
+
+def test_finished_runs_are_not_run_again(folder, capsys):
+    work = finished(folder)
+    before = {path: path.stat().st_mtime_ns for path in work.glob('runs/*/result.json')}
+    capsys.readouterr()
+    shutil.rmtree(work / 'runs' / 'posedual_8_seed1')
+    finished(folder)
+    assert '4 runs, 3 of them done' in capsys.readouterr().out
+    after = {path: path.stat().st_mtime_ns for path in work.glob('runs/*/result.json')}
+    assert set(after) == set(before) and [p.parent.name for p in before if before[p] != after[p]] == [
+        'posedual_8_seed1']
+
+
+def test_runs_of_another_plan_are_left_alone(folder, capsys):
+    work = finished(folder)
+    (folder / 'other.py').write_text(PLAN.replace('interval=1', 'interval=2'))
+    assert benchmark([str(folder / 'other.py'), '--work-dir', str(work)]) == 1
+    error = capsys.readouterr().err
+    assert 'supervised_8_seed0 was run with another config' in error and error.count('\n') == 1
+
+
+def test_a_failing_run_is_named_and_the_others_go_on(folder, tmp_path, capsys):
+    (folder / 'methods' / 'broken.py').write_text("title = 'broken'\nmodel = dict(lessons=[dict(teacher='z')])\n")
+    (folder / 'broken.py').write_text(PLAN.replace("'supervised', 'posedual'", "'broken', 'supervised'").replace(
+        '[0, 1]', '[0]'))
+    assert benchmark([str(folder / 'broken.py'), '--work-dir', str(tmp_path)]) == 1
+    output = capsys.readouterr().out
+    assert f'broken_8_seed0: failed, see {tmp_path}/configs/broken_8_seed0.log' in output
+    assert 'a lesson takes teacher, student' in (tmp_path / 'configs' / 'broken_8_seed0.log').read_text()
+    assert {row['method'] for row in read_csv(tmp_path / 'results.csv')} == {'supervised'}
+
+
+@pytest.mark.parametrize('change, message', [
+    (("labels = [8]\n", ''), 'labels missing; its keys are stock'),
+    (("seeds =", 'sedes ='), 'seeds missing'),
+    (("'posedual'", "'posequad'"), 'method .*posequad.py does not exist'),
+    (("'stock.py'", "'stok.py'"), 'stock config .*stok.py does not exist'),
+])
+def test_a_wrong_plan_is_one_line(folder, change, message):
+    (folder / 'wrong.py').write_text(PLAN.replace(*change))
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        Plan(str(folder / 'wrong.py'))
+
+
+def test_gains_are_relative_to_the_baseline_of_the_same_seed():
+    def row(method, seed, value, network='a'):
+        return dict(method=method, labels=50, seed=seed, network=network, metric='NME', value=value)
+
+    nme = Metric('NME', 'NME', '%', 100, 'less')
+    results = Results([row('supervised', 0, .10), row('supervised', 1, .20), row('posedual', 0, .09),
+                       row('posedual', 1, .16), row('posedual', 2, .01), row('posedual', 0, .08, 'mean')])
+    mean, spread = results.gain('posedual', 50, 'a', nme)
+    assert mean == pytest.approx(.15) and spread == pytest.approx(.05 * 2**.5)
+    assert results.gain('supervised', 50, 'a', nme) is None
+    assert results.mean('posedual', 50, 'a', 'NME')[2] == 3 and results.mean('posedual', 100, 'a', 'NME') is None
+    higher = Metric('NME', 'NME', '%', 100, 'greater')
+    assert results.gain('posedual', 50, 'mean', higher)[0] == pytest.approx(-.2)
+
+
+def test_committed_results_are_rows_of_the_plans():
+    for path in sorted((PLANS / 'results').glob('*.csv')):
+        plan, rows = Plan(str(PLANS / f'{path.stem}.py')), read_csv(path)
+        assert set(rows[0]) == set(COLUMNS)
+        runs = {(run.method, run.labels, run.seed) for run in plan.runs()}
+        assert {(row['method'], row['labels'], row['seed']) for row in rows} <= runs
+        assert not any('dirty' in row['commit'] for row in rows)
+        assert as_markdown(score_table(plan, Results(rows), plan.metrics[0]))
