@@ -139,6 +139,16 @@ def benchmark(arguments: Optional[List[str]] = None) -> int:
     return _in_one_line(run) or int(bool(failed))
 
 
+def benchmark_speed(arguments: Optional[List[str]] = None) -> int:
+    """``tools/benchmark_speed.py``: speed and memory against the floor."""
+    from mmpose_dualteach.benchmark.speed.run import main  # Imports all of MMPose.
+    parser = argparse.ArgumentParser(description='Measure speed and memory against the floor, as ratios in one run')
+    parser.add_argument('--json', metavar='FILE', help='write the results')
+    parser.add_argument('--rounds', type=int, default=7, help='how often each comparison is made (default 7)')
+    options = parser.parse_args(arguments)
+    return _in_one_line(lambda: main(options.json, options.rounds))
+
+
 def write_overlay(options: argparse.Namespace, path: str) -> str:
     """Write an overlay file, after trying that it works.
 

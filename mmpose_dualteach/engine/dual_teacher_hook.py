@@ -41,8 +41,9 @@ class DualTeacherHook(Hook):
             start from ImageNet's weights. Give networks that start from nothing a burn-in.
         ramp_up (float): Linear ramp-up of the pseudo losses after the burn-in. Defaults to 0.
         by_epoch (bool): Count the two in epochs; otherwise in iterations. Defaults to True.
-        momentum (float): Share of the network's weights in each update of its moving average. Defaults to 0.001, that
-            of mmdet's ``MeanTeacherHook``.
+        momentum (float): Share of the network's weights in each update of its moving average; while that is greater,
+            10 / (10 + iteration), as otherwise the average of a short run would hold on to its first, random weights.
+            Defaults to 0.001, that of mmdet's ``MeanTeacherHook``.
         interval (int): Iterations between two looks at the pseudo-heatmaps. Defaults to 50, stock MMPose's log
             interval.
         collapse_fraction (float): The watch reports when the mean peak on unlabelled people falls below this fraction
@@ -89,7 +90,6 @@ class DualTeacherHook(Hook):
         self._model = model_of(runner)
         _check_loader(runner.train_dataloader)
         for name, average in self._model.averages.items():
-            average.momentum = self.momentum
             if average.steps == 0:
                 average.update_parameters(self._model.networks[name])
         wrapper = runner.optim_wrapper
@@ -108,6 +108,7 @@ class DualTeacherHook(Hook):
         """Update the averages, and look at what came out of this step."""
         _check_finite(runner, outputs or {})
         for name, average in self._model.averages.items():
+            average.momentum = max(self.momentum, 10 / (10 + runner.iter))
             average.update_parameters(self._model.networks[name])
         if self._model.watching and outputs:
             self._watch_collapse(runner, outputs)

@@ -148,6 +148,7 @@ class MutualTeachingPoseEstimator(BaseModel):
         if not isinstance(optim_wrapper, OptimWrapper):  # Its backward pass may be followed by anything.
             return super().train_step(data, optim_wrapper)
         data = self.data_preprocessor(data, True)
+        data['inputs'] = self._in_format(data['inputs'])
         parts, passes, log = self.parts(**data), optim_wrapper._inner_count, {}
         while True:
             with optim_wrapper.optim_context(self), self._own_autocast(data['inputs']):
@@ -186,7 +187,6 @@ class MutualTeachingPoseEstimator(BaseModel):
         Yields:
             Dict[str, Tensor]: See :meth:`loss`.
         """
-        inputs = {branch: self._in_format(images) for branch, images in inputs.items()}
         yield from self.losses_by_labels(inputs['labeled'], data_samples['labeled'])
         if self.lessons and self.pseudo_weight != 0 and self.pseudo_scale > 0:
             yield from self.losses_by_lessons(inputs, ViewPair(data_samples['easy'], data_samples['hard']))
@@ -255,6 +255,7 @@ class MutualTeachingPoseEstimator(BaseModel):
                 if self.teacher_mode == 'eval':
                     stack.enter_context(evaluation_mode(teacher))
                 predictions[key] = self.adapter.output(teacher, images)
+        torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
         return predictions
 
     def _health(self, predictions: dict, scores: dict, valid: Tensor) -> Dict[str, Tensor]:
@@ -353,8 +354,9 @@ class MutualTeachingPoseEstimator(BaseModel):
         """
         if mode == 'loss':
             with self._own_autocast(inputs):
-                return self.loss(inputs, data_samples)
-        inputs = self._in_format(torch.stack(inputs) if isinstance(inputs, (list, tuple)) else inputs)
+                return self.loss(self._in_format(inputs), data_samples)
+        inputs = torch.stack(inputs) if isinstance(inputs, (list, tuple)) else inputs
+        inputs = self._in_format(dict(test=inputs))['test']
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
@@ -364,8 +366,10 @@ class MutualTeachingPoseEstimator(BaseModel):
     def _own_autocast(self, inputs: Dict[str, Tensor]) -> ContextManager:
         return torch.autocast(inputs['labeled'].device.type, self.autocast) if self.autocast else nullcontext()
 
-    def _in_format(self, images: Tensor) -> Tensor:
-        return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
+    def _in_format(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        if not self.channels_last:
+            return inputs
+        return {branch: images.contiguous(memory_format=torch.channels_last) for branch, images in inputs.items()}
 
     def init_weights(self) -> None:
         """Give each network its initial weights, from its own random sequence or checkpoint."""

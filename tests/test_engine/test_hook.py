@@ -103,6 +103,18 @@ def test_moving_average_teaches_buffers_included(stock, tmp_path):
     assert not any(parameter.requires_grad for parameter in average.parameters())
 
 
+def test_a_young_average_does_not_hold_on_to_random_weights(stock, tmp_path):
+    lesson = dict(teacher='a', student='a', average=True)
+    runner = run(switch(stock, model=dict(networks=dict(a=dict()), lessons=[lesson])), tmp_path)
+    average, network = [module.head.final_layer.weight for module in (
+        runner.model.averages['a'].module, runner.model.networks['a'])]
+    start = MODELS.build(runner.cfg.model)
+    start.init_weights()
+    # Six updates of a thousandth would leave 99.4% of the beginning; here the last step weighs 10 / 15.
+    assert (average - network).norm() < 0.5 * (start.networks['a'].head.final_layer.weight - network).norm()
+    assert runner.model.averages['a'].momentum == pytest.approx(10 / 15)
+
+
 def hook_and_runner(**options):
     hook = DualTeacherHook(**options)
     messages = []

@@ -1,0 +1,114 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""All measurements, as a table and as JSON."""
+import json
+import os
+import tempfile
+from typing import Dict, Iterator, List, Optional, Tuple
+
+import torch
+from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
+
+from mmpose_dualteach.benchmark.runs import commit, device_name
+
+from .data import growth, pair_over_stock_rate
+from .people import draw_images
+from .step import Setup, memory_over_floor, step_over_floor, synchronisations, time_over
+
+# Name: target, whether less is better, what it is.
+TARGETS = {
+    'step_over_floor': (1.05, True, "step time over bare forward and backward passes"),
+    'recipe_over_fp32': (0.5, True, "step time of the device's recipe over plain fp32"),
+    'memory_over_floor': (1.05, True, 'peak memory over bare forward and backward passes'),
+    'pair_over_stock_rate': (0.7, False, "people a second of the pair of views over stock's one view"),
+    'startup_s_1m': (20., True, 'seconds to start with a million unlabelled people'),
+    'bytes_per_person_1m': (600., True, 'resident bytes a person of a million'),
+}
+GPU_STEP_TARGET = 1.10
+COUNTS = (1000, 30000, 1000000)
+RECIPES = dict(cpu=dict(autocast='bfloat16', channels_last=True), cuda=dict(channels_last=True))
+
+
+def measure(rounds: int) -> Dict[str, dict]:
+    """Measure everything.
+
+    Args:
+        rounds (int): How often each comparison is made; its median counts.
+
+    Returns:
+        Dict[str, dict]: ``value`` and ``parts`` by name, see ``TARGETS``.
+    """
+    init_default_scope('mmpose')
+    MMLogger.get_instance('mmengine', log_level='ERROR')
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    results: Dict[str, dict] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        ann_file = draw_images(folder, 64)
+        results.update(_steps(ann_file, folder, device, rounds))
+        rate = pair_over_stock_rate(ann_file, folder, rounds)
+        results['pair_over_stock_rate'] = dict(value=rate.pop('ratio'), parts=rate)
+    grown = growth(list(COUNTS))
+    parts = {f'{each.pop("people")}': each for each in grown}
+    results['startup_s_1m'] = dict(
+        value=grown[-1]['startup_s'], parts={count: each['startup_s'] for count, each in parts.items()})
+    results['bytes_per_person_1m'] = dict(value=grown[-1]['bytes_per_person'], parts=dict(
+        {count: each['bytes_per_person'] for count, each in parts.items()},
+        worker=grown[-1]['worker_bytes_per_person']))
+    return results
+
+
+def _steps(ann_file: str, folder: str, device: str, rounds: int) -> Dict[str, dict]:
+    depth, people = (50, 32) if device == 'cuda' else (18, 8)
+    recipe = RECIPES[device]
+
+    def setup(**options) -> Setup:
+        return Setup(ann_file, folder, depth, people, device, **options)
+
+    found = {}
+    plain, fast = setup(), setup(amp=device == 'cuda', **recipe)
+    for name, each in (('fp32', plain), ('recipe', fast)):
+        found[name] = step_over_floor(each, rounds), memory_over_floor(each)
+        each.model.watching = True
+        found[f'{name}, watched'] = step_over_floor(each, rounds), {}
+        each.model.watching = False
+    # The watched step is taken once in DualTeacherHook's interval.
+    steps = {name: step['ratio'] for name, (step, _) in found.items()}
+    times = {f'{name}, {which}_s': step[key] for name, (step, _) in found.items()
+             for which, key in (('step', 'one'), ('floor', 'other'))}
+    memory = {f'{name}, {key}': value for name, (_, held) in found.items() for key, value in held.items()}
+    faster = time_over(fast, plain, rounds)
+    extra = synchronisations(plain) if device == 'cuda' else {}
+    return dict(
+        step_over_floor=dict(value=max(steps['fp32'], steps['recipe']), parts=dict(steps, **times, **extra)),
+        recipe_over_fp32=dict(value=faster.pop('ratio'), parts=faster),
+        memory_over_floor=dict(value=max(held['ratio'] for _, held in found.values() if held), parts=memory))
+
+
+def rows(results: Dict[str, dict]) -> Iterator[Tuple[str, str, float, float, bool]]:
+    """Name, what it is, value, target and whether it is met."""
+    for name, (target, less, text) in TARGETS.items():
+        target = GPU_STEP_TARGET if name == 'step_over_floor' and torch.cuda.is_available() else target
+        value = results[name]['value']
+        yield name, text, value, target, value <= target if less else value >= target
+
+
+def as_table(results: Dict[str, dict]) -> str:
+    """The table, in Markdown."""
+    lines: List[str] = ['| | measured | target | |', '| --- | --- | --- | --- |']
+    for name, text, value, target, met in rows(results):
+        less = '≤' if TARGETS[name][1] else '≥'
+        lines.append(f'| {text} | {value:.3g} | {less} {target:g} | {"" if met else "missed"} |')
+    return '\n'.join(lines)
+
+
+def main(path: Optional[str], rounds: int) -> None:
+    """Measure, print and write."""
+    results = measure(rounds)
+    device = device_name()
+    print(f'{device}, commit {commit()}\n\n{as_table(results)}\n')
+    for name, result in results.items():
+        print(f'{name}: ' + ', '.join(f'{key} {value:.4g}' for key, value in result['parts'].items()))
+    if path:
+        with open(f'{path}.unfinished', 'w', encoding='utf-8') as file:
+            json.dump(dict(results, device=device, commit=commit()), file, indent=1)
+        os.replace(f'{path}.unfinished', path)

@@ -1,0 +1,83 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What the speed benchmark measures; how fast this machine is, no test asks."""
+import json
+
+import pytest
+import torch
+
+from mmpose_dualteach.benchmark.speed import run
+from mmpose_dualteach.benchmark.speed.data import growth, pair_over_stock_rate
+from mmpose_dualteach.benchmark.speed.people import draw_images, write_index
+from mmpose_dualteach.benchmark.speed.step import Setup, compare, memory_over_floor, peak_bytes
+from mmpose_dualteach.commands import benchmark_speed
+from mmpose_dualteach.datasets import UnlabeledPoseDataset
+
+
+@pytest.fixture(scope='module')
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('images')
+    return draw_images(str(folder), 3), str(folder)
+
+
+def test_a_comparison_is_the_median_ratio_of_rounds_measured_in_turns():
+    order = []
+    times = dict(one=iter([9., 2., 3., 8.]), other=iter([1., 2., 2., 2.]))
+
+    def measured(name):
+        order.append(name)
+        return next(times[name])
+
+    found = compare(lambda: measured('one'), lambda: measured('other'), 3)
+    assert found['ratio'] == 1.5, 'of 2/2, 3/2 and 8/2; the first round warms up'
+    assert order == ['other', 'one', 'one', 'other'] * 2
+
+
+def test_peak_memory_is_the_most_held_at_a_time():
+    def action():
+        one = torch.zeros(1000)
+        del one
+        two, three = torch.zeros(2000), torch.zeros(500)
+        del two, three
+
+    assert peak_bytes(action, lambda: None) == pytest.approx(10000, rel=0.1)
+
+
+def test_the_floor_does_what_the_step_cannot_do_without(images):
+    setup = Setup(*images, 18, 2, 'cpu')
+    passes = dict(train=0, easy=0)
+
+    def count(module, arguments):
+        passes['train' if torch.is_grad_enabled() else 'easy'] += len(arguments[0])
+
+    for network in setup.model.networks.values():
+        network.backbone.register_forward_pre_hook(count)
+    for action in (setup.step, setup.floor):
+        passes.update(train=0, easy=0)
+        before = setup.model.networks['a'].backbone.conv1.weight.clone()
+        setup.before()
+        action()
+        assert passes == dict(train=8, easy=4), 'two networks: two labelled and two hard people; two easy ones'
+        assert all(p.grad is not None for p in setup.model.parameters() if p.requires_grad)
+        assert torch.equal(before, setup.model.networks['a'].backbone.conv1.weight), 'no optimizer in either'
+    memory = memory_over_floor(setup)
+    assert 0.9 < memory['ratio'] < 1.5 and memory['floor_mb'] > 10
+
+
+def test_rates_and_growth_have_their_numbers(images, tmp_path):
+    rate = pair_over_stock_rate(*images, 1)
+    assert rate['pair_per_s'] > 0 and rate['stock_per_s'] > 0
+    small, = growth([1000])
+    assert small['people'] == 1000 and small['startup_s'] > 0 and small['bytes_per_person'] >= 0
+    dataset = UnlabeledPoseDataset(ann_file=write_index(str(tmp_path), 1005), pipeline=[])
+    assert len(dataset) == 1005 and dataset[1004]['img_path'].endswith('000000000100.jpg')
+
+
+def test_the_tool_writes_every_name(monkeypatch, tmp_path, capsys):
+    measured = {name: dict(value=0.9, parts=dict(one=1.)) for name in run.TARGETS}
+    monkeypatch.setattr(run, 'measure', lambda rounds: measured)
+    assert benchmark_speed(['--json', str(tmp_path / 'speed.json')]) == 0
+    written = json.loads((tmp_path / 'speed.json').read_text())
+    assert set(written) == {*run.TARGETS, 'device', 'commit'} and written['step_over_floor']['value'] == 0.9
+    printed = capsys.readouterr().out
+    assert printed.count('missed') == 1, '0.9 is more than half'
+    assert '| ≥ 0.7 |  |' in printed
