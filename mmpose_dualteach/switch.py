@@ -19,7 +19,7 @@ OTHER_MODELS = dict(
     DWPoseDistiller="distillers train a student on a teacher's output; switch the student's own config instead")
 # Keys of the wrapper; all others of a switched config's ``model`` are the stock model's.
 WRAPPER_KEYS = ('networks', 'lessons', 'supervised_weight', 'pseudo_weight', 'pseudo_loss', 'confidence',
-                'min_score', 'teacher_mode', 'joint_cutout', 'predict_with', 'autocast', 'channels_last')
+                'min_score', 'teacher_mode', 'joint_cutout', 'predict_with', 'autocast', 'channels_last', 'compile')
 UNLABELED_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size', 'flip', 'flip_direction',
                        'flip_indices', 'view_matrix')
 

@@ -14,5 +14,5 @@ switch = dict(
     unlabeled='train.json',
     views=dict(easy=dict(rotation=15., scale=0.15), hard=dict(rotation=20., scale=0.15)),
     model=dict(autocast='bfloat16', channels_last=True),
-    hook=dict(burn_in=7, interval=35),
-    pictures=dict(interval=700))
+    hook=dict(burn_in=6, interval=35),
+    pictures=dict(interval=630))

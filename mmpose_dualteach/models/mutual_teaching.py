@@ -1,6 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.model import BaseModel, ExponentialMovingAverage
@@ -67,6 +67,8 @@ class MutualTeachingPoseEstimator(BaseModel):
         autocast (str, optional): Name of a torch dtype, ``'bfloat16'`` for instance, to train in under
             ``torch.autocast``. On CPUs, where mmengine has no AMP, this is the way. Defaults to None.
         channels_last (bool): Keep images in channels-last memory format. Defaults to False.
+        compile (bool | dict): Compile each network's backbone and neck by ``torch.compile``, with these options.
+            Defaults to False.
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
         **stock: Everything else of the stock ``model`` config, each network's.
 
@@ -88,6 +90,7 @@ class MutualTeachingPoseEstimator(BaseModel):
                  predict_with: Optional[str] = None,
                  autocast: Optional[str] = None,
                  channels_last: bool = False,
+                 compile: Union[bool, dict] = False,
                  estimator: str = 'TopdownPoseEstimator',
                  **stock) -> None:
         super().__init__(
@@ -125,6 +128,11 @@ class MutualTeachingPoseEstimator(BaseModel):
         self.averages = nn.ModuleDict(
             {name: ExponentialMovingAverage(self.networks[name], update_buffers=True) for name in averaged})
         self._register_load_state_dict_pre_hook(self._accept_stock_checkpoint)
+        if compile:
+            for network in (*self.networks.values(), *(average.module for average in self.averages.values())):
+                for part in (network.backbone, getattr(network, 'neck', None)):
+                    if part is not None:
+                        part.compile(**(compile if isinstance(compile, dict) else {}))
 
         # Set by DualTeacherHook and the picture hook; the defaults make the model complete without them.
         self.pseudo_scale = 1.0

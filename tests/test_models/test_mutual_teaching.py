@@ -328,3 +328,22 @@ def test_accuracy_is_computed_only_when_it_is_looked_at(switched, monkeypatch):
     assert 'a/acc_pose' in model(*data, mode='loss') and len(calls) == 2
     model.wants_accuracy = False
     assert 'a/acc_pose' not in model(*data, mode='loss') and len(calls) == 2
+
+
+def test_compiled_networks_learn_and_are_saved_as_others(stock):
+    """By a backend that compiles nothing, which is quick and shows what would be compiled."""
+    lessons = [dict(teacher='a', student='a', average=True)]
+    compiled_calls = []
+
+    def backend(graph, inputs):
+        compiled_calls.append(len(inputs))
+        return graph.forward
+
+    plain = build(switch(stock, model=dict(networks=dict(a=dict()), lessons=lessons)))
+    config = switch(stock, model=dict(networks=dict(a=dict()), lessons=lessons))
+    config.model.compile = dict(backend=backend)
+    compiled = build(config)
+    data = batches(switch(stock), 1)
+    one, other = [model(*preprocessed(model, data[0]), mode='loss') for model in (plain, compiled)]
+    assert compiled_calls and all(torch.allclose(one[key], other[key], rtol=1e-4) for key in one)
+    assert list(plain.state_dict()) == list(compiled.state_dict())
