@@ -144,7 +144,7 @@ def benchmark_speed(arguments: Optional[List[str]] = None) -> int:
     from mmpose_dualteach.benchmark.speed.run import main  # Imports all of MMPose.
     parser = argparse.ArgumentParser(description='Measure speed and memory against the floor, as ratios in one run')
     parser.add_argument('--json', metavar='FILE', help='write the results')
-    parser.add_argument('--rounds', type=int, default=7, help='how often each comparison is made (default 7)')
+    parser.add_argument('--rounds', type=int, default=5, help='how often each comparison is made (default 5)')
     options = parser.parse_args(arguments)
     return _in_one_line(lambda: main(options.json, options.rounds))
 

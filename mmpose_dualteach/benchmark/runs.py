@@ -105,7 +105,7 @@ class Runs:
                                    **common))
         with open(scores, encoding='utf-8') as file:
             tested = json.load(file)
-        steps = CheckpointLoader.load_checkpoint(last, map_location='cpu')['meta']['iter']
+        steps = CheckpointLoader.load_checkpoint(last, map_location='cpu', logger='silent')['meta']['iter']
         model = Config.fromfile(config).model
         result = dict(scores=tested, answering=model.get('predict_with') or next(iter(model.networks)), steps=steps,
                       seconds=round(time.time() - begin), **self.made_by)

@@ -2,7 +2,9 @@
 """All measurements, as a table and as JSON."""
 import json
 import os
+import sys
 import tempfile
+import time
 from typing import Dict, Iterator, List, Optional, Tuple
 
 import torch
@@ -45,8 +47,10 @@ def measure(rounds: int) -> Dict[str, dict]:
     with tempfile.TemporaryDirectory() as folder:
         ann_file = draw_images(folder, 64)
         results.update(_steps(ann_file, folder, device, rounds))
+        say('people a second')
         rate = pair_over_stock_rate(ann_file, folder, rounds)
         results['pair_over_stock_rate'] = dict(value=rate.pop('ratio'), parts=rate)
+    say('growth to a million people')
     grown = growth(list(COUNTS))
     parts = {f'{each.pop("people")}': each for each in grown}
     results['startup_s_1m'] = dict(
@@ -59,29 +63,29 @@ def measure(rounds: int) -> Dict[str, dict]:
 
 def _steps(ann_file: str, folder: str, device: str, rounds: int) -> Dict[str, dict]:
     depth, people = (50, 32) if device == 'cuda' else (18, 8)
-    recipe = RECIPES[device]
-
-    def setup(**options) -> Setup:
-        return Setup(ann_file, folder, depth, people, device, **options)
-
-    found = {}
-    plain, fast = setup(), setup(amp=device == 'cuda', **recipe)
-    for name, each in (('fp32', plain), ('recipe', fast)):
-        found[name] = step_over_floor(each, rounds), memory_over_floor(each)
-        each.model.watching = True
-        found[f'{name}, watched'] = step_over_floor(each, rounds), {}
-        each.model.watching = False
-    # The watched step is taken once in DualTeacherHook's interval.
-    steps = {name: step['ratio'] for name, (step, _) in found.items()}
-    times = {f'{name}, {which}_s': step[key] for name, (step, _) in found.items()
-             for which, key in (('step', 'one'), ('floor', 'other'))}
-    memory = {f'{name}, {key}': value for name, (_, held) in found.items() for key, value in held.items()}
-    faster = time_over(fast, plain, rounds)
-    extra = synchronisations(plain) if device == 'cuda' else {}
+    plain = Setup(ann_file, folder, depth, people, device)
+    recipe = Setup(ann_file, folder, depth, people, device, amp=device == 'cuda', **RECIPES[device])
+    step, memory = {}, {}
+    for name, setup in (('fp32', plain), ('recipe', recipe)):
+        say(f'{name}: step and memory over the floor')
+        memory[name] = memory_over_floor(setup)
+        step[name] = step_over_floor(setup, rounds)
+    say('recipe: a step that is looked at, as one in DualTeacherHook\'s interval is')
+    recipe.model.watching = True
+    watched = step_over_floor(recipe, 2)['ratio']
+    recipe.model.watching = False
+    say('recipe over fp32')
+    faster = time_over(recipe, plain, rounds)
+    times = {f'{name}, {which}': found[key] for name, found in step.items()
+             for which, key in (('ratio', 'ratio'), ('step_s', 'one'), ('floor_s', 'other'))}
+    waits = {f'synchronisations, {key}': n for key, n in synchronisations(plain).items()} if device == 'cuda' else {}
     return dict(
-        step_over_floor=dict(value=max(steps['fp32'], steps['recipe']), parts=dict(steps, **times, **extra)),
-        recipe_over_fp32=dict(value=faster.pop('ratio'), parts=faster),
-        memory_over_floor=dict(value=max(held['ratio'] for _, held in found.values() if held), parts=memory))
+        step_over_floor=dict(value=max(found['ratio'] for found in step.values()),
+                             parts=dict(times, watched=watched, **waits)),
+        recipe_over_fp32=dict(value=faster['ratio'], parts=dict(recipe_s=faster['one'], fp32_s=faster['other'])),
+        memory_over_floor=dict(
+            value=max(found['ratio'] for found in memory.values()),
+            parts={f'{name}, {key}': value for name, found in memory.items() for key, value in found.items()}))
 
 
 def rows(results: Dict[str, dict]) -> Iterator[Tuple[str, str, float, float, bool]]:
@@ -99,6 +103,11 @@ def as_table(results: Dict[str, dict]) -> str:
         less = '≤' if TARGETS[name][1] else '≥'
         lines.append(f'| {text} | {value:.3g} | {less} {target:g} | {"" if met else "missed"} |')
     return '\n'.join(lines)
+
+
+def say(message: str) -> None:
+    """Tell the user what is going on."""
+    print(f'[benchmark_speed {time.strftime("%H:%M:%S")}] {message}', file=sys.stderr, flush=True)
 
 
 def main(path: Optional[str], rounds: int) -> None:
