@@ -3,7 +3,7 @@
 import os.path as osp
 import statistics
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from mmpose_dualteach.engine.drawing import SHEET_NOTE
 from mmpose_dualteach.report import Chart, Picture, Series, Table, read_scalars, write_report
@@ -42,13 +42,14 @@ def peak_table(plan: Plan, results: Results) -> Table:
         columns += [f'unlabelled, {labels} labels', 'labelled', 'ratio']
     for method in plan.methods:
         row = [plan.titles[method]]
+        first = (results.networks(method) or ['a'])[0]
+        if not any(results.values(method, labels, first, 'peak_unlabeled') for labels in plan.labels):
+            continue
         for labels in plan.labels:
-            first = (results.networks(method) or ['a'])[0]
             peaks = [results.mean(method, labels, first, f'peak_{kind}') for kind in ('unlabeled', 'labeled')]
             ratio = f'{peaks[0][0] / peaks[1][0]:.2f}' if all(peaks) and peaks[1][0] else '–'
             row += [_spread(peak, 1, 3) for peak in peaks] + [ratio]
-        if any(cell != '–' for cell in row[1:]):
-            rows.append(row)
+        rows.append(row)
     return Table('Mean peak response at the end of training', columns, rows,
                  note='Of the first network; 1 is as sharp as a label. Near 0 on unlabelled people is collapse.')
 
@@ -86,11 +87,11 @@ def write_page(runs: Runs, results: Results, path: str) -> None:
             return _mean_curve(plan.titles[method], found, factor)
 
         for metric in plan.metrics:
+            curves = _drawn([curve(method, metric.key, metric.factor) for method in plan.methods])
             charts.append(Chart(
                 f'{metric.name} on the validation people, {labels} labels',
-                'epoch (one pass over the unlabelled people)', f'{metric.name} in {metric.unit}',
-                _drawn([curve(method, metric.key, metric.factor) for method in plan.methods]),
-                note='First network; bands are a standard deviation over seeds.'))
+                'epoch (one pass over the unlabelled people)', f'{metric.name} in {metric.unit}', curves,
+                note='First network; bands are a standard deviation over seeds.', y_range=_readable(curves, metric)))
         charts.append(Chart(
             f'Peak response on unlabelled people, {labels} labels', 'iteration', 'mean peak',
             _drawn([curve(method, 'a/peak_unlabeled') for method in plan.methods]), y_range=(0, 1),
@@ -123,6 +124,14 @@ def _mean_curve(title: str, curves: List[list], factor: float) -> Series:
     points = sorted(values)
     spread = [statistics.stdev(values[x]) if len(values[x]) > 1 else 0. for x in points]
     return Series(title, [(x, statistics.fmean(values[x])) for x in points], spread if any(spread) else None)
+
+
+def _readable(curves: List[Series], metric: Metric) -> Optional[Tuple[float, float]]:
+    """Errors fall steeply at first, and a network that fails has any error: a range in which ends can be compared."""
+    ends = [series.points[-1][1] for series in curves]
+    if metric.better != 'less' or not ends:
+        return None
+    return 0.9 * min(ends), 1.5 * statistics.median(ends)
 
 
 def _drawn(series: List[Series]) -> List[Series]:
