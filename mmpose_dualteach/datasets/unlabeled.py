@@ -1,6 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import gc
+import json
 import os.path as osp
+import tempfile
 from collections import Counter
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -27,7 +29,8 @@ class UnlabeledPoseDataset(BaseDataset):
 
     Where the people come from:
 
-    - ``ann_file``: a COCO-format file, used for its images and boxes only;
+    - ``ann_file``: a COCO-format file, or a file in MPII's own format where ``dataset_type`` is MPII's, used for its
+      images and boxes only;
     - ``ann_file`` with ``bbox_file``: its images, with the boxes of a detection file in COCO's result format
       (``[{image_id, category_id, bbox, score}]``);
     - neither: every image below ``data_root``/``data_prefix['img']``, each whole image one person.
@@ -81,13 +84,16 @@ class UnlabeledPoseDataset(BaseDataset):
         else:
             _must_exist(self.ann_file, 'annotation file')
             content = read_json(self.ann_file)
-            if not isinstance(content, dict) or 'images' not in content:
-                raise ValueError(f"{self.ann_file} is no COCO-format annotation file, it has no 'images'; detections "
-                                 'belong in bbox_file')
             if self.bbox_file:
                 _must_exist(self.bbox_file, 'box file')
-            annotations = read_json(self.bbox_file) if self.bbox_file else content.get('annotations', [])
-            people, skipped = self._from_coco(content['images'], self._parts(annotations))
+            if _is_mpii(content) and not self.bbox_file:
+                people, skipped = self._from_mpii(content), Counter()
+            elif isinstance(content, dict) and 'images' in content:
+                annotations = read_json(self.bbox_file) if self.bbox_file else content.get('annotations', [])
+                people, skipped = self._from_coco(content['images'], self._parts(annotations))
+            else:
+                raise ValueError(f"{self.ann_file} is no COCO-format annotation file, it has no 'images'; detections "
+                                 'belong in bbox_file')
         source = self.bbox_file or self.ann_file or self.data_prefix['img']
         self._report(source, len(people), skipped)
         return people
@@ -130,6 +136,23 @@ class UnlabeledPoseDataset(BaseDataset):
         paths = [osp.join(self.data_prefix['img'], image['file_name']) for image in images]
         return PeopleIndex(paths, [image['id'] for image in images], place[usable], ids[usable],
                            {key: values[usable] for key, values in columns.items()}), skipped
+
+    def _from_mpii(self, content: List[dict]) -> PeopleIndex:
+        if type(self._reader)._load_annotations is BaseCocoStyleDataset._load_annotations:
+            raise ValueError(f"{self.ann_file} is in MPII's format, which {type(self._reader).__name__} does not read; "
+                             "set unlabeled.dataset_type='MpiiDataset'")
+        # Ones in place of labels, which are not read.
+        count = self._metainfo['num_keypoints']
+        blank = [dict(person, joints=[[1., 1.]] * count, joints_vis=[1.] * count) for person in content]
+        with tempfile.NamedTemporaryFile('w', suffix='.json', encoding='utf-8') as file:
+            json.dump(blank, file)
+            file.flush()
+            self._reader.ann_file, self._reader.data_prefix = file.name, self.data_prefix
+            people = self._reader._load_annotations()[0]
+        return PeopleIndex([person['img_path'] for person in people], [person['img_id'] for person in people],
+                           ids=[person['id'] for person in people], boxes={
+                               key: np.concatenate([person[key] for person in people]).astype(np.float32)
+                               for key in ('bbox', 'bbox_center', 'bbox_scale')})
 
     def _parts(self, annotations: List[dict]) -> List[dict]:
         parts = PARTS.get(type(self._reader).__name__)
@@ -196,6 +219,11 @@ class UnlabeledPoseDataset(BaseDataset):
             return sample
         raise ValueError(f'{MOST_ATTEMPTS} unlabelled images in a row cannot be used, the first: {skipped[0][0]} '
                          f'{skipped[0][1]}; is the folder {osp.dirname(skipped[0][0])} still there?')
+
+
+def _is_mpii(content: Any) -> bool:
+    return isinstance(content, list) and bool(content) and all(
+        isinstance(person, dict) and {'image', 'center', 'scale'} <= set(person) for person in content)
 
 
 @contextmanager

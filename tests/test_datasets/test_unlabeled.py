@@ -248,10 +248,10 @@ def test_different_keypoint_definitions_are_named(people, stock):
         whole(switch(stock, unlabeled=dict(ann_file='train.json', dataset_type='Face300WDataset', metainfo=None)))
 
 
-def in_coco_format(samples):
-    """The stock classes whose sample is a COCO-format file, with that file and its folder of images."""
+def readable(samples):
+    """The stock classes whose sample is in COCO's or MPII's format, with that file and its folder of images."""
     for kind, (ann_file, images) in sorted(SAMPLES.items()):
-        other = kind in ('MpiiDataset', 'InterHand2DDoubleDataset', 'DeepFashionDataset')
+        other = kind in ('InterHand2DDoubleDataset', 'DeepFashionDataset')
         if not other and (samples / ann_file).exists():
             yield kind, str(samples / ann_file), dict(img=str(samples / images))
 
@@ -265,9 +265,17 @@ def places(dataset):
 
 def test_every_stock_class_reads_the_same_boxes_with_and_without_labels(shared_data):
     count = 0
-    for kind, ann_file, prefix in in_coco_format(shared_data / 'stock_samples'):
+    for kind, ann_file, prefix in readable(shared_data / 'stock_samples'):
         stock = DATASETS.build(dict(type=kind, ann_file=ann_file, data_prefix=prefix))
         dataset = unlabeled('', dataset_type=kind, ann_file=ann_file, data_prefix=prefix, max_broken=1)
         assert places(stock) <= places(dataset), kind
         count += len(stock)
     assert count > 100
+
+
+def test_mpii_people_need_mpiis_class(shared_data):
+    samples = shared_data / 'stock_samples' / 'mpii'
+    options = dict(ann_file=str(samples / 'test_mpii.json'), data_prefix=dict(img=str(samples)))
+    assert len(unlabeled('', dataset_type='MpiiDataset', **options)) == 5
+    with pytest.raises(ValueError, match="test_mpii.json is in MPII's format.*dataset_type='MpiiDataset'"):
+        unlabeled('', **options)
