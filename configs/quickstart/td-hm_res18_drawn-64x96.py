@@ -10,7 +10,7 @@ param_scheduler = [
 ]
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(
-    logger=dict(interval=25), checkpoint=dict(interval=2, max_keep_ckpts=1, save_best='coco/AP', rule='greater'))
+    logger=dict(interval=25), checkpoint=dict(interval=2, max_keep_ckpts=2, save_best='coco/AP', rule='greater'))
 
 codec = dict(type='MSRAHeatmap', input_size=(64, 96), heatmap_size=(16, 24), sigma=1.5)
 model = dict(

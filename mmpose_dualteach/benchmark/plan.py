@@ -2,7 +2,7 @@
 """What a benchmark runs: a stock config x labelled counts x methods x seeds."""
 import os.path as osp
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List
 
 from mmengine.config import Config, ConfigDict
 
@@ -52,14 +52,13 @@ class Plan:
 
     Args:
         path (str): The plan file.
-        methods (Sequence[str], optional): Only these of its methods.
 
     Raises:
         FileNotFoundError: If the plan, its stock config or a method is missing.
         ValueError: If a key is missing or unknown.
     """
 
-    def __init__(self, path: str, methods: Optional[Sequence[str]] = None) -> None:
+    def __init__(self, path: str) -> None:
         if not osp.isfile(path):
             raise FileNotFoundError(f'plan {path} does not exist; there are some in configs/benchmark')
         config = Config.fromfile(path)
@@ -73,10 +72,7 @@ class Plan:
         self.seeds: List[int] = list(config.seeds)
         self.metrics = [Metric(**metric) for metric in config.metrics]
         self.stock = _beside(path, config.stock, 'stock config')
-        for method in methods or ():
-            if method not in config.methods:
-                raise ValueError(f'plan {path} has no method {method!r}; it has {", ".join(config.methods)}')
-        self.methods: List[str] = [method for method in config.methods if not methods or method in methods]
+        self.methods: List[str] = list(config.methods)
         self._switch: ConfigDict = config.switch
         self._files = {m: Config.fromfile(_beside(path, f'methods/{m}.py', 'method')) for m in self.methods}
 
@@ -91,8 +87,10 @@ class Plan:
 
     def config(self, run: Run) -> Config:
         """The whole config of a run."""
-        options = Config(dict(switch=self._switch.to_dict()))
         own = {key: value for key, value in self._files[run.method]._cfg_dict.to_dict().items() if key != 'title'}
+        # mmengine takes a method's _delete_ only from what it merges into.
+        options = Config(dict(switch=dict({key: {} for key in own if isinstance(own[key], dict)},
+                                          **self._switch.to_dict())))
         options.merge_from_dict(dict(switch=own))
         config = Config.fromfile(self.stock)
         config.merge_from_dict(mutual_teaching(config, labeled=dict(indices=run.labels), **options.switch.to_dict()))

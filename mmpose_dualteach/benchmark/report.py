@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """A plan's tables, on a terminal and in Markdown, and its page of tables, curves and pictures."""
+import math
 import os.path as osp
 import statistics
 from pathlib import Path
@@ -108,7 +109,7 @@ def _over_labels(plan: Plan, results: Results, metric: Metric) -> Chart:
     series = []
     for method in plan.methods:
         found = {labels: results.mean(method, labels, 'a', metric.key) for labels in plan.labels}
-        found = {labels: value for labels, value in found.items() if value is not None}
+        found = {labels: value for labels, value in found.items() if value and math.isfinite(value[0])}
         series.append(Series(plan.titles[method], [(n, value[0] * metric.factor) for n, value in found.items()],
                              [value[1] * metric.factor for value in found.values()]))
     return Chart(f'{metric.name} over labels, test people', 'labelled people', f'{metric.name} in {metric.unit}',
@@ -120,7 +121,8 @@ def _mean_curve(title: str, curves: List[list], factor: float) -> Series:
     values: Dict[float, List[float]] = {}
     for curve in curves:
         for x, y in curve:
-            values.setdefault(x, []).append(y * factor)
+            if math.isfinite(y):
+                values.setdefault(x, []).append(y * factor)
     points = sorted(values)
     spread = [statistics.stdev(values[x]) if len(values[x]) > 1 else 0. for x in points]
     return Series(title, [(x, statistics.fmean(values[x])) for x in points], spread if any(spread) else None)

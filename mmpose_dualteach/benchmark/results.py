@@ -28,6 +28,10 @@ def rows_of(plan: Plan, run: Run, result: dict, curves: Dict[str, list]) -> List
     Returns:
         List[dict]: Rows of ``COLUMNS``: test scores as the evaluators give them, and the mean peaks at the end.
     """
+    missing = [metric.key for metric in plan.metrics if metric.key not in result['scores']]
+    if missing:
+        raise ValueError(f'plan {plan.name}: the evaluators of {run.name} give no {", ".join(missing)}; they give '
+                         f'{", ".join(result["scores"])}')
     others = [key[:-len(plan.metrics[0].key)] for key in result['scores'] if key.endswith(f'/{plan.metrics[0].key}')]
     networks = {result['answering']: '', **{prefix[:-1]: prefix for prefix in others}}
     values = [(network, metric.key, result['scores'][f'{prefix}{metric.key}'])

@@ -2,10 +2,13 @@
 """A plan from beginning to end."""
 import os
 import os.path as osp
+import signal
+import sys
 import time
 from typing import List, Optional, Sequence
 
 import torch
+from mmengine.registry import init_default_scope
 
 from .plan import Plan, Run
 from .report import as_markdown, peak_table, score_table, write_page
@@ -29,13 +32,15 @@ def run_plan(path: str, folder: Optional[str] = None, jobs: Optional[int] = None
     Raises:
         ValueError: If the plan is wrong, or the folder holds runs of another.
     """
-    plan = Plan(path, methods)
+    plan = Plan(path)
     folder = folder or osp.join('work_dirs', 'benchmark', plan.name)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
     on_gpu = torch.cuda.is_available()
     jobs = jobs or (1 if on_gpu else cores)
-    runs = Runs(plan, folder, threads=None if on_gpu else max(1, cores // jobs))
-    todo, count, begin = len(runs.prepare()), len(plan.runs()), time.monotonic()
+    runs = Runs(plan, folder, None if on_gpu else max(1, cores // jobs), methods)
+    init_default_scope('mmpose')
+    todo, count, begin = len(runs.prepare()), len(runs.wanted), time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped; runs go on where they were with the same command'))
     say(f'{plan.name}: {count} runs, {count - todo} of them done; {jobs} at a time, logs in {folder}/configs')
     ended = []
 
@@ -44,7 +49,10 @@ def run_plan(path: str, folder: Optional[str] = None, jobs: Optional[int] = None
         each = (time.monotonic() - begin) / len(ended)
         say(f'[{count - todo + len(ended)}/{count}] {run.name}: {problem or "done"}; '
             f'about {each * (todo - len(ended)) / 60:.0f} minutes left')
-        summarize(runs)
+        try:
+            summarize(runs)
+        except ValueError as error:  # Of the report only; the other runs are not its fault.
+            say(f'no report: {error}')
 
     failed = runs.run_all(jobs, report)
     for table in summarize(runs):

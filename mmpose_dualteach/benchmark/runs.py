@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Training and testing every run of a plan, those that are not done yet."""
+import fcntl
 import json
 import os
 import os.path as osp
@@ -7,12 +8,13 @@ import platform
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Callable, List, Optional
+from typing import Callable, List, Optional, Sequence, Set, TextIO
 
 import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmpose_dualteach.datasets.checks import build_labeled
 from mmpose_dualteach.mmpose_files import finish_tool, start_tool
 from mmpose_dualteach.versions import __version__
 
@@ -26,12 +28,22 @@ class Runs:
         plan (Plan): The plan.
         folder (str): Where everything goes.
         threads (int, optional): Threads of each run. Defaults to torch's own choice.
+        methods (Sequence[str], optional): Run only these of the plan's methods.
+
+    Raises:
+        ValueError: If the plan has no such method.
     """
 
-    def __init__(self, plan: Plan, folder: str, threads: Optional[int] = None) -> None:
+    def __init__(self, plan: Plan, folder: str, threads: Optional[int] = None,
+                 methods: Optional[Sequence[str]] = None) -> None:
+        for method in methods or ():
+            if method not in plan.methods:
+                raise ValueError(f'plan {plan.name} has no method {method!r}; it has {", ".join(plan.methods)}')
         self.plan = plan
         self.folder = folder
         self.threads = threads
+        self.wanted = [run for run in plan.runs() if not methods or run.method in methods]
+        self._running: Set[subprocess.Popen] = set()
         self.made_by = dict(device=device_name(threads), commit=commit())
 
     def work_dir(self, run: Run) -> str:
@@ -53,9 +65,11 @@ class Runs:
             List[Run]: Those that are not done yet.
 
         Raises:
-            ValueError: If a run was begun with another config than the plan gives now; names its folder.
+            ValueError: If a run was begun with another config than the plan gives now, or there are fewer labelled
+                people than the plan asks for; names the folder or file.
         """
-        for run in self.plan.runs():
+        self._check_labels()
+        for run in self.wanted:
             config, path = self.plan.config(run), self._config_file(run)
             if osp.isdir(self.work_dir(run)) and osp.isfile(path):
                 if Config.fromfile(path).to_dict() != config.to_dict():
@@ -64,7 +78,18 @@ class Runs:
                 continue
             os.makedirs(osp.dirname(path), exist_ok=True)
             config.dump(path)
-        return [run for run in self.plan.runs() if self.result(run) is None]
+        return [run for run in self.wanted if self.result(run) is None]
+
+    def _check_labels(self) -> None:
+        labeled = self.plan.config(self.wanted[0]).train_dataloader.dataset.labeled.to_dict()
+        labeled.update(indices=None, pipeline=[])
+        try:
+            there, most = len(build_labeled(labeled)), max(self.plan.labels)
+        except (AssertionError, FileNotFoundError) as error:  # Stock datasets assert that their files exist.
+            raise FileNotFoundError(f'plan {self.plan.name}: {error}') from None
+        if there < most:
+            raise ValueError(f'plan {self.plan.name} asks for {most} labelled people; {labeled["data_root"]}'
+                             f'{labeled["ann_file"]} has {there}')
 
     def run_all(self, jobs: int, report: Callable[[Run, Optional[str]], None]) -> List[Run]:
         """Run what is not done yet, several at a time.
@@ -82,37 +107,57 @@ class Runs:
             try:
                 for future in as_completed(waiting):
                     problem = future.exception()
-                    if problem is not None and not isinstance(problem, subprocess.CalledProcessError):
-                        raise problem
                     run = waiting[future]
                     failed += [run] if problem else []
-                    report(run, f'failed, see {self._log(run)}' if problem else None)
+                    report(run, self._in_words(run, problem))
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                for future in waiting:
+                    future.cancel()
+                for process in tuple(self._running):
+                    process.kill()
                 raise
         return failed
+
+    def _in_words(self, run: Run, problem: Optional[BaseException]) -> Optional[str]:
+        if problem is None:
+            return None
+        if isinstance(problem, BlockingIOError):
+            return f'another process is running it (it holds {self._log(run)}); wait for it or stop it'
+        if isinstance(problem, subprocess.CalledProcessError):
+            return f'failed, see {self._log(run)}'
+        raise problem
 
     def _run(self, run: Run) -> None:
         """Train, going on where it was interrupted, and test the last weights, once."""
         begin, config, work_dir = time.time(), self._config_file(run), self.work_dir(run)
         scores = osp.join(work_dir, 'test.json')
         with open(self._log(run), 'a', encoding='utf-8') as log:
-            common = dict(output=log, threads=self.threads)
-            finish_tool(start_tool('train.py', config, '--work-dir', work_dir, '--resume', **common))
+            # Of this tool and of what it starts: a training that outlived a killed tool is not joined by a second one.
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._tool(log, 'train.py', config, '--work-dir', work_dir, '--resume')
             with open(osp.join(work_dir, 'last_checkpoint'), encoding='utf-8') as file:
                 last = file.read().strip()
-            finish_tool(start_tool('test.py', config, last, '--work-dir', osp.join(work_dir, 'test'), '--out', scores,
-                                   **common))
+            self._tool(log, 'test.py', config, last, '--work-dir', osp.join(work_dir, 'test'), '--out', scores)
         with open(scores, encoding='utf-8') as file:
             tested = json.load(file)
         steps = CheckpointLoader.load_checkpoint(last, map_location='cpu', logger='silent')['meta']['iter']
         model = Config.fromfile(config).model
-        result = dict(scores=tested, answering=model.get('predict_with') or next(iter(model.networks)), steps=steps,
-                      seconds=round(time.time() - begin), **self.made_by)
+        answering = model.get('predict_with') or 'mean'
+        answering = next(iter(model.networks)) if answering == 'mean' else answering
+        result = dict(scores=tested, answering=answering, steps=steps, seconds=round(time.time() - begin),
+                      **self.made_by)
         unfinished = osp.join(work_dir, 'result.json.unfinished')
         with open(unfinished, 'w', encoding='utf-8') as file:
             json.dump(result, file, indent=1)
         os.replace(unfinished, osp.join(work_dir, 'result.json'))
+
+    def _tool(self, log: TextIO, *arguments: str) -> None:
+        process = start_tool(*arguments, output=log, threads=self.threads)
+        self._running.add(process)
+        try:
+            finish_tool(process)
+        finally:
+            self._running.discard(process)
 
     def _config_file(self, run: Run) -> str:
         return osp.join(self.folder, 'configs', f'{run.name}.py')
@@ -140,4 +185,7 @@ def commit() -> str:
     if not osp.exists(osp.join(here, '.git')):
         return f'version {__version__}'
     command = ['git', 'describe', '--always', '--abbrev=10', '--dirty', '--exclude=*']
-    return subprocess.check_output(command, cwd=here, text=True).strip()
+    try:
+        return subprocess.check_output(command, cwd=here, text=True, stderr=subprocess.DEVNULL).strip()
+    except (OSError, subprocess.CalledProcessError):  # No git, or one that does not trust this folder's owner.
+        return f'version {__version__}'

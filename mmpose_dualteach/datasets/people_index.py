@@ -1,4 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import copy
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
@@ -24,7 +25,7 @@ class PeopleIndex:
     """The people of an unlabelled set, in columns; a person is a dict as stock datasets have it.
 
     Args:
-        paths (Sequence[str] | PackedStrings): Path of each image.
+        paths (Sequence[str]): Path of each image.
         image_ids (Sequence): Id of each image.
         images (np.ndarray, optional): Which image each person is on, in shape (N,). Defaults to one person an image.
         ids (Sequence, optional): Id of each person. Defaults to 0, 1, 2, ...
@@ -34,28 +35,43 @@ class PeopleIndex:
     """
 
     def __init__(self,
-                 paths: Union[Sequence[str], PackedStrings],
+                 paths: Sequence[str],
                  image_ids: Sequence,
                  images: Optional[np.ndarray] = None,
                  ids: Optional[Sequence] = None,
                  boxes: Optional[Dict[str, np.ndarray]] = None) -> None:
-        self.paths = paths if isinstance(paths, PackedStrings) else PackedStrings(paths)
-        self.image_ids = np.asarray(image_ids)
-        self.images = np.arange(len(self.paths), dtype=np.int32) if images is None else np.asarray(images, np.int32)
-        self.ids = np.arange(len(self.images)) if ids is None else np.asarray(ids)
+        self.paths = PackedStrings(paths)
+        self.image_ids = packed(image_ids)
+        self.images = np.arange(len(paths), dtype=np.int32) if images is None else np.asarray(images, np.int32)
+        self.ids = packed(range(len(self.images)) if ids is None else ids)
         self.boxes = boxes or {}
+        self.rows = np.arange(len(self.images), dtype=np.int32)
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.rows)
 
     def __getitem__(self, index: Union[int, slice]) -> Union[Dict[str, Any], 'PeopleIndex']:
         if isinstance(index, slice):
-            return PeopleIndex(self.paths, self.image_ids, self.images[index], self.ids[index],
-                               {key: values[index] for key, values in self.boxes.items()})
-        image = self.images[index]
-        person = dict(id=self.ids[index].item(), img_id=self.image_ids[image].item(), img_path=self.paths[image])
-        person.update({key: values[index][None].copy() for key, values in self.boxes.items()})
+            part = copy.copy(self)
+            part.rows = self.rows[index]
+            return part
+        row = self.rows[index]
+        image = self.images[row]
+        person = dict(id=_plain(self.ids[row]), img_id=_plain(self.image_ids[image]), img_path=self.paths[image])
+        person.update({key: values[row][None].copy() for key, values in self.boxes.items()})
         return person
+
+
+def packed(ids: Sequence) -> Union[np.ndarray, PackedStrings, list]:
+    """Ids as they are, in little memory where they are numbers or strings."""
+    ids = list(ids)
+    if all(type(each) is int and abs(each) < 2**63 for each in ids):
+        return np.array(ids, dtype=np.int64)
+    return PackedStrings(ids) if all(type(each) is str for each in ids) else ids
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def corners(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:

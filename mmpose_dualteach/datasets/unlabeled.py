@@ -5,7 +5,7 @@ import os.path as osp
 import tempfile
 from collections import Counter
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -13,6 +13,7 @@ from mmengine.fileio import exists, list_dir_or_file
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
+from mmpose.structures.bbox import bbox_xyxy2cs
 
 from .checks import box_problem, boxes_are_usable, image_problem, read_json
 from .people_index import PeopleIndex, as_boxes, corners
@@ -63,13 +64,14 @@ class UnlabeledPoseDataset(BaseDataset):
                  **base) -> None:
         # Never loads anything itself: it knows the keypoints' definition and how this class reads a box.
         base.setdefault('data_prefix', dict(img=''))
+        base['serialize_data'] = False  # Its index is in columns.
         stock = dict(type=dataset_type, lazy_init=True, data_prefix=base['data_prefix'])
         stock.update({key: value for key, value in (('metainfo', metainfo), ('subset', subset)) if value is not None})
         self._reader = DATASETS.build(stock)
         self.bbox_file = bbox_file
         self.bbox_thr = bbox_thr
         self.max_broken = max_broken
-        super().__init__(metainfo=self._reader.metainfo, serialize_data=False, **base)  # Its index is in columns.
+        super().__init__(metainfo=self._reader.metainfo, **base)
 
     # ------------------------------------------------------------------ loading the list
 
@@ -87,7 +89,7 @@ class UnlabeledPoseDataset(BaseDataset):
             if self.bbox_file:
                 _must_exist(self.bbox_file, 'box file')
             if _is_mpii(content) and not self.bbox_file:
-                people, skipped = self._from_mpii(content), Counter()
+                people, skipped = self._from_mpii(content)
             elif isinstance(content, dict) and 'images' in content:
                 annotations = read_json(self.bbox_file) if self.bbox_file else content.get('annotations', [])
                 people, skipped = self._from_coco(content['images'], self._parts(annotations))
@@ -110,49 +112,63 @@ class UnlabeledPoseDataset(BaseDataset):
         places = {image['id']: place for place, image in enumerate(images)}
         chosen = [(number, annotation) for number, annotation in enumerate(annotations)
                   if not annotation.get('iscrowd') and annotation.get('score', 1.) >= self.bbox_thr]
-        ids = np.array([annotation.get('id', number) for number, annotation in chosen])
+        ids = [annotation.get('id', number) for number, annotation in chosen]
         chosen = [annotation for _, annotation in chosen]
         place = np.array([places.get(annotation.get('image_id'), -1) for annotation in chosen], dtype=np.int64)
         boxes = as_boxes([annotation.get('bbox') for annotation in chosen])
-        sizes = np.array([(image.get('width') or np.inf, image.get('height') or np.inf) for image in images],
-                         dtype=np.float64).reshape(-1, 2)
+        sizes = [(image.get('width') or np.inf, image.get('height') or np.inf) for image in images]
+        sizes = np.array([*sizes, (np.inf, np.inf)], dtype=np.float64)[place]  # The last one is of images not listed.
 
-        usable, skipped = (place >= 0) & boxes_are_usable(boxes, sizes[place]), Counter()
+        usable, skipped = (place >= 0) & boxes_are_usable(boxes, sizes), Counter()
         for number in np.flatnonzero(~usable):
+            if place[number] < 0:
+                skipped['names an image that the annotation file does not list'] += 1
+                continue
             image = images[place[number]]
-            skipped['names an image that the annotation file does not list' if place[number] < 0 else
-                    f'image {image["file_name"]}: '
-                    f'{box_problem(chosen[number].get("bbox"), image.get("width"), image.get("height"))}'] += 1
+            problem = box_problem(chosen[number].get('bbox'), image.get('width'), image.get('height'))
+            skipped[f'image {image["file_name"]}: {problem}'] += 1
 
         if type(self._reader).parse_data_info is BaseCocoStyleDataset.parse_data_info:
-            columns = dict(bbox=corners(boxes, sizes[place]))
+            columns = dict(bbox=corners(boxes, sizes))
         else:
             read = [self._read(chosen[number], images[place[number]]) if usable[number] else None
                     for number in range(len(chosen))]
             usable &= np.array([box is not None for box in read], dtype=bool)
-            keys = {key for box in read if box for key in box}
-            blank = dict(bbox=np.zeros((1, 4)), bbox_center=np.zeros((1, 2)), bbox_scale=np.zeros((1, 2)))
-            columns = {key: np.concatenate([(box or blank)[key] for box in read]).astype(np.float32) for key in keys}
+            columns = _columns([box or dict(bbox=np.zeros((1, 4))) for box in read])
         paths = [osp.join(self.data_prefix['img'], image['file_name']) for image in images]
-        return PeopleIndex(paths, [image['id'] for image in images], place[usable], ids[usable],
+        return PeopleIndex(paths, [image['id'] for image in images], place[usable],
+                           [ids[number] for number in np.flatnonzero(usable)],
                            {key: values[usable] for key, values in columns.items()}), skipped
 
-    def _from_mpii(self, content: List[dict]) -> PeopleIndex:
+    def _from_mpii(self, content: Union[list, dict]) -> Tuple[PeopleIndex, Counter]:
         if type(self._reader)._load_annotations is BaseCocoStyleDataset._load_annotations:
             raise ValueError(f"{self.ann_file} is in MPII's format, which {type(self._reader).__name__} does not read; "
                              "set unlabeled.dataset_type='MpiiDataset'")
+        listed = content if isinstance(content, list) else content['annotations']
+        skipped: Counter = Counter()
+        usable = []
         # Ones in place of labels, which are not read.
         count = self._metainfo['num_keypoints']
-        blank = [dict(person, joints=[[1., 1.]] * count, joints_vis=[1.] * count) for person in content]
+        labels = dict(joints=[[1., 1.]] * count, joints_vis=[1.] * count, keypoints=[1.] * (3 * count), num_joints=1)
+        for number, person in enumerate(listed):
+            problem = _circle_problem(person['center'], person['scale'])
+            if problem:
+                skipped[f'person {number}: {problem}'] += 1
+            else:
+                usable.append(dict(dict(id=number, iscrowd=0), **dict(person, **labels)))
+        if not usable:
+            return PeopleIndex([], []), skipped
         with tempfile.NamedTemporaryFile('w', suffix='.json', encoding='utf-8') as file:
-            json.dump(blank, file)
+            json.dump(usable if isinstance(content, list) else dict(content, annotations=usable), file)
             file.flush()
             self._reader.ann_file, self._reader.data_prefix = file.name, self.data_prefix
-            people = self._reader._load_annotations()[0]
+            try:
+                people = self._reader._load_annotations()[0]
+            except (KeyError, ValueError) as error:
+                raise ValueError(f'{self.ann_file}: {type(self._reader).__name__} cannot read it ({error}); it must be '
+                                 "as MPII's own files are") from error
         return PeopleIndex([person['img_path'] for person in people], [person['img_id'] for person in people],
-                           ids=[person['id'] for person in people], boxes={
-                               key: np.concatenate([person[key] for person in people]).astype(np.float32)
-                               for key in ('bbox', 'bbox_center', 'bbox_scale')})
+                           ids=[person['id'] for person in people], boxes=_columns(people)), skipped
 
     def _parts(self, annotations: List[dict]) -> List[dict]:
         parts = PARTS.get(type(self._reader).__name__)
@@ -222,8 +238,32 @@ class UnlabeledPoseDataset(BaseDataset):
 
 
 def _is_mpii(content: Any) -> bool:
-    return isinstance(content, list) and bool(content) and all(
-        isinstance(person, dict) and {'image', 'center', 'scale'} <= set(person) for person in content)
+    """Whether people have a centre and a scale and no box: MPII's list of them, or MPII-TRB's annotations."""
+    if isinstance(content, list):
+        people, keys = content, {'image', 'center', 'scale'}
+    else:
+        people, keys = content.get('annotations') if isinstance(content, dict) else None, {'center', 'scale'}
+    return bool(people) and all(
+        isinstance(person, dict) and keys <= set(person) and 'bbox' not in person for person in people)
+
+
+def _circle_problem(center: Any, scale: Any) -> Optional[str]:
+    try:
+        numbers = np.asarray([*center, scale], dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.array([])
+    if numbers.shape != (3, ) or not np.isfinite(numbers).all() or numbers[2] <= 0:
+        return f'centre {center} and scale {scale} are no place of a size'
+    return None
+
+
+def _columns(boxes: List[dict]) -> Dict[str, np.ndarray]:
+    """Boxes as columns; where only some people have a centre and a scale, the others' are those of their boxes."""
+    keys = [key for key in ('bbox', 'bbox_center', 'bbox_scale') if any(key in box for box in boxes)]
+    if len(keys) > 1:
+        boxes = [box if 'bbox_center' in box else dict(zip(keys, (box['bbox'], *bbox_xyxy2cs(box['bbox']))))
+                 for box in boxes]
+    return {key: np.concatenate([box[key] for box in boxes]).astype(np.float32) for key in keys}
 
 
 @contextmanager

@@ -107,8 +107,7 @@ class MutualTeachingPoseEstimator(BaseModel):
         self.joint_cutout = JointCutout(**joint_cutout) if joint_cutout is not None else None
         self.autocast = getattr(torch, autocast) if autocast else None
         self.channels_last = channels_last
-        # Stock heads compute it in numpy, which has no bfloat16.
-        self.wants_accuracy = (stock.get('train_cfg') or {}).get('compute_acc', True) and autocast != 'bfloat16'
+        self.wants_accuracy = (stock.get('train_cfg') or {}).get('compute_acc', True)
 
         self.networks = nn.ModuleDict()
         self._streams = {}
@@ -203,7 +202,8 @@ class MutualTeachingPoseEstimator(BaseModel):
         """Each network's own stock losses, weighted. See :meth:`parts`."""
         answers = {}
         for name, network in self.networks.items():
-            network.train_cfg['compute_acc'] = self.watching and self.wants_accuracy
+            # Stock heads compute it in numpy, which has no bfloat16.
+            network.train_cfg['compute_acc'] = self.watching and self.wants_accuracy and not in_bfloat16(images)
             with self.adapter.watch(network) if self.watching else nullcontext() as outputs:
                 stock = network.loss(images, samples)
             losses = {f'{name}/{key}': self._weighted(value, self.supervised_weight) if 'loss' in key else value
@@ -403,6 +403,12 @@ def _add_up(losses: Dict[str, Tensor], more: Dict[str, Tensor]) -> None:
     """Add scalars to those of the same name."""
     for key, value in more.items():
         losses[key] = losses[key] + value if key in losses else value
+
+
+def in_bfloat16(images: Tensor) -> bool:
+    """Whether networks compute in bfloat16 here, whoever asked for it."""
+    one = images.new_ones(1, 1)
+    return (one @ one).dtype == torch.bfloat16
 
 
 @contextmanager

@@ -1,16 +1,25 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """A plan from its file to its report."""
+import fcntl
 import json
+import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, small_config
 from mmengine.config import Config
+from mmpose.registry import TRANSFORMS
 
 from mmpose_dualteach.benchmark.plan import Metric, Plan, Run
 from mmpose_dualteach.benchmark.report import as_markdown, score_table
 from mmpose_dualteach.benchmark.results import COLUMNS, Results, read_csv
+from mmpose_dualteach.benchmark.runs import commit
 from mmpose_dualteach.commands import benchmark
 
 PLANS = ROOT / 'configs' / 'benchmark'
@@ -62,10 +71,12 @@ def test_shipped_plans_give_every_method_the_same_labels_steps_and_schedule(name
     assert lessons['supervised'] == lessons['supervised-two'] == [] and lessons['posedual'] == 'both ways'
     assert lessons['naive-consistency'][0].gradient and lessons['mean-teacher'][0].average
     assert list(configs['supervised-two'].model.networks) == ['a', 'b']
+    for config in configs.values():
+        assert '_delete_' not in str(config.train_dataloader) + str(config.model)
+        TRANSFORMS.build(config.train_dataloader.dataset.unlabeled.pipeline[3])
 
 
 def test_naive_consistency_has_two_views_of_equal_strength():
-    from mmpose.registry import TRANSFORMS
     plan = Plan(str(PLANS / 'faces.py'))
     for method, equal in (('naive-consistency', True), ('posecons', False)):
         config = plan.config(Run(method, 50, 0))
@@ -122,6 +133,78 @@ def test_a_failing_run_is_named_and_the_others_go_on(folder, tmp_path, capsys):
     assert f'broken_8_seed0: failed, see {tmp_path}/configs/broken_8_seed0.log' in output
     assert 'a lesson takes teacher, student' in (tmp_path / 'configs' / 'broken_8_seed0.log').read_text()
     assert {row['method'] for row in read_csv(tmp_path / 'results.csv')} == {'supervised'}
+
+
+def test_some_methods_are_run_and_all_reported(folder, capsys):
+    work = finished(folder)
+    before = (work / 'results.csv').read_text()
+    assert benchmark([str(folder / 'tiny.py'), '--work-dir', str(work), '--methods', 'posedual']) == 0
+    assert (work / 'results.csv').read_text() == before
+    assert benchmark([str(folder / 'tiny.py'), '--work-dir', str(work), '--methods', 'posequad']) == 1
+    assert "has no method 'posequad'; it has supervised, posedual" in capsys.readouterr().err
+
+
+def test_a_score_that_does_not_exist_is_named_and_no_run_is_lost(folder, tmp_path, capsys):
+    work = tmp_path / 'work'
+    shutil.copytree(finished(folder), work)
+    shutil.rmtree(work / 'runs' / 'supervised_8_seed0')
+    (folder / 'typo.py').write_text(PLAN.replace("key='PCK'", "key='PKC'"))
+    assert benchmark([str(folder / 'typo.py'), '--work-dir', str(work)]) == 1
+    printed = capsys.readouterr()
+    assert 'supervised_8_seed0: done' in printed.out
+    assert 'give no PKC; they give PCK' in printed.out and 'give no PKC' in printed.err
+    assert (work / 'runs' / 'supervised_8_seed0' / 'result.json').exists()
+
+
+@pytest.mark.parametrize('change, message', [
+    (('[8]', '[8, 30]'), 'asks for 30 labelled people; .*train.json has 24'),
+    (('stock.py', 'gone.py'), 'plan wrong: .*gone.json'),
+])
+def test_labels_that_are_not_there_are_named(folder, tmp_path, capsys, change, message):
+    config = Config.fromfile(folder / 'stock.py')
+    config.train_dataloader.dataset.ann_file = 'gone.json'
+    config.dump(folder / 'gone.py')
+    (folder / 'wrong.py').write_text(PLAN.replace(*change))
+    assert benchmark([str(folder / 'wrong.py'), '--work-dir', str(tmp_path)]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert re.search(message, error) and not list(tmp_path.glob('runs/*'))
+
+
+def test_a_run_of_another_process_is_left_to_it(folder, tmp_path, capsys):
+    (folder / 'one.py').write_text(PLAN.replace("'supervised', 'posedual'", "'supervised'").replace('[0, 1]', '[0]'))
+    (tmp_path / 'configs').mkdir()
+    with open(tmp_path / 'configs' / 'supervised_8_seed0.log', 'a') as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        assert benchmark([str(folder / 'one.py'), '--work-dir', str(tmp_path)]) == 1
+    assert 'another process is running it' in capsys.readouterr().out
+
+
+def test_what_is_started_ends_with_the_tool(folder, tmp_path):
+    def trainings():
+        lines = []
+        for process in Path('/proc').glob('[0-9]*'):
+            try:
+                lines.append((process / 'cmdline').read_text())
+            except OSError:
+                continue
+        return [line for line in lines if 'train.py' in line and str(tmp_path) in line]
+
+    tool = subprocess.Popen([sys.executable, '-W', 'ignore', ROOT / 'tools' / 'benchmark.py', folder / 'tiny.py',
+                             '--work-dir', tmp_path, '--jobs', '1'], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while not trainings() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert trainings()
+    tool.send_signal(signal.SIGTERM)
+    assert 'go on where they were' in tool.communicate(timeout=60)[1] and tool.returncode == 1
+    assert not trainings()
+
+
+def test_the_commit_is_a_version_where_git_refuses(monkeypatch):
+    assert re.fullmatch('[0-9a-f]{10}(-dirty)?|version .*', commit())
+    monkeypatch.setenv('GIT_TEST_ASSUME_DIFFERENT_OWNER', '1')
+    monkeypatch.setitem(os.environ, 'PATH', '')
+    assert commit().startswith('version ')
 
 
 @pytest.mark.parametrize('change, message', [

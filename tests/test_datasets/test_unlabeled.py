@@ -279,3 +279,55 @@ def test_mpii_people_need_mpiis_class(shared_data):
     assert len(unlabeled('', dataset_type='MpiiDataset', **options)) == 5
     with pytest.raises(ValueError, match="test_mpii.json is in MPII's format.*dataset_type='MpiiDataset'"):
         unlabeled('', **options)
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def test_mpii_people_of_no_size_are_skipped_and_counted(tmp_path):
+    good = dict(image='000001.jpg', center=[100., 80.], scale=2.)
+    people = [good] * 8 + [dict(good, center=[-1, -1], scale=-1), dict(good, scale=0), dict(good, center=None)]
+    options = dict(dataset_type='MpiiDataset', ann_file=write(tmp_path / 'mpii.json', people))
+    with pytest.raises(ValueError, match='3 of 11 boxes cannot be used.*person 8: centre .* no place of a size'):
+        unlabeled('', **options)
+    dataset = unlabeled('', max_broken=0.5, **options)
+    assert len(dataset) == 8 and dataset.get_data_info(0)['bbox_scale'].tolist() == [[400, 400]]
+    named = write(tmp_path / 'named.json', [dict(good, image='holiday_1.jpg')])
+    with pytest.raises(ValueError, match='named.json: MpiiDataset cannot read it .*holiday_1'):
+        unlabeled('', dataset_type='MpiiDataset', ann_file=named)
+
+
+def test_mpii_trb_people_are_read_by_centre_and_scale(tmp_path):
+    content = dict(images=[dict(id=5, file_name='5.jpg')],
+                   annotations=[dict(id=9, image_id=5, center=[100., 80.], scale=2.)])
+    info = unlabeled('', dataset_type='MpiiTrbDataset', ann_file=write(tmp_path / 'trb.json', content)).get_data_info(0)
+    assert (info['id'], info['img_id'], info['img_path']) == (9, 5, 'images/5.jpg')
+    assert info['bbox_center'].tolist() == [[100, 80]] and info['bbox_scale'].tolist() == [[400, 400]]
+
+
+def test_people_with_and_without_a_centre_are_joined(tmp_path):
+    content = dict(images=[dict(id=1, file_name='1.jpg', width=300, height=300)], annotations=[
+        dict(id=1, image_id=1, bbox=[10, 20, 40, 60], center=[30, 50], scale=0.4),
+        dict(id=2, image_id=1, bbox=[100, 100, 40, 60])])
+    dataset = unlabeled('', dataset_type='WFLWDataset', ann_file=write(tmp_path / 'mixed.json', content))
+    first, second = dataset.get_data_info(0), dataset.get_data_info(1)
+    assert first['bbox_scale'].tolist() == pytest.approx(np.array([[80, 80]]), rel=1e-4)
+    assert second['bbox_center'].tolist() == [[120, 130]] and second['bbox_scale'].tolist() == [[40, 60]]
+
+
+@pytest.mark.parametrize('ids', [[None, 3], [2**63, 2**70], [1, 'b'], ['long' * 50, 'b'], [True, 7], [-5, 2**62]])
+def test_ids_stay_what_they_are(tmp_path, ids):
+    content = dict(images=[dict(id=each, file_name=f'{n}.jpg') for n, each in enumerate(ids)],
+                   annotations=[dict(id=each, image_id=each, bbox=[1, 1, 5, 5]) for each in ids])
+    dataset = unlabeled('', ann_file=write(tmp_path / 'ids.json', content), serialize_data=True)
+    people = [dataset.get_data_info(index) for index in range(2)]
+    assert [person['id'] for person in people] == [person['img_id'] for person in people] == ids
+    assert [type(person['id']) for person in people] == [type(each) for each in ids]
+
+
+def test_boxes_without_images_are_an_empty_set(tmp_path):
+    content = dict(images=[], annotations=[dict(id=1, image_id=1, bbox=[1, 1, 5, 5])])
+    with pytest.raises(ValueError, match='unlabelled set is empty: .*does not list'):
+        unlabeled('', ann_file=write(tmp_path / 'none.json', content))

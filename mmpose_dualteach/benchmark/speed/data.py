@@ -2,6 +2,7 @@
 """The unlabelled people's loading against the stock pipeline's, and how an index grows."""
 import itertools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -77,7 +78,8 @@ class _Joined:
 
 def _grow(ann_file: str, count: int) -> Dict[str, float]:
     init_default_scope('mmpose')
-    _start(write_index(tempfile.mkdtemp(), 100))  # What is imported on first use is not the index's.
+    with tempfile.TemporaryDirectory() as folder:
+        _start(write_index(folder, 100))  # What is imported on first use is not the index's.
     before, begin = _resident(), time.perf_counter()
     dataset, order = _start(ann_file)
     startup = time.perf_counter() - begin
@@ -110,7 +112,7 @@ def _start(ann_file: str):
 
 def _resident() -> int:
     with open('/proc/self/statm', encoding='ascii') as file:
-        return int(file.read().split()[1]) * 4096
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 def _private() -> int:
