@@ -90,6 +90,8 @@ class DualTeacherHook(Hook):
         self._model = model_of(runner)
         _check_loader(runner.train_dataloader)
         for name, average in self._model.averages.items():
+            # mmengine's average goes on writing into the tensors that it had before it was moved to a device.
+            average.avg_parameters = average.module.state_dict()
             if average.steps == 0:
                 average.update_parameters(self._model.networks[name])
         wrapper = runner.optim_wrapper
