@@ -8,6 +8,7 @@ import platform
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import redirect_stdout
 from typing import Callable, List, Optional, Sequence, Set, TextIO
 
 import torch
@@ -84,7 +85,8 @@ class Runs:
         labeled = self.plan.config(self.wanted[0]).train_dataloader.dataset.labeled.to_dict()
         labeled.update(indices=None, pipeline=[])
         try:
-            there, most = len(build_labeled(labeled)), max(self.plan.labels)
+            with redirect_stdout(None):  # pycocotools tells of every file it reads.
+                there, most = len(build_labeled(labeled)), max(self.plan.labels)
         except (AssertionError, FileNotFoundError) as error:  # Stock datasets assert that their files exist.
             raise FileNotFoundError(f'plan {self.plan.name}: {error}') from None
         if there < most:
