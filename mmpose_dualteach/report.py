@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import math
-import os
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+
+from mmpose_dualteach.whole_files import whole_file
 
 # Chart geometry, in units of the SVG's viewBox.
 WIDTH, HEIGHT = 460, 280
@@ -117,10 +118,8 @@ def write_report(path, title: str, introduction: str, tables: list[Table], chart
     page = PAGE.format(title=escape(title), style=STYLE, introduction=_paragraphs(introduction),
                        sections=''.join(sections), footer=_paragraphs(footer))
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A reader, or an interrupted writer, never leaves half a report behind.
-    temporary = path.with_name(path.name + '.tmp')
-    temporary.write_text(page, encoding='utf-8')
-    os.replace(temporary, path)
+    with whole_file(str(path)) as file:
+        file.write(page)
 
 
 def _section(heading: str, kind: str, items: list[str]) -> str:

@@ -1,11 +1,11 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Results as data: one row a run, network and metric."""
 import csv
-import os
 import statistics
 from typing import Dict, List, Optional, Tuple
 
 from mmpose_dualteach.report import read_scalars
+from mmpose_dualteach.whole_files import whole_file
 
 from .plan import Metric, Plan, Run
 from .runs import Runs
@@ -57,12 +57,10 @@ def collect(runs: Runs) -> List[dict]:
 
 def write_csv(rows: List[dict], path: str) -> None:
     """Write rows; a reader never finds half of them."""
-    unfinished = f'{path}.unfinished'
-    with open(unfinished, 'w', encoding='utf-8', newline='') as file:
+    with whole_file(path, newline='') as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator='\n')
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(unfinished, path)
 
 
 def read_csv(path: str) -> List[dict]:

@@ -5,7 +5,8 @@ import os.path as osp
 import signal
 import sys
 import time
-from typing import List, Optional, Sequence
+from contextlib import contextmanager
+from typing import Iterator, List, Optional, Sequence
 
 import torch
 from mmengine.registry import init_default_scope
@@ -40,7 +41,6 @@ def run_plan(path: str, folder: Optional[str] = None, jobs: Optional[int] = None
     runs = Runs(plan, folder, None if on_gpu else max(1, cores // jobs), methods)
     init_default_scope('mmpose')
     todo, count, begin = len(runs.prepare()), len(runs.wanted), time.monotonic()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped; runs go on where they were with the same command'))
     say(f'{plan.name}: {count} runs, {count - todo} of them done; {jobs} at a time, logs in {folder}/configs')
     ended = []
 
@@ -54,11 +54,23 @@ def run_plan(path: str, folder: Optional[str] = None, jobs: Optional[int] = None
         except ValueError as error:  # Of the report only; the other runs are not its fault.
             say(f'no report: {error}')
 
-    failed = runs.run_all(jobs, report)
+    with stoppable():
+        failed = runs.run_all(jobs, report)
     for table in summarize(runs):
         print(f'\n{table.title}\n\n{as_markdown(table)}')
     say(f'results in {folder}/results.csv, the report in {folder}/report.html')
     return failed
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM ends this process as an exception does, so that what it started ends with it."""
+    before = signal.signal(signal.SIGTERM,
+                           lambda *_: sys.exit('stopped; runs go on where they were with the same command'))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def summarize(runs: Runs) -> list:

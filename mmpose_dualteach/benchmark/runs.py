@@ -18,6 +18,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmpose_dualteach.datasets.checks import build_labeled
 from mmpose_dualteach.mmpose_files import finish_tool, start_tool
 from mmpose_dualteach.versions import __version__
+from mmpose_dualteach.whole_files import write_json
 
 from .plan import Plan, Run
 
@@ -148,10 +149,7 @@ class Runs:
         answering = next(iter(model.networks)) if answering == 'mean' else answering
         result = dict(scores=tested, answering=answering, steps=steps, seconds=round(time.time() - begin),
                       **self.made_by)
-        unfinished = osp.join(work_dir, 'result.json.unfinished')
-        with open(unfinished, 'w', encoding='utf-8') as file:
-            json.dump(result, file, indent=1)
-        os.replace(unfinished, osp.join(work_dir, 'result.json'))
+        write_json(result, osp.join(work_dir, 'result.json'), indent=1)
 
     def _tool(self, log: TextIO, *arguments: str) -> None:
         process = start_tool(*arguments, output=log, threads=self.threads)

@@ -15,6 +15,8 @@ from typing import Dict, Iterator, List, Optional
 
 import torch
 
+from mmpose_dualteach.whole_files import write_json
+
 from .check import check_config
 
 # A process that holds more bytes than this after a config is replaced: what the allocator keeps of a large network's
@@ -124,6 +126,9 @@ def _serve(pipe, samples: str, folder: str, threads: int) -> None:
     # Stock MMPose prints a line for every parameter and every data set.
     with open(os.devnull, 'w') as nowhere, redirect_stdout(nowhere), suppress(EOFError):
         while True:
+            # Stock datasets collect garbage whenever they are built, some configs have dozens of them, and what is in
+            # memory by now stays: looking through it each time would take half the time of such a config.
+            gc.freeze()
             result = check_config(pipe.recv(), samples, folder)
             gc.collect()
             pipe.send((result, resident_memory()))
@@ -170,6 +175,4 @@ def _read(report: Optional[str]) -> List[dict]:
 
 def _write(report: Optional[str], results: List[dict]) -> None:
     if report:
-        with open(f'{report}.tmp', 'w', encoding='utf-8') as file:
-            json.dump(results, file, indent=1)
-        os.replace(f'{report}.tmp', report)
+        write_json(results, report, indent=1)

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from mmpose.registry import DATASETS
 
+from mmpose_dualteach.whole_files import write_json
+
 # Annotation file and image folder of each dataset class below the folder of samples, which is laid out as MMPose's own
 # test data.
 SAMPLES = dict(
@@ -125,7 +127,9 @@ def _candidates(dataset: dict, samples: str, folder: str) -> Iterator[Tuple[str,
     found = {name: osp.relpath(osp.join(place, name), images) for place, _, names in os.walk(images) for name in names}
     for image in content['images']:
         image['file_name'] = found.get(osp.basename(image['file_name']), image['file_name'])
-    yield write_json(content, osp.join(folder, f'{dataset["type"]}_found.json')), images, more
+    ann_file = osp.join(folder, f'{dataset["type"]}_found.json')
+    write_json(content, ann_file)
+    yield ann_file, images, more
 
 
 def problem_of(dataset: dict) -> Optional[str]:
@@ -176,16 +180,8 @@ def draw_people(dataset: dict, folder: str) -> Tuple[str, str]:
         cv2.imwrite(osp.join(images, file_name), picture)
         content['images'].append(dict(id=number, file_name=file_name, width=width, height=height))
         content['annotations'].append(annotation(number, [left, top, side, side], points))
-    return write_json(content, ann_file), images
-
-
-def write_json(content: dict, path: str) -> str:
-    """Write a file whole, since several processes may write the same one. Returns its path."""
-    unfinished = f'{path}.{os.getpid()}'
-    with open(unfinished, 'w', encoding='utf-8') as file:
-        json.dump(content, file)
-    os.replace(unfinished, path)
-    return path
+    write_json(content, ann_file)  # Several processes may write the same one.
+    return ann_file, images
 
 
 def annotation(number: int, box: List[float], points: np.ndarray) -> dict:

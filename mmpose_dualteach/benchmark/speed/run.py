@@ -1,7 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """All measurements, as a table and as JSON."""
-import json
-import os
 import sys
 import tempfile
 import time
@@ -12,6 +10,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from mmpose_dualteach.benchmark.runs import commit, device_name
+from mmpose_dualteach.whole_files import write_json
 
 from .data import growth, pair_over_stock_rate
 from .people import draw_images
@@ -118,6 +117,4 @@ def main(path: Optional[str], rounds: int) -> None:
     for name, result in results.items():
         print(f'{name}: ' + ', '.join(f'{key} {value:.4g}' for key, value in result['parts'].items()))
     if path:
-        with open(f'{path}.unfinished', 'w', encoding='utf-8') as file:
-            json.dump(dict(results, device=device, commit=commit()), file, indent=1)
-        os.replace(f'{path}.unfinished', path)
+        write_json(dict(results, device=device, commit=commit()), path, indent=1)

@@ -1,0 +1,33 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Files of which no reader, and no interruption, ever finds a half."""
+import json
+import os
+from contextlib import contextmanager
+from typing import Any, Iterator, TextIO
+
+
+@contextmanager
+def whole_file(path: str, newline: str = '\n') -> Iterator[TextIO]:
+    """Write a text file that appears under its name when it is whole.
+
+    Args:
+        path (str): The file.
+        newline (str): As ``open`` has it. Defaults to a line feed.
+
+    Yields:
+        TextIO: The file to write to.
+    """
+    unfinished = f'{path}.unfinished-{os.getpid()}'
+    try:
+        with open(unfinished, 'w', encoding='utf-8', newline=newline) as file:
+            yield file
+        os.replace(unfinished, path)
+    finally:
+        if os.path.exists(unfinished):
+            os.remove(unfinished)
+
+
+def write_json(content: Any, path: str, **options: Any) -> None:
+    """Write JSON that appears under its name when it is whole; ``options`` are ``json.dump``'s."""
+    with whole_file(path) as file:
+        json.dump(content, file, **options)
