@@ -7,7 +7,8 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 from mmpose.registry import MODELS
 
-from mmpose_dualteach.commands import stock_of, switch_config
+from mmpose_dualteach.commands import switch_config
+from mmpose_dualteach.commands.options import stock_of
 from mmpose_dualteach.switch import _plain as plain  # Without the scope marks that mmengine leaves.
 from mmpose_dualteach.switch import mutual_teaching, photometric, stock_config
 
@@ -99,7 +100,7 @@ def test_a_class_with_several_definitions_of_keypoints_gives_the_right_one():
 
 
 def test_the_list_says_which_stock_configs_can_be_switched(monkeypatch, capsys):
-    monkeypatch.setattr('mmpose_dualteach.commands.stock_configs', lambda: [
+    monkeypatch.setattr('mmpose_dualteach.commands.training.stock_configs', lambda: [
         STOCK[len('mmpose::'):], 'body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py'])
     with pytest.raises(SystemExit) as left:
         switch_config(['--list'])

@@ -3,13 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Iterator, Optional
 
-import mmcv
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.dist import master_only
-from mmengine.fileio import exists, get, load
+from mmengine.fileio import exists, load
 from mmengine.utils import ProgressBar
+from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import DATASETS
+
+from .sources.images import ImageReader, UnusableImage
 
 
 def check_same_keypoints(labeled: dict, unlabeled: dict) -> None:
@@ -135,14 +137,21 @@ def check_labels(ann_file: str) -> None:
             raise ValueError(f'{where}: {problem}; correct or remove it')
 
 
-def read_json(path: str) -> object:
+def read_json(path: str, backend_args: Optional[dict] = None) -> object:
     """Read a JSON file.
+
+    Args:
+        path (str): The file.
+        backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the path's prefix says.
+
+    Returns:
+        object: What it holds.
 
     Raises:
         ValueError: If it is malformed; names it.
     """
     try:
-        return load(path)
+        return load(path, backend_args=backend_args)
     except ValueError as error:
         raise ValueError(f'{path} is no valid JSON ({error}); write it again') from None
 
@@ -190,12 +199,9 @@ def boxes_are_usable(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 def image_problem(path: str) -> Optional[str]:
     """Decode an image. Returns what is wrong with it, or None."""
     try:
-        if mmcv.imfrombytes(get(path)) is None:
-            return 'does not decode'
-    except FileNotFoundError:
-        return 'is missing'
-    except Exception as error:  # Any decoder's own error means the same: this image cannot be used.
-        return f'does not decode ({error})'.replace('\n', ' ')
+        ImageReader(LoadImage()).read(path)
+    except UnusableImage as problem:
+        return str(problem)
     return None
 
 

@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from typing import Any, Dict, Union
+from typing import Any, Dict, Optional, Union
 
+import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmpose.registry import DATASETS
 
@@ -43,6 +44,13 @@ class LabeledUnlabeledDataset(ConcatDataset):
     def num_unlabeled(self) -> int:
         """int: Unlabelled people."""
         return len(self.datasets[1])
+
+    @property
+    def shared_images(self) -> Optional[np.ndarray]:
+        """np.ndarray, optional: The image of each unlabelled person, if some share one, in shape (N,)."""
+        self.datasets[1].full_init()
+        images = self.datasets[1].data_list.image_of_each
+        return images if len(np.unique(images)) < len(images) else None
 
     @property
     def pipeline(self) -> Any:

@@ -1,6 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class PeopleIndex:
         boxes (Dict[str, np.ndarray], optional): What is known of each person's box: ``bbox`` in shape (N, 4) (left,
             top, right, bottom), ``bbox_center`` and ``bbox_scale`` in shape (N, 2), in pixels of the original image,
             float32. Defaults to nothing.
+        sizes (Sequence, optional): Width and height of each image in pixels, as they are listed; infinite where they
+            are not known. Defaults to nothing.
     """
 
     def __init__(self,
@@ -39,27 +41,42 @@ class PeopleIndex:
                  image_ids: Sequence,
                  images: Optional[np.ndarray] = None,
                  ids: Optional[Sequence] = None,
-                 boxes: Optional[Dict[str, np.ndarray]] = None) -> None:
+                 boxes: Optional[Dict[str, np.ndarray]] = None,
+                 sizes: Optional[Sequence] = None) -> None:
         self.paths = PackedStrings(paths)
         self.image_ids = packed(image_ids)
         self.images = np.arange(len(paths), dtype=np.int32) if images is None else np.asarray(images, np.int32)
         self.ids = packed(range(len(self.images)) if ids is None else ids)
         self.boxes = boxes or {}
+        self.sizes = None if sizes is None else np.array(sizes, dtype=np.float32).reshape(-1, 2)
         self.rows = np.arange(len(self.images), dtype=np.int32)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: Union[int, slice]) -> Union[Dict[str, Any], 'PeopleIndex']:
-        if isinstance(index, slice):
+    def __getitem__(self, index: Union[int, slice, Sequence[int]]) -> Union[Dict[str, Any], 'PeopleIndex']:
+        if not isinstance(index, (int, np.integer)):
             part = copy.copy(self)
-            part.rows = self.rows[index]
+            part.rows = self.rows[index if isinstance(index, slice) else np.asarray(index, dtype=np.int64)]
             return part
         row = self.rows[index]
         image = self.images[row]
         person = dict(id=_plain(self.ids[row]), img_id=_plain(self.image_ids[image]), img_path=self.paths[image])
         person.update({key: values[row][None].copy() for key, values in self.boxes.items()})
         return person
+
+
+    @property
+    def image_of_each(self) -> np.ndarray:
+        """np.ndarray: Which image each person is on, in shape (N,), int32."""
+        return self.images[self.rows]
+
+    def listed_size(self, index: int) -> Optional[Tuple[float, float]]:
+        """Width and height of a person's image in pixels, as they are listed, or None."""
+        if self.sizes is None:
+            return None
+        width, height = self.sizes[self.images[self.rows[index]]].tolist()
+        return width, height
 
 
 def packed(ids: Sequence) -> Union[np.ndarray, PackedStrings, list]:

@@ -18,7 +18,8 @@ class LabeledUnlabeledSampler(Sampler):
     depends on the seed and the epoch alone, so a resumed run draws what the interrupted one would have drawn.
 
     Args:
-        dataset (LabeledUnlabeledDataset): Has ``num_labeled`` and ``num_unlabeled``; labelled people come first.
+        dataset (LabeledUnlabeledDataset): Has ``num_labeled`` and ``num_unlabeled``; labelled people come first. Where
+            several of the unlabelled people are on one image, ``shared_images`` says on which each is.
         labeled (int): Labelled people in a batch of one rank.
         unlabeled (int): Unlabelled people in a batch of one rank.
         epoch (str): The set that an epoch passes over, ``'unlabeled'`` or ``'labeled'``. Defaults to ``'unlabeled'``.
@@ -42,6 +43,7 @@ class LabeledUnlabeledSampler(Sampler):
         self.rank, self.world_size = get_dist_info()
         self.sizes = (dataset.num_labeled, dataset.num_unlabeled)
         self.counts = (labeled, unlabeled)
+        self.images: Optional[np.ndarray] = getattr(dataset, 'shared_images', None)
         self.leader = ('labeled', 'unlabeled').index(epoch)
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
@@ -65,8 +67,11 @@ class LabeledUnlabeledSampler(Sampler):
 
     def __iter__(self) -> Iterator[int]:
         drawn = [self._round(kind) if kind != self.leader else self._pass(kind) for kind in (0, 1)]
-        drawn[1] = drawn[1] + self.sizes[0]
-        batches = np.concatenate([d.reshape(self.num_batches, -1) for d in drawn], axis=1)
+        labeled, unlabeled = [part.reshape(self.num_batches, -1) for part in drawn]
+        if self.images is not None:
+            # Within a batch order means nothing, so people of one image come one after the other: it is decoded once.
+            unlabeled = np.take_along_axis(unlabeled, np.argsort(self.images[unlabeled], axis=1, kind='stable'), axis=1)
+        batches = np.concatenate([labeled, unlabeled + self.sizes[0]], axis=1)
         return iter(batches.ravel().tolist())
 
     def _permutation(self, kind: int, number: int) -> np.ndarray:

@@ -72,8 +72,9 @@ def growth(counts: List[int]) -> List[Dict[str, float]]:
 class _Joined:
     """What the sampler asks of a joined set."""
 
-    def __init__(self, people: int) -> None:
-        self.num_labeled, self.num_unlabeled = 1000, people
+    def __init__(self, people: UnlabeledPoseDataset) -> None:
+        self.num_labeled, self.num_unlabeled = 1000, len(people)
+        self.shared_images = people.data_list.image_of_each
 
 
 def _grow(ann_file: str, count: int) -> Dict[str, float]:
@@ -104,7 +105,7 @@ def _work(dataset: UnlabeledPoseDataset, people: List[int], send) -> None:
 
 def _start(ann_file: str):
     dataset = UnlabeledPoseDataset(ann_file=ann_file, pipeline=[])
-    sampler = LabeledUnlabeledSampler(_Joined(len(dataset)), labeled=32, unlabeled=32, seed=0)
+    sampler = LabeledUnlabeledSampler(_Joined(dataset), labeled=32, unlabeled=32, seed=0)
     order = iter(sampler)
     next(order)
     return dataset, (index - 1000 for index in order if index >= 1000)

@@ -1,0 +1,123 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Command lines for what comes before training: splits, boxes, a look at the views, a scan of the images."""
+import argparse
+import os.path as osp
+from typing import List, Optional
+
+from mmengine.config import Config
+
+from mmpose_dualteach.switch import WRAPPER, mutual_teaching
+from mmpose_dualteach.whole_files import write_json
+
+from .options import add_switch_options, add_video_options, in_one_line, stock_of, switch_options, video_options
+
+
+def split_labels(arguments: Optional[List[str]] = None) -> int:
+    """``tools/split_labels.py``: a labelled and an unlabelled file of one."""
+    from mmpose_dualteach.prepare import split
+    parser = argparse.ArgumentParser(
+        description='Split an annotation file into labelled.json and unlabelled.json, the same on every machine')
+    parser.add_argument('annotations', help="COCO-format file, or MPII's list of people")
+    parser.add_argument('--labeled', type=float, required=True, metavar='N',
+                        help='people that keep their labels, or a share of all below 1')
+    parser.add_argument('--unit', choices=split.UNITS, default='people',
+                        help="what N counts: labelled people, as the paper does (default), or images that have some")
+    parser.add_argument('--seed', type=int, default=0, help='default 0')
+    parser.add_argument('--share-images', action='store_true', help='people of one image may be on either side')
+    parser.add_argument('-o', '--output', required=True, metavar='FOLDER',
+                        help='gets labeled.json, unlabeled.json and manifest.json')
+    options = parser.parse_args(arguments)
+
+    def write() -> None:
+        manifest = split.split_labels(options.annotations, options.labeled, options.output, options.seed,
+                                      options.unit, options.share_images)
+        print('\n'.join(split.in_words(manifest)))
+
+    return in_one_line(write)
+
+
+def detect_boxes(arguments: Optional[List[str]] = None) -> int:
+    """``tools/detect_boxes.py``: boxes for people without labels, by a detector of mmdet."""
+    parser = argparse.ArgumentParser(description='Detect people with any mmdet model and write a detection file in '
+                                     "COCO's result format; goes on where it was interrupted")
+    parser.add_argument('config', help="the detector's config: a file, or a name such as "
+                        'mmdet::rtmdet/rtmdet_m_8xb32-300e_coco.py')
+    parser.add_argument('checkpoint', help='its weights, a file')
+    parser.add_argument('source', help='a folder of images and videos, a video, or a COCO-style list of images (.json)')
+    parser.add_argument('--images', default='', metavar='FOLDER', help='the folder of images of a list')
+    parser.add_argument('-o', '--output', required=True, help='the file to write')
+    parser.add_argument('--score', type=float, default=0.3, help='least score of a box (default 0.3)')
+    parser.add_argument('--category', nargs='+', default=['person'], help='classes to keep (default: person)')
+    parser.add_argument('--max', type=int, default=100, help='most boxes of an image (default 100)')
+    parser.add_argument('--batch', type=int, default=8, help='images at a time (default 8)')
+    parser.add_argument('--device', help='default: a GPU if there is one')
+    add_video_options(parser)
+    options = parser.parse_args(arguments)
+
+    def detect() -> None:
+        from mmpose_dualteach.prepare import detect  # Imports all of mmdet.
+        counts = detect.detect_boxes(
+            stock_of(options.config), options.checkpoint, options.source, options.output, images=options.images,
+            score=options.score, categories=options.category, most=options.max, batch=options.batch,
+            device=options.device, video=video_options(options))
+        print(f'wrote {options.output}: {counts["boxes"]} boxes on {counts["images"]} images'
+              + (f'; {counts["skipped"]} images could not be used, see {options.output}.skipped.json'
+                 if counts['skipped'] else ''))
+
+    return in_one_line(detect)
+
+
+def browse_pairs(arguments: Optional[List[str]] = None) -> int:
+    """``tools/browse_pairs.py``: a sheet of easy and hard views."""
+    parser = argparse.ArgumentParser(description='Draw easy and hard views exactly as the networks will get them')
+    add_switch_options(parser, switched=True)
+    parser.add_argument('-o', '--output', default='pairs.png', help='the sheet to write (default pairs.png)')
+    parser.add_argument('--people', type=int, default=12, help='how many (default 12)')
+    parser.add_argument('--seed', type=int, default=0, help='default 0')
+    options = parser.parse_args(arguments)
+
+    def browse() -> None:
+        import mmcv
+
+        from mmpose_dualteach.prepare.browse import pair_sheet
+        mmcv.imwrite(pair_sheet(switched_config(options), options.people, options.seed), options.output)
+        print(f'wrote {options.output}')
+
+    return in_one_line(browse)
+
+
+def check_data(arguments: Optional[List[str]] = None) -> int:
+    """``tools/check_data.py``: a scan of all images and boxes."""
+    parser = argparse.ArgumentParser(
+        description='Look at every image and box of a training set and list all that cannot be used or is unusual')
+    add_switch_options(parser, switched=True)
+    parser.add_argument('--json', metavar='FILE', help='write everything, with every path')
+    parser.add_argument('--jobs', type=int, help='threads (default: two a core)')
+    options = parser.parse_args(arguments)
+    broken: List[str] = []
+
+    def check() -> None:
+        from mmpose_dualteach.prepare.scan import as_json, in_words, scan
+        scans = scan(switched_config(options), options.jobs)
+        print('\n'.join(in_words(scans)))
+        broken.extend(scans['labeled'].broken)
+        if options.json:
+            write_json(as_json(scans), options.json, indent=1)
+
+    return in_one_line(check) or int(bool(broken))
+
+
+def switched_config(options: argparse.Namespace) -> Config:
+    """The config that is named, switched here where it is a stock one.
+
+    Raises:
+        ValueError: If a stock config comes without ``--unlabeled``.
+    """
+    config = stock_of(options.config if '::' in options.config else osp.abspath(options.config))
+    if config.get('model', {}).get('type') == WRAPPER:
+        return config
+    if not options.unlabeled:
+        raise ValueError(f'{options.config} is not switched to mutual teaching; name its people by --unlabeled, or '
+                         'give a switched config')
+    config.merge_from_dict(mutual_teaching(config, **switch_options(options)))
+    return config

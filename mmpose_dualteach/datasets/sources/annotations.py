@@ -1,0 +1,196 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""People of annotation files, their labels left unread. Boxes are read as the labelled dataset's class reads them."""
+import json
+import os.path as osp
+import tempfile
+from typing import Any, Dict, List, Optional, Union
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.structures.bbox import bbox_xyxy2cs
+
+from ..checks import box_problem, boxes_are_usable
+from ..people_index import PeopleIndex, as_boxes, corners
+from .account import Account
+from .files import leads_outside
+
+# Stock classes of which one annotation gives several people, each in a box of its own.
+PARTS = dict(CocoWholeBodyHandDataset=('lefthand', 'righthand'))
+
+
+def people_of_coco(images: List[dict], boxes: List[dict], reader: BaseDataset, folder: str, account: Account,
+                   allow_absolute: bool = False) -> PeopleIndex:
+    """The people in boxes of COCO's format, or of its result format.
+
+    Args:
+        images (List[dict]): Images: ``id``, ``file_name``, ``width`` and ``height`` if they are known, and ``path``
+            where it is not that of ``file_name``.
+        boxes (List[dict]): Annotations or detections.
+        reader (BaseDataset): Of the labelled dataset's class.
+        folder (str): The folder of images.
+        account (Account): Is told what is broken and left out.
+        allow_absolute (bool): Whether file names may be absolute. Defaults to False.
+
+    Returns:
+        PeopleIndex: The people.
+    """
+    boxes = _parts(boxes, reader)
+    outside = {place: problem for place, image in enumerate(images)
+               if 'path' not in image and (problem := leads_outside(image.get('file_name'), allow_absolute))}
+    places = {image['id']: place for place, image in enumerate(images)}
+    place = np.array([_place(box, places) for box in boxes], dtype=np.int64)
+    extents = as_boxes([box.get('bbox') for box in boxes])
+    listed = [(image.get('width') or np.inf, image.get('height') or np.inf) for image in images]
+    sizes = np.array([*listed, (np.inf, np.inf)], dtype=np.float64)[place]  # The last one is of images not listed.
+
+    usable = (place >= 0) & boxes_are_usable(extents, sizes)
+    if outside:
+        usable &= ~np.isin(place, list(outside))
+    for number in np.flatnonzero(~usable):
+        if place[number] < 0:
+            reason = 'names an image that the source does not list'
+        elif place[number] in outside:
+            reason = outside[place[number]]
+        else:
+            image = images[place[number]]
+            problem = box_problem(boxes[number].get('bbox'), image.get('width'), image.get('height'))
+            reason = f'image {image["file_name"]}: {problem}'
+        account.broken[reason] += 1
+
+    if type(reader).parse_data_info is BaseCocoStyleDataset.parse_data_info:
+        columns = dict(bbox=corners(extents, sizes))
+    else:
+        joints = reader.metainfo['num_keypoints']
+        read = [_read(boxes[number], images[place[number]], reader, folder, joints) if usable[number] else None
+                for number in range(len(boxes))]
+        usable &= np.array([box is not None for box in read], dtype=bool)
+        columns = _columns([box or dict(bbox=np.zeros((1, 4))) for box in read])
+    again = _seen_before(place, columns, usable)
+    if again.any():
+        account.left_out['the same box of the same image again'] += int(again.sum())
+        usable &= ~again
+    paths = [image.get('path') or osp.join(folder, str(image.get('file_name'))) for image in images]
+    ids = [box.get('id', number) for number, box in enumerate(boxes)]
+    return PeopleIndex(paths, [image['id'] for image in images], place[usable],
+                       [ids[number] for number in np.flatnonzero(usable)],
+                       {key: values[usable] for key, values in columns.items()}, listed)
+
+
+def people_of_mpii(content: Union[list, dict], reader: BaseDataset, source: str, folder: Dict[str, str],
+                   account: Account, allow_absolute: bool = False) -> PeopleIndex:
+    """The people of a file in MPII's own format, or MPII-TRB's.
+
+    Args:
+        content (list | dict): What the file has.
+        reader (BaseDataset): Of the labelled dataset's class.
+        source (str): The file, for errors.
+        folder (Dict[str, str]): The dataset's ``data_prefix``.
+        account (Account): Is told what is broken.
+        allow_absolute (bool): Whether file names may be absolute. Defaults to False.
+
+    Returns:
+        PeopleIndex: The people.
+
+    Raises:
+        ValueError: If the labelled dataset's class does not read such files; names the file.
+    """
+    if type(reader)._load_annotations is BaseCocoStyleDataset._load_annotations:
+        raise ValueError(f"{source} is in MPII's format, which {type(reader).__name__} does not read; set "
+                         "unlabeled.dataset_type='MpiiDataset'")
+    listed = content if isinstance(content, list) else content['annotations']
+    usable = []
+    # Ones in place of labels, which are not read.
+    count = reader.metainfo['num_keypoints']
+    labels = dict(joints=[[1., 1.]] * count, joints_vis=[1.] * count, keypoints=[1.] * (3 * count), num_joints=1)
+    for number, person in enumerate(listed):
+        problem = _circle_problem(person['center'], person['scale'])
+        if not problem and 'image' in person:
+            problem = leads_outside(person['image'], allow_absolute)
+        if problem:
+            account.broken[f'person {number}: {problem}'] += 1
+        else:
+            usable.append(dict(dict(id=number, iscrowd=0), **dict(person, **labels)))
+    if not usable:
+        return PeopleIndex([], [])
+    with tempfile.NamedTemporaryFile('w', suffix='.json', encoding='utf-8') as file:
+        json.dump(usable if isinstance(content, list) else dict(content, annotations=usable), file)
+        file.flush()
+        reader.ann_file, reader.data_prefix = file.name, folder
+        try:
+            people = reader._load_annotations()[0]
+        except (KeyError, ValueError) as error:
+            raise ValueError(f'{source}: {type(reader).__name__} cannot read it ({error}); it must be as MPII\'s own '
+                             'files are') from error
+    return PeopleIndex([person['img_path'] for person in people], [person['img_id'] for person in people],
+                       ids=[person['id'] for person in people], boxes=_columns(people))
+
+
+def is_mpii(content: Any) -> bool:
+    """Whether people have a centre and a scale and no box: MPII's list of them, or MPII-TRB's annotations."""
+    if isinstance(content, list):
+        people, keys = content, {'image', 'center', 'scale'}
+    else:
+        people, keys = content.get('annotations') if isinstance(content, dict) else None, {'center', 'scale'}
+    return bool(people) and all(
+        isinstance(person, dict) and keys <= set(person) and 'bbox' not in person for person in people)
+
+
+def _place(box: dict, places: Dict[Any, int]) -> int:
+    try:
+        return places.get(box.get('image_id'), -1)
+    except TypeError:  # A list, for instance.
+        return -1
+
+
+def _seen_before(place: np.ndarray, columns: Dict[str, np.ndarray], usable: np.ndarray) -> np.ndarray:
+    """Which people have the same image and box as an earlier one, in shape (N,), bool."""
+    again = np.zeros(len(place), dtype=bool)
+    rows = np.flatnonzero(usable)
+    keys = np.column_stack([place[rows], *[values[rows] for values in columns.values()]])
+    order = np.lexsort(keys.T)
+    same = (keys[order][1:] == keys[order][:-1]).all(axis=1)
+    again[rows[order[1:][same]]] = True
+    return again
+
+
+def _parts(boxes: List[dict], reader: BaseDataset) -> List[dict]:
+    parts = PARTS.get(type(reader).__name__)
+    if not parts or not any(f'{part}_box' in box for box in boxes for part in parts):
+        return boxes
+    return [dict(box, bbox=box[f'{part}_box']) for box in boxes for part in parts if box.get(f'{part}_valid')]
+
+
+def _read(box: dict, image: dict, reader: BaseDataset, folder: str,
+          joints: int) -> Optional[Dict[str, np.ndarray]]:
+    """One person's box as the labelled dataset's class reads it, or None if it is none of its people."""
+    image = dict(image, img_path=osp.join(folder, image['file_name']))
+    # Labels are not read. Ones in their place keep this person from counting as one without any joint.
+    blank = dict(box, id=box.get('id', 0), iscrowd=0, num_keypoints=1)
+    blank['keypoints'] = [1.] * (3 * joints)
+    blank.update({key: [1.] * len(value) for key, value in box.items() if key.endswith('_kpts')})
+    try:
+        info = reader.parse_data_info(dict(raw_ann_info=blank, raw_img_info=image))
+    except KeyError:  # A detector's box lacks what this class reads, a centre and a scale for instance.
+        size = np.array([[image.get('width') or np.inf, image.get('height') or np.inf]])
+        return dict(bbox=corners(as_boxes([box['bbox']]), size))
+    return info and {key: info[key] for key in ('bbox', 'bbox_center', 'bbox_scale') if key in info}
+
+
+def _circle_problem(center: Any, scale: Any) -> Optional[str]:
+    try:
+        numbers = np.asarray([*center, scale], dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.array([])
+    if numbers.shape != (3, ) or not np.isfinite(numbers).all() or numbers[2] <= 0:
+        return f'centre {center} and scale {scale} are no place of a size'
+    return None
+
+
+def _columns(boxes: List[dict]) -> Dict[str, np.ndarray]:
+    """Boxes as columns; where only some people have a centre and a scale, the others' are those of their boxes."""
+    keys = [key for key in ('bbox', 'bbox_center', 'bbox_scale') if any(key in box for box in boxes)]
+    if len(keys) > 1:
+        boxes = [box if 'bbox_center' in box else dict(zip(keys, (box['bbox'], *bbox_xyxy2cs(box['bbox']))))
+                 for box in boxes]
+    return {key: np.concatenate([box[key] for box in boxes]).astype(np.float32) for key in keys}

@@ -1,0 +1,66 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""The images and video frames below a folder, and the boxes that name them."""
+import os.path as osp
+from typing import Dict, List, Optional, Sequence
+
+from .account import Account
+from .files import IMAGE_SUFFIXES, list_folder
+from .videos import VIDEO_SUFFIXES, FrameChoice, is_frame, is_video, list_frames, video_of
+
+
+def folder_of(source: str) -> str:
+    """The folder that names of images are relative to: the source, or where it lies if it is a video."""
+    return osp.dirname(source) if is_video(source) else source
+
+
+def list_images(source: str, frames: FrameChoice, account: Account, backend_args: Optional[dict] = None,
+                named: Optional[Sequence] = None) -> Dict[str, str]:
+    """List the images and video frames of a folder, or the frames of one video.
+
+    Args:
+        source (str): The folder or the video.
+        frames (FrameChoice): Which frames of videos.
+        account (Account): Is told what is broken and left out.
+        backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the path's prefix says.
+        named (Sequence, optional): Names in a box file: of videos the frames among them are taken, whatever ``frames``
+            would choose, unless these are written as files. Defaults to None.
+
+    Returns:
+        Dict[str, str]: Path by name, in alphabetic order of files.
+    """
+    folder = folder_of(source)
+    frames_of: Dict[str, Dict[str, str]] = {}
+    for name in sorted({name for name in named or () if isinstance(name, str) and is_frame(name)}):
+        frames_of.setdefault(video_of(name), {})[name] = osp.join(folder, name)
+    names = [osp.basename(source)] if is_video(source) else list_folder(
+        folder, IMAGE_SUFFIXES + VIDEO_SUFFIXES, account, backend_args)
+    images: Dict[str, str] = {}
+    for name in names:
+        if is_video(name) and named is not None and not frames.folder:
+            images.update(frames_of.get(name, {}))
+        elif is_video(name):
+            images.update(list_frames(folder, name, frames, account, backend_args))
+        else:
+            images[name] = osp.join(folder, name)
+    return images
+
+
+def by_name(boxes: List[dict], images: List[dict]) -> List[dict]:
+    """Detections on the images of a folder, whose ids are their names.
+
+    Args:
+        boxes (List[dict]): Detections, of which each ``image_id`` is an image's name, or the number that it is.
+        images (List[dict]): Images.
+
+    Returns:
+        List[dict]: The detections with names.
+    """
+    numbers: Dict[int, List[str]] = {}
+    for image in images:
+        stem = osp.splitext(osp.basename(image['file_name']))[0]
+        if stem.isdecimal():
+            numbers.setdefault(int(stem), []).append(image['id'])
+    # Two images of one number are not told apart by it.
+    names = {number: found[0] for number, found in numbers.items() if len(found) == 1}
+    return [dict(box, image_id=names[box['image_id']])
+            if type(box.get('image_id')) is int and box['image_id'] in names else box for box in boxes]

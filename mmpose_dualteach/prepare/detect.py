@@ -1,0 +1,209 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Boxes for people without labels, by any detector of mmdet."""
+import hashlib
+import json
+import os
+import os.path as osp
+import sys
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+from mmdet.apis import DetInferencer
+from mmengine.config import Config
+from mmengine.registry import DefaultScope, init_default_scope
+from mmengine.utils import ProgressBar
+from mmpose.datasets.transforms import LoadImage
+
+from mmpose_dualteach.datasets.checks import read_json
+from mmpose_dualteach.datasets.sources.account import Account
+from mmpose_dualteach.datasets.sources.files import leads_outside
+from mmpose_dualteach.datasets.sources.folders import folder_of, list_images
+from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
+from mmpose_dualteach.datasets.sources.videos import FrameChoice
+from mmpose_dualteach.whole_files import whole_file, write_json
+
+
+def detect_boxes(config: Config, checkpoint: str, source: str, output: str, images: str = '', score: float = 0.3,
+                 categories: Sequence[str] = ('person', ), most: int = 100, batch: int = 8,
+                 device: Optional[str] = None, video: Optional[dict] = None,
+                 backend_args: Optional[dict] = None) -> Dict[str, int]:
+    """Detect people and write a detection file in COCO's result format.
+
+    What is found is written down image by image in ``OUTPUT.part``, from which an interrupted call goes on; the output
+    appears when it is whole. Images that cannot be used are listed in ``OUTPUT.skipped.json``.
+
+    Args:
+        config (Config): The detector's config, any that mmdet can run.
+        checkpoint (str): Its weights.
+        source (str): A folder of images and videos, a video, or a COCO-style list of images (``.json``).
+        output (str): The file to write: ``[{image_id, category_id, bbox, score}]``. ``image_id`` is the list's, or the
+            name of the image or video frame in the folder.
+        images (str): The folder of images of a list. Defaults to the working directory.
+        score (float): Least score. Defaults to 0.3.
+        categories (Sequence[str]): Names of the detector's classes to keep. ``category_id`` is that of the same name in
+            the list's categories, or the class's place, counted from 1. Defaults to ``('person',)``.
+        most (int): Most boxes of an image, those of the highest score. Defaults to 100.
+        batch (int): Images at a time. Defaults to 8.
+        device (str, optional): Defaults to a GPU if there is one.
+        video (dict, optional): Arguments of :class:`FrameChoice`. Defaults to None.
+        backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the paths' prefixes say.
+
+    Returns:
+        Dict[str, int]: Counts of ``images``, ``boxes`` and ``skipped``.
+
+    Raises:
+        FileNotFoundError: If the checkpoint or source is missing.
+        ValueError: If the detector has no such class, the source has no image, or ``OUTPUT.part`` is of another call.
+    """
+    for path, what in ((checkpoint, 'checkpoint'), (source, 'source')):
+        if not osp.exists(path) and '://' not in path:
+            raise FileNotFoundError(f'{what} {path} does not exist; name one that does')
+        if path.startswith(('http://', 'https://')):
+            raise ValueError(f'{what} {path} is an address; nothing is ever downloaded, fetch it first')
+    account = Account()
+    frames = FrameChoice(**(video or {}))
+    listed, known = _images_of(source, images, frames, account, backend_args)
+    if not listed:
+        raise ValueError(f'{source} has no image; name a folder of images or videos, a video, or a list of images')
+    with scope_kept():
+        inferencer = DetInferencer(config, checkpoint, device=device, show_progress=False)
+    ids = _category_ids(inferencer.model.dataset_meta['classes'], categories, known)
+    made_by = dict(config=hashlib.sha256(config.pretty_text.encode()).hexdigest(), checkpoint=osp.abspath(checkpoint),
+                   source=osp.abspath(source), score=score, categories=list(categories), most=most)
+
+    progress = Progress(f'{output}.part', made_by)
+    places = [images if source.endswith('.json') else folder_of(source), frames.folder]
+    reader = ImageReader(LoadImage(), [place for place in places if place is not None], backend_args)
+    todo = [(image, path) for image, path in listed if image not in progress.done]
+    bar = ProgressBar(len(todo), file=sys.stderr) if todo else None
+    for start in range(0, len(todo), batch):
+        part = todo[start:start + batch]
+        progress.write(_detect(inferencer, reader, part, ids, score, most, batch))
+        bar.update(len(part))
+    if bar:
+        print(file=sys.stderr)
+    found, skipped = progress.results([image for image, _ in listed])
+    write_json(found, output)
+    if skipped or account.broken:
+        write_json(dict(skipped, **account.broken), f'{output}.skipped.json', indent=1)
+    elif osp.exists(f'{output}.skipped.json'):  # Of an earlier call.
+        os.remove(f'{output}.skipped.json')
+    os.remove(progress.path)
+    return dict(images=len(listed) - len(skipped), boxes=len(found), skipped=len(skipped))
+
+
+@contextmanager
+def scope_kept() -> Iterator[None]:
+    """Keep mmengine's default scope, which mmdet's inferencer makes its own for good."""
+    scope = DefaultScope.get_current_instance()
+    try:
+        yield
+    finally:
+        if scope is not None:
+            init_default_scope(scope.scope_name)
+
+
+def _images_of(source: str, folder: str, frames: FrameChoice, account: Account,
+               backend_args: Optional[dict]) -> Tuple[List[Tuple[Any, str]], List[dict]]:
+    """Id and path of each image, and the categories of a list."""
+    if not source.endswith('.json'):
+        return list(list_images(source, frames, account, backend_args).items()), []
+    content = read_json(source, backend_args)
+    if not isinstance(content, dict) or 'images' not in content:
+        raise ValueError(f"{source} is no list of images in COCO's format, it has no 'images'")
+    listed = []
+    for image in content['images']:
+        problem = leads_outside(image.get('file_name'), allow_absolute=False)
+        if problem:
+            account.broken[problem] += 1
+        else:
+            listed.append((image['id'], osp.join(folder, image['file_name'])))
+    return listed, content.get('categories') or []
+
+
+def _category_ids(classes: Sequence[str], wanted: Sequence[str], known: List[dict]) -> Dict[int, int]:
+    """From the detector's labels to the ids of categories."""
+    listed = {category.get('name'): category['id'] for category in known}
+    for name in wanted:
+        if name not in classes:
+            raise ValueError(f'the detector has no class {name!r}; it has {", ".join(classes[:10])}'
+                             + (', ...' if len(classes) > 10 else ''))
+    return {classes.index(name): listed.get(name, classes.index(name) + 1) for name in wanted}
+
+
+def _detect(inferencer: DetInferencer, reader: ImageReader, part: List[Tuple[Any, str]], ids: Dict[int, int],
+            score: float, most: int, batch: int) -> List[dict]:
+    """One line of the progress file for each image."""
+    lines, pixels = [], []
+    for image, path in part:
+        try:
+            pixels.append(reader.read(path))
+            lines.append(dict(image_id=image))
+        except UnusableImage as problem:
+            lines.append(dict(image_id=image, problem=f'{path} {problem}'))
+    answers = iter(inferencer(pixels, batch_size=batch, return_datasamples=True)['predictions'] if pixels else ())
+    for line in lines:
+        if 'problem' not in line:
+            line['boxes'] = _boxes(next(answers).pred_instances.cpu().numpy(), ids, score, most)
+    return lines
+
+
+def _boxes(instances: Any, ids: Dict[int, int], score: float, most: int) -> List[list]:
+    """(category_id, left, top, width, height, score) of the best boxes."""
+    kept = np.flatnonzero(np.isin(instances.labels, list(ids)) & (instances.scores >= score)
+                          & np.isfinite(instances.bboxes).all(axis=1))
+    kept = kept[np.argsort(-instances.scores[kept], kind='stable')][:most]
+    rows = []
+    for number in kept:
+        left, top, right, bottom = instances.bboxes[number].astype(float).round(2).tolist()
+        rows.append([ids[int(instances.labels[number])], left, top, round(right - left, 2), round(bottom - top, 2),
+                     round(float(instances.scores[number]), 5)])
+    return rows
+
+
+class Progress:
+    """What has been found so far, a line of JSON an image, behind a line that says by what.
+
+    Args:
+        path (str): The file.
+        made_by (dict): By what.
+
+    Raises:
+        ValueError: If the file was made by something else.
+    """
+
+    def __init__(self, path: str, made_by: dict) -> None:
+        self.path = path
+        self.done: Dict[Any, dict] = {}
+        lines = []
+        if osp.isfile(path):
+            with open(path, encoding='utf-8') as file:
+                # A line without an end is what an interruption left of it.
+                lines = [json.loads(line) for line in file if line.endswith('\n')]
+        if lines and lines[0] != made_by:
+            raise ValueError(f'{path} was begun with another detector, source or threshold; finish that call, remove '
+                             'the file, or choose another output')
+        self.done = {line['image_id']: line for line in lines[1:]}
+        os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
+        with whole_file(path) as file:
+            file.writelines(json.dumps(line) + '\n' for line in (made_by, *self.done.values()))
+
+    def write(self, lines: List[dict]) -> None:
+        """Add images; they are on the disk when this returns."""
+        self.done.update({line['image_id']: line for line in lines})
+        with open(self.path, 'a', encoding='utf-8') as file:
+            file.writelines(json.dumps(line) + '\n' for line in lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def results(self, images: List[Any]) -> Tuple[List[dict], Dict[str, str]]:
+        """Detections in COCO's result format, and what is wrong with images that have none for that, in order."""
+        found, skipped = [], {}
+        for image in images:
+            line = self.done[image]
+            if 'problem' in line:
+                skipped[str(image)] = line['problem']
+            for category, *box, score in line.get('boxes', ()):
+                found.append(dict(image_id=image, category_id=category, bbox=box, score=score))
+        return found, skipped

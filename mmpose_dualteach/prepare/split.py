@@ -1,0 +1,135 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Labelled and unlabelled parts of an annotation file."""
+import hashlib
+import json
+import os
+import os.path as osp
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+
+from mmpose_dualteach.datasets.checks import read_json
+from mmpose_dualteach.whole_files import write_json
+
+UNITS = ('people', 'images')
+# What of an annotation is no label. Everything else stays out of the unlabelled file.
+BOX_KEYS = ('id', 'image_id', 'category_id', 'iscrowd', 'bbox', 'area', 'score', 'center', 'scale', 'image')
+BOX_ENDINGS = ('_box', '_valid')
+
+
+def split_labels(ann_file: str, labeled: float, folder: str, seed: int = 0, unit: str = 'people',
+                 share_images: bool = False) -> dict:
+    """Write a labelled and an unlabelled file.
+
+    Images are put in an order that depends on the seed and their ids alone, and join the labelled side one after the
+    other, those that would bring too many people left out: the same split on every machine, whatever the order of the
+    file, and the split of fewer labels is about the beginning of that of more.
+
+    Args:
+        ann_file (str): A COCO-format file, or one in MPII's own format, a list of people.
+        labeled (float): How many labelled people, or images that have some, to take; a share where it is below 1.
+        folder (str): Where ``labeled.json``, ``unlabeled.json`` and ``manifest.json`` go.
+        seed (int): Defaults to 0.
+        unit (str): What ``labeled`` counts, ``'people'`` as the paper does, or ``'images'``. Defaults to ``'people'``.
+        share_images (bool): Whether people of one image may be on either side. Defaults to False.
+
+    Returns:
+        dict: The manifest: source, counts, seed, and a checksum of who is on which side.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is of another format, or has fewer labelled people than asked for; names it.
+    """
+    if unit not in UNITS:
+        raise ValueError(f'unit={unit!r}; choose one of {", ".join(UNITS)}')
+    if share_images and unit == 'images':
+        raise ValueError('share_images splits images between the sides, so that they cannot be counted; count people')
+    content = read_json(ann_file)
+    people = _people(content, ann_file)
+    image_of = 'image' if isinstance(content, list) else 'image_id'
+    names = [_identity(person.get('id', number)) if share_images else _identity(person[image_of])
+             for number, person in enumerate(people)]
+    groups: Dict[str, List[int]] = {}
+    for number, name in enumerate(names):
+        groups.setdefault(name, []).append(number)
+    weights = {name: sum(_has_label(people[number]) for number in group) for name, group in groups.items()}
+    if unit == 'images':
+        weights = {name: int(weight > 0) for name, weight in weights.items()}
+    total = sum(weights.values())
+    count = round(labeled * total) if labeled < 1 else int(labeled)
+    if not 1 <= count <= total:
+        raise ValueError(f'{ann_file} has {total} {unit} with labels; {count} were asked for')
+
+    chosen = _choose(weights, count, seed)
+    if not chosen:
+        raise ValueError(f'{ann_file}: no image has so few people with labels as {count}; ask for more, or allow '
+                         'people of one image on either side (share_images)')
+    taken = [name in chosen for name in names]
+    sides = dict(labeled=[person for person, here in zip(people, taken) if here],
+                 unlabeled=[boxes_only(person) for person, here in zip(people, taken) if not here])
+    ids = {side: sorted(_identity(people[number].get('id', number)) for number, here in enumerate(taken)
+                        if here == (side == 'labeled')) for side in sides}
+    images = {side: {_identity(person[image_of]) for person in sides[side]} for side in sides}
+    alone = [_identity(image['id']) for image in content['images']] if isinstance(content, dict) else []
+    images['unlabeled'].update(name for name in alone if name not in images['labeled'])
+    with open(ann_file, 'rb') as file:
+        source_sum = hashlib.sha256(file.read()).hexdigest()
+    manifest = dict(
+        source=osp.basename(ann_file), source_sha256=source_sum, seed=seed, unit=unit, share_images=share_images,
+        **{side: dict(images=len(images[side]), people=len(sides[side]),
+                      people_with_labels=sum(_has_label(person) for person, here in zip(people, taken)
+                                             if here == (side == 'labeled'))) for side in sides},
+        checksum=hashlib.sha256(json.dumps([ids['labeled'], ids['unlabeled']]).encode()).hexdigest())
+    os.makedirs(folder, exist_ok=True)
+    for side in sides:
+        whole = sides[side] if isinstance(content, list) else dict(
+            content, annotations=sides[side],
+            images=[image for image in content['images'] if _identity(image['id']) in images[side]])
+        write_json(whole, osp.join(folder, f'{side}.json'))
+    write_json(manifest, osp.join(folder, 'manifest.json'), indent=1)
+    return manifest
+
+
+def boxes_only(person: dict) -> dict:
+    """A person without labels."""
+    return {key: value for key, value in person.items() if key in BOX_KEYS or key.endswith(BOX_ENDINGS)}
+
+
+def _people(content: Any, ann_file: str) -> List[dict]:
+    if isinstance(content, dict) and isinstance(content.get('annotations'), list) and 'images' in content:
+        return content['annotations']
+    if isinstance(content, list) and all(isinstance(person, dict) and 'image' in person for person in content):
+        return content
+    raise ValueError(f"{ann_file} is neither in COCO's format, a dict with 'images' and 'annotations', nor in MPII's, "
+                     "a list of people with 'image'")
+
+
+def _identity(value: Any) -> str:
+    return json.dumps(value)
+
+
+def _has_label(person: dict) -> bool:
+    if person.get('iscrowd'):
+        return False
+    if 'joints_vis' in person:
+        return bool(np.any(person['joints_vis']))
+    if 'num_keypoints' in person:
+        return bool(person['num_keypoints'])
+    return bool(np.any(person.get('keypoints', 0)))
+
+
+def _choose(weights: Dict[str, int], count: int, seed: int) -> set:
+    """Groups that weigh exactly ``count`` if some do, else as much of it as they can one after the other."""
+    chosen, weight = set(), 0
+    for name in sorted(weights, key=lambda name: hashlib.sha256(f'{seed}/{name}'.encode()).digest()):
+        if weights[name] and weight + weights[name] <= count:
+            chosen.add(name)
+            weight += weights[name]
+    return chosen
+
+
+def in_words(manifest: dict) -> Tuple[str, ...]:
+    """A manifest, for a terminal."""
+    return tuple(f'{side}: {counts["people_with_labels"]} people with labels, {counts["people"]} people in all, on '
+                 f'{counts["images"]} images' for side, counts in manifest.items() if isinstance(counts, dict)
+                 ) + (f'checksum {manifest["checksum"]} (seed {manifest["seed"]}, counted in {manifest["unit"]})', )

@@ -1,0 +1,475 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Unlabelled people as users have them: folders, boxes, videos, storage backends, and everything dirty."""
+import json
+import os
+import pickle
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.fileio import LocalBackend, register_backend
+from mmpose.datasets.transforms import LoadImage
+from PIL import Image
+
+from mmpose_dualteach.datasets import LabeledUnlabeledSampler, UnlabeledPoseDataset
+from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
+from mmpose_dualteach.datasets.sources.videos import FrameReader
+
+LOAD = [dict(type='LoadImage')]
+
+
+def folder_set(folder, **options):
+    return UnlabeledPoseDataset(**dict(dict(data_prefix=dict(img=str(folder)), pipeline=LOAD), **options))
+
+
+def picture(path, value=100, size=(40, 30)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.full((size[1], size[0], 3), value, np.uint8)
+    image[:5, :5] = 255
+    cv2.imencode('.png' if path.suffix.lower() == '.png' else '.jpg', image)[1].tofile(str(path))
+    return path
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def names(dataset, folder):
+    return [os.path.relpath(dataset.get_data_info(i)['img_path'], folder) for i in range(len(dataset))]
+
+
+def paths(dataset):
+    return [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
+
+
+# ------------------------------------------------------------------ folders
+
+
+def test_a_folder_is_listed_recursively_once_and_without_leaving_it(tmp_path):
+    folder, other = tmp_path / 'mine', tmp_path / 'other'
+    for name in ('b.jpg', 'a/deep/er/c.PNG', 'Ünïcødé 日本 😀.jpeg', 'x' * 240 + '.jpg'):
+        picture(folder / name)
+    picture(folder / os.fsdecode(b'latin-\xe9.jpg'))
+    picture(other / 'secret.jpg')
+    (folder / 'notes.txt').write_text('no picture')
+    os.symlink(folder, folder / 'a' / 'loop')
+    os.symlink(other, folder / 'elsewhere')
+    dataset = folder_set(folder)
+    assert sorted(names(dataset, folder)) == sorted([
+        'b.jpg', 'a/deep/er/c.PNG', 'Ünïcødé 日本 😀.jpeg', 'x' * 240 + '.jpg', os.fsdecode(b'latin-\xe9.jpg')])
+    assert all(dataset[index]['img'].shape == (30, 40, 3) for index in range(5))
+    assert dataset.account.left_out == {'links to folders': 2, "files with suffix '.txt'": 1}
+
+
+def test_a_link_out_of_the_folder_is_not_opened(tmp_path):
+    picture(tmp_path / 'other' / 'secret.jpg', 7)
+    picture(tmp_path / 'mine' / 'b.jpg', 200)
+    os.symlink(tmp_path / 'other' / 'secret.jpg', tmp_path / 'mine' / 'a.jpg')
+    reader = folder_set(tmp_path / 'mine').image_reader()
+    with pytest.raises(UnusableImage, match='a link to .*secret.jpg, outside of .*allow_outside=True'):
+        reader.read(str(tmp_path / 'mine' / 'a.jpg'))
+    allowed = folder_set(tmp_path / 'mine', allow_outside=True)
+    assert allowed[0]['img'].mean() < 50 < allowed[1]['img'].mean()
+    os.symlink(tmp_path / 'mine', tmp_path / 'named')
+    assert folder_set(tmp_path / 'named')[1]['img'].mean() > 150, 'the source itself may be a link'
+
+
+def test_folders_that_cannot_be_read_are_told(tmp_path, monkeypatch):
+    for name in ('a/1.jpg', 'locked/2.jpg', *(f'b/{n}.jpg' for n in range(20))):
+        picture(tmp_path / name)
+    scandir = os.scandir
+
+    def locked(path):
+        if str(path).endswith('locked'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, 'scandir', locked)
+    dataset = folder_set(tmp_path)
+    assert len(dataset) == 21
+    assert list(dataset.account.broken) == [f'folder {tmp_path}/locked cannot be read (Permission denied)']
+
+
+@pytest.mark.parametrize('ids', [['day 1/a.jpg', 'b.png'], [7, 139]])
+def test_boxes_for_a_folder_go_by_name_or_number(tmp_path, ids):
+    files = ids if isinstance(ids[0], str) else ['day 1/007.jpg', '000000000139.png']
+    for name in (*files, 'nobody.jpg'):
+        picture(tmp_path / 'images' / name)
+    boxes = write(tmp_path / 'boxes.json', [
+        dict(image_id=ids[1], category_id=1, bbox=[1, 2, 10, 20], score=0.9),
+        dict(image_id=ids[1], category_id=1, bbox=[5, 2, 10, 20], score=0.8),
+        dict(image_id=ids[0], category_id=1, bbox=[1, 2, 5, 5], score=0.7)])
+    dataset = folder_set(tmp_path / 'images', bbox_file=boxes)
+    assert names(dataset, tmp_path / 'images') == [files[1], files[1], files[0]]
+    assert dataset.get_data_info(1)['bbox'].tolist() == [[5, 2, 15, 22]]
+
+
+# ------------------------------------------------------------------ boxes
+
+
+def boxes_on_one_image(tmp_path, boxes, **options):
+    content = dict(images=[dict(id=1, file_name='a.jpg', width=100, height=100)])
+    return UnlabeledPoseDataset(ann_file=write(tmp_path / 'list.json', content), pipeline=[],
+                                bbox_file=write(tmp_path / 'boxes.json', boxes), **options)
+
+
+def box(category=1, score=0.9, size=10, left=0, **more):
+    return dict(image_id=1, category_id=category, bbox=[left, 0, size, size], score=score, **more)
+
+
+def test_detections_are_chosen_by_score_category_and_area(tmp_path):
+    boxes = [box(left=n, category=c, score=s, size=size) for n, (c, s, size) in enumerate(
+        [(1, .9, 10), (1, .4, 10), (2, .9, 10), (1, .9, 4), (3, .5, 30)])]
+    dataset = boxes_on_one_image(tmp_path, boxes, bbox_thr=0.5, min_area=20)
+    assert [dataset.get_data_info(i)['id'] for i in range(len(dataset))] == [0]
+    assert dataset.account.left_out == {'of other categories': 2, 'with a score below 0.5': 1,
+                                        'smaller than 20 square pixels': 1}
+    assert len(boxes_on_one_image(tmp_path, boxes)) == 3, 'category 1, as stock MMPose'
+    assert len(boxes_on_one_image(tmp_path, boxes, category=[2, 3])) == 2
+    assert len(boxes_on_one_image(tmp_path, boxes, category='person')) == 3
+    assert len(boxes_on_one_image(tmp_path, [box(7), box(7, left=9)])) == 2, 'the only one there is'
+    with pytest.raises(ValueError, match='set is empty: .*boxes.json.*left out: 5 of other categories'):
+        boxes_on_one_image(tmp_path, boxes, category=99)
+    with pytest.raises(ValueError, match="category='dog' is unknown to .*boxes.json; it has no names"):
+        boxes_on_one_image(tmp_path, boxes, category='dog')
+
+
+def annotated(tmp_path, categories, **options):
+    content = dict(images=[dict(id=1, file_name='a.jpg')], categories=categories, annotations=[
+        dict(id=n, image_id=1, category_id=n, bbox=[n, 0, 10, 10]) for n in (1, 2, 3)])
+    return UnlabeledPoseDataset(ann_file=write(tmp_path / 'all.json', content), pipeline=[], **options)
+
+
+def test_of_several_categories_those_with_keypoints_are_people(tmp_path):
+    plain = [dict(id=n, name=name) for n, name in ((1, 'person'), (2, 'dog'), (3, 'cat'))]
+    with pytest.raises(ValueError, match="3 categories .person, dog, cat, .*unlabeled.category='person'"):
+        annotated(tmp_path, plain)
+    assert len(annotated(tmp_path, plain, category='person')) == 1
+    assert len(annotated(tmp_path, plain, category=['dog', 3])) == 2
+    jointed = [dict(each, keypoints=['nose']) if each['id'] > 1 else each for each in plain]
+    assert [annotated(tmp_path, jointed).get_data_info(i)['id'] for i in (0, 1)] == [2, 3]
+    with pytest.raises(ValueError, match="category='horse' is unknown to .*all.json; it has person, dog, cat"):
+        annotated(tmp_path, plain, category='horse')
+
+
+def test_the_same_box_again_counts_once(tmp_path):
+    dataset = boxes_on_one_image(tmp_path, [box(), box(left=3), box(), box(score=.1)])
+    assert [dataset.get_data_info(i)['id'] for i in range(len(dataset))] == [0, 1]
+    assert dataset.account.left_out == {'the same box of the same image again': 2} and not dataset.account.broken
+
+
+@pytest.mark.parametrize('name, reason', [
+    ('../../etc/passwd', 'leads out of the folder'), ('a/../../b.jpg', 'leads out of the folder'),
+    ('/etc/passwd', 'is absolute; set unlabeled.allow_outside=True'),
+    ('http://example.com/a.jpg', 'an address; nothing is ever downloaded'), ('s3://bucket/a.jpg', 'an address'),
+    ('a\0.jpg', 'is no name'), ('', 'is no name'), (None, 'is no name'), (['a.jpg'], 'is no name'),
+])
+def test_names_in_a_file_do_not_lead_out_of_the_folder(tmp_path, name, reason):
+    images = [dict(id=n, file_name=f'{n}.jpg') for n in range(20)] + [dict(id=99, file_name=name)]
+    content = dict(images=images, annotations=[
+        dict(id=image['id'], image_id=image['id'], bbox=[1, 1, 5, 5]) for image in images])
+    dataset = UnlabeledPoseDataset(ann_file=write(tmp_path / 'a.json', content), data_prefix=dict(img=str(tmp_path)),
+                                   pipeline=[])
+    assert len(dataset) == 20 and all(path.startswith(str(tmp_path)) for path in paths(dataset))
+    broken, = dataset.account.broken
+    assert reason in broken
+
+
+def test_absolute_names_are_opened_if_the_user_allows_it(tmp_path):
+    image = picture(tmp_path / 'elsewhere' / 'a.jpg')
+    content = dict(images=[dict(id=1, file_name=str(image))], annotations=[dict(id=1, image_id=1, bbox=[1, 1, 5, 5])])
+    options = dict(ann_file=write(tmp_path / 'a.json', content), data_prefix=dict(img=str(tmp_path / 'images')),
+                   pipeline=LOAD)
+    with pytest.raises(ValueError, match='set is empty.*is absolute'):
+        UnlabeledPoseDataset(**options)
+    assert UnlabeledPoseDataset(allow_outside=True, **options)[0]['img'].shape == (30, 40, 3)
+
+
+@pytest.mark.parametrize('key', ['ann_file', 'bbox_file', 'folder'])
+def test_nothing_is_downloaded(tmp_path, key):
+    options = dict(ann_file=write(tmp_path / 'a.json', dict(images=[])))
+    options.update(dict(folder=dict(ann_file='', data_prefix=dict(img='http://example.com/images')))
+                   .get(key, {key: 'https://example.com/a.json'}))
+    with pytest.raises(ValueError, match='is an address; nothing is ever downloaded'):
+        UnlabeledPoseDataset(pipeline=[], **options)
+
+
+# ------------------------------------------------------------------ pixels
+
+
+def saved(path, image, **options):
+    image.save(path, **options)
+    return str(path)
+
+
+def test_images_of_every_kind_are_read_as_three_channels_of_8_bits(tmp_path):
+    ramp = np.linspace(0, 255, 40 * 30).reshape(30, 40)
+    colour = Image.fromarray(np.stack([ramp, ramp[::-1], ramp], -1).astype(np.uint8))
+    grey = Image.fromarray(ramp.astype(np.uint8))
+    kinds = dict(
+        grey=saved(tmp_path / 'grey.jpg', grey), cmyk=saved(tmp_path / 'cmyk.jpg', colour.convert('CMYK'), quality=95),
+        alpha=saved(tmp_path / 'alpha.png', colour.convert('RGBA')), tiff=saved(tmp_path / 'a.tif', colour),
+        palette=saved(tmp_path / 'few.png', colour.quantize()), webp=saved(tmp_path / 'a.webp', colour, lossless=True),
+        deep=saved(tmp_path / 'deep.png', Image.fromarray((ramp * 257).astype(np.uint16))),
+        suffix=saved(tmp_path / 'really_a_png.jpg', colour, format='PNG'))
+    reader = ImageReader(LoadImage(), [str(tmp_path)])
+    for kind, path in kinds.items():
+        image = reader.read(path)
+        assert image.shape == (30, 40, 3) and image.dtype == np.uint8, kind
+        assert np.abs(image[..., 2].astype(float) - ramp).mean() < 6, kind
+
+
+def test_boxes_are_of_the_same_turn_as_pixels(tmp_path):
+    upright = np.zeros((60, 40, 3), np.uint8)
+    upright[10:20, 5:15] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Stored lying; to be turned clockwise.
+    lying = np.ascontiguousarray(np.rot90(upright))
+    path = saved(tmp_path / 'a.jpg', Image.fromarray(lying), exif=exif, quality=95)
+    cases = dict(turned=((40, 60), [5, 10, 10, 10]), stored=((60, 40), [10, 25, 10, 10]), unknown=((), [5, 10, 10, 10]))
+    for name, (size, place) in cases.items():
+        image = dict(id=1, file_name='a.jpg', **dict(zip(('width', 'height'), size)))
+        content = dict(images=[image], annotations=[dict(id=1, image_id=1, bbox=place)])
+        person = UnlabeledPoseDataset(ann_file=write(tmp_path / f'{name}.json', content),
+                                      data_prefix=dict(img=str(tmp_path)), pipeline=LOAD)[0]
+        left, top, right, bottom = person['bbox'][0].astype(int)
+        inside = person['img'][top:bottom, left:right]
+        assert inside.mean() > 240 and person['img'].sum() < 1.2 * 255 * 300, name
+    assert ImageReader(LoadImage(), [str(tmp_path)]).read(path).shape == (60, 40, 3)
+
+
+@pytest.mark.parametrize('spoil, reason', [
+    (lambda content: b'', 'is empty'), (lambda content: content[:len(content) // 2], 'is truncated'),
+    (lambda content: b'GIF87a, or so', 'does not decode'), (None, 'is missing'),
+])
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+def test_what_is_no_whole_image_is_not_used(tmp_path, spoil, reason, suffix):
+    path = picture(tmp_path / f'a{suffix}', size=(200, 150))
+    if spoil is None:
+        path.unlink()
+    else:
+        path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(UnusableImage, match=reason):
+        ImageReader(LoadImage(), [str(tmp_path)]).read(str(path))
+
+
+def test_trailing_bytes_and_thumbnails_are_no_truncation(tmp_path):
+    thumbnail = picture(tmp_path / 'thumb.jpg').read_bytes()
+    whole = picture(tmp_path / 'a.jpg', size=(200, 150)).read_bytes()
+    with_exif = whole[:2] + b'\xff\xe1' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail + whole[2:]
+    for name, content, usable in (('trail', whole + b'\0' * 50 + b'maker note', True), ('exif', with_exif, True),
+                                  ('cut', with_exif[:-200], False)):
+        path = tmp_path / f'{name}.jpg'
+        path.write_bytes(content)
+        if usable:
+            assert ImageReader(LoadImage(), [str(tmp_path)]).read(str(path)).shape == (150, 200, 3)
+        else:
+            with pytest.raises(UnusableImage, match='is truncated'):
+                ImageReader(LoadImage(), [str(tmp_path)]).read(str(path))
+
+
+# ------------------------------------------------------------------ several people of one image
+
+
+def crowd(tmp_path, images=6, people=4):
+    for number in range(images):
+        picture(tmp_path / f'{number}.png', 10 * number + 10)
+    content = dict(images=[dict(id=n, file_name=f'{n}.png') for n in range(images)], annotations=[
+        dict(id=n, image_id=n % images, bbox=[n % 20, 1, 5, 5 + n]) for n in range(images * people)])
+    return UnlabeledPoseDataset(ann_file=write(tmp_path / 'a.json', content), data_prefix=dict(img=str(tmp_path)),
+                                pipeline=LOAD)
+
+
+def test_people_of_one_image_in_a_batch_have_it_decoded_once(tmp_path, monkeypatch):
+    dataset = crowd(tmp_path)
+
+    class Joined:
+        num_labeled, num_unlabeled = 5, len(dataset)
+        shared_images = dataset.data_list.image_of_each
+
+    class Alone(Joined):
+        shared_images = None
+
+    together, alone = [list(LabeledUnlabeledSampler(kind, 2, 8, seed=3)) for kind in (Joined, Alone)]
+    for start in range(0, len(alone), 10):
+        assert sorted(together[start:start + 10]) == sorted(alone[start:start + 10]), 'the same people in each batch'
+    decoded = []
+    original = ImageReader._decode
+    monkeypatch.setattr(ImageReader, '_decode', lambda self, path, size: decoded.append(path) or original(
+        self, path, size))
+    batch = [index - 5 for index in together[:10] if index >= 5]
+    for index in batch:
+        dataset[index]
+    images = {dataset.get_data_info(index)['img_path'] for index in batch}
+    assert len(decoded) == len(images) < len(batch)
+
+
+def test_some_people_of_a_set_keep_their_columns(tmp_path):
+    dataset = crowd(tmp_path)
+    some = crowd(tmp_path, people=4)
+    some.get_subset_([5, 2, 11])
+    assert [some.get_data_info(i)['id'] for i in range(3)] == [5, 2, 11] and some[1]['img'].mean() > 0
+    assert dataset.get_subset(3)[2]['id'] == 2
+
+
+# ------------------------------------------------------------------ storage backends
+
+
+class Shelf(LocalBackend):
+    """A store that is no file system of this machine: names only make sense to it."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def _inside(self, path):
+        return os.path.join(self.root, str(path).replace('shelf://', ''))
+
+    def get(self, path):
+        return super().get(self._inside(path))
+
+    def get_text(self, path, encoding='utf-8'):
+        return super().get_text(self._inside(path), encoding)
+
+    def exists(self, path):
+        return super().exists(self._inside(path))
+
+    def list_dir_or_file(self, path, **options):
+        return super().list_dir_or_file(self._inside(path), **options)
+
+
+class RemoteShelf:
+    """The same without being a local backend."""
+
+    def __new__(cls, root):
+        shelf = Shelf(root)
+        return type('RemoteShelf', (), {name: staticmethod(getattr(shelf, name)) for name in (
+            'get', 'get_text', 'exists', 'list_dir_or_file')})()
+
+
+def test_everything_is_read_through_the_storage_backend(tmp_path, monkeypatch):
+    from mmengine.fileio import io
+    from mmengine.fileio.backends import registry_utils
+    monkeypatch.setattr(registry_utils, 'backends', dict(registry_utils.backends))
+    monkeypatch.setattr(io, 'backends', registry_utils.backends)
+    backend = type('ShelfBackend', (Shelf, ), {})
+    register_backend('shelf', backend, force=True)
+    monkeypatch.setattr('mmpose_dualteach.datasets.sources.files.is_local', lambda *_: False)
+    monkeypatch.setattr('mmpose_dualteach.datasets.sources.images.is_local', lambda *_: False)
+    for name in ('a.jpg', 'deep/b.jpg'):
+        picture(tmp_path / 'store' / 'images' / name)
+    args = dict(backend='shelf', root=str(tmp_path / 'store'))
+    dataset = UnlabeledPoseDataset(data_prefix=dict(img='shelf://images'), pipeline=LOAD, backend_args=args)
+    assert paths(dataset) == ['shelf://images/a.jpg', 'shelf://images/deep/b.jpg']
+    assert dataset[1]['img'].shape == (30, 40, 3)
+    content = dict(images=[dict(id=4, file_name='deep/b.jpg')])
+    (tmp_path / 'store' / 'list.json').write_text(json.dumps(content))
+    (tmp_path / 'store' / 'boxes.json').write_text(json.dumps([dict(image_id=4, category_id=1, bbox=[1, 1, 9, 9])]))
+    dataset = UnlabeledPoseDataset(ann_file='shelf://list.json', bbox_file='shelf://boxes.json', backend_args=args,
+                                   data_prefix=dict(img='shelf://images'), pipeline=LOAD)
+    assert dataset[0]['img'].shape == (30, 40, 3) and dataset[0]['bbox'].tolist() == [[1, 1, 10, 10]]
+    with pytest.raises(FileNotFoundError, match='image folder shelf://gone is missing'):
+        UnlabeledPoseDataset(data_prefix=dict(img='shelf://gone'), pipeline=LOAD, backend_args=args)
+
+
+# ------------------------------------------------------------------ videos
+
+
+def video(path, values, fps=10, size=(64, 48)):
+    """A clip of which each frame is a grey of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    codec = 'mp4v' if path.suffix == '.mp4' else 'MJPG'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), fps, size)
+    assert writer.isOpened()
+    for value in values:
+        writer.write(np.full((size[1], size[0], 3), value, np.uint8))
+    writer.release()
+    return path
+
+
+def frames(dataset):
+    return [int(path.rpartition('=')[2]) for path in paths(dataset)]
+
+
+@pytest.mark.parametrize('name', ['clip.avi', 'clip.mp4'])
+def test_every_nth_frame_of_a_video_is_decoded_when_it_is_asked_for(tmp_path, name):
+    clip = video(tmp_path / name, range(10, 250, 8))
+    capture = cv2.VideoCapture(str(clip))
+    in_order = [capture.read()[1] for _ in range(30)]
+    for source in (tmp_path, clip):
+        dataset = folder_set(source, video=dict(every=7))
+        assert frames(dataset) == [0, 7, 14, 21, 28]
+        for index in (3, 0, 4, 1):
+            assert np.array_equal(dataset[index]['img'], in_order[7 * index])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name], 'nothing is written'
+
+
+def test_frames_at_a_rate(tmp_path):
+    video(tmp_path / 'clip.avi', range(10, 250, 8), fps=10)
+    assert frames(folder_set(tmp_path)) == list(range(0, 30, 5)), 'two a second'
+    assert frames(folder_set(tmp_path, video=dict(rate=4))) == [0, 2, 5, 8, 10, 12, 15, 18, 20, 22, 25, 28]
+    assert len(folder_set(tmp_path, video=dict(rate=1000))) == 30
+
+
+def test_near_duplicate_frames_are_dropped(tmp_path):
+    values = [50] * 5 + [51] * 5 + [120] * 3 + [50] * 2
+    video(tmp_path / 'clip.avi', values)
+    dataset = folder_set(tmp_path, video=dict(every=1))
+    assert frames(dataset) == [0, 10, 13] and dataset.account.left_out == {'near-duplicate frames': 12}
+    assert len(folder_set(tmp_path, video=dict(every=1, min_change=0))) == 15
+    slow = video(tmp_path / 'slow' / 'slow.avi', range(50, 90))
+    assert len(folder_set(slow, video=dict(every=1))) == 20, 'a slow change is one against the last frame taken'
+
+
+def test_frames_are_written_once_where_that_is_asked_for(tmp_path):
+    video(tmp_path / 'videos' / 'day 1' / 'clip.avi', range(10, 250, 8))
+    options = dict(every=10, folder=str(tmp_path / 'frames'))
+    dataset = folder_set(tmp_path / 'videos', video=options)
+    written = sorted((tmp_path / 'frames').rglob('*.jpg'))
+    assert [path.name for path in written] == ['00000000.jpg', '00000010.jpg', '00000020.jpg']
+    assert paths(dataset) == [str(path) for path in written]
+    assert [dataset[i]['img'].mean() for i in range(3)] == pytest.approx([10, 90, 170], abs=2)
+    assert dataset.get_data_info(1)['img_id'] == 'day 1/clip.avi#frame=10'
+    before = [path.stat().st_mtime_ns for path in written]
+    folder_set(tmp_path / 'videos', video=options)
+    assert [path.stat().st_mtime_ns for path in written] == before
+    folder_set(tmp_path / 'videos', video=dict(options, every=15))
+    assert [path.name for path in sorted((tmp_path / 'frames').rglob('*.jpg'))] == ['00000000.jpg', '00000015.jpg']
+
+
+def test_boxes_name_the_frames_of_videos(tmp_path):
+    video(tmp_path / 'images' / 'clip.avi', range(10, 250, 8))
+    boxes = write(tmp_path / 'boxes.json', [dict(image_id='clip.avi#frame=13', category_id=1, bbox=[1, 1, 9, 9]),
+                                            dict(image_id='clip.avi#frame=2', category_id=1, bbox=[1, 1, 9, 9])])
+    dataset = folder_set(tmp_path / 'images', bbox_file=boxes)
+    assert frames(dataset) == [13, 2] and dataset[0]['img'].mean() == pytest.approx(10 + 8 * 13, abs=2)
+
+
+def test_a_broken_video_is_told_and_the_others_serve(tmp_path):
+    video(tmp_path / 'good.avi', range(10, 250, 8))
+    (tmp_path / 'bad.mp4').write_bytes(b'no video')
+    dataset = folder_set(tmp_path, video=dict(every=3), max_broken=0.2)
+    assert len(dataset) == 10 and list(dataset.account.broken) == [f'video {tmp_path}/bad.mp4 does not open']
+    os.remove(tmp_path / 'good.avi')
+    with pytest.raises(UnusableImage, match='is missing'):
+        dataset.image_reader().read(f'{tmp_path}/good.avi#frame=3')
+    with pytest.raises(ValueError, match='every must be at least 1'):
+        folder_set(tmp_path, video=dict(every=0))
+
+
+def test_videos_stay_open_in_one_process_and_go_to_no_other(tmp_path):
+    reader = FrameReader()
+    for number in range(12):
+        clip = video(tmp_path / f'{number}.avi', [20 * number] * 3)
+        assert reader.read(f'{clip}#frame=1').mean() == pytest.approx(20 * number, abs=2)
+    assert len(reader._open) == 8 and not pickle.loads(pickle.dumps(reader))._open
+
+
+def test_a_missing_or_shrinking_video_is_replaced_like_an_image(tmp_path):
+    clip = video(tmp_path / 'clip.avi', range(10, 250, 8))
+    picture(tmp_path / 'a.png')
+    dataset = folder_set(tmp_path, video=dict(every=10))
+    shutil.copy(video(tmp_path / 'short' / 'clip.avi', [10, 20]), clip)
+    with pytest.raises(UnusableImage, match='does not decode'):
+        dataset.image_reader().read(f'{clip}#frame=20')

@@ -1,0 +1,140 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import json
+import os
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from conftest import ROOT, switch
+from PIL import Image
+
+from mmpose_dualteach.commands import browse_pairs, check_data
+from mmpose_dualteach.prepare import scan as scan_module
+from mmpose_dualteach.prepare.browse import pair_sheet
+from mmpose_dualteach.prepare.scan import scan
+
+
+@pytest.fixture
+def copied(people, tmp_path):
+    shutil.copytree(people, tmp_path / 'people')
+    return tmp_path / 'people'
+
+
+def test_the_sheet_shows_the_very_pixels_that_the_networks_get(switched):
+    from mmengine.runner import set_random_seed
+    from mmpose.registry import DATASETS
+    sheet = pair_sheet(switched, people=3, seed=4)
+    set_random_seed(4)
+    dataset = DATASETS.build(switched.train_dataloader.dataset.unlabeled)
+    chosen = np.random.default_rng(4).choice(len(dataset), 3, replace=False)
+    for index in chosen:
+        sample = dataset[int(index)]
+        for view in ('easy', 'hard'):
+            pixels = sample['inputs'][view].permute(1, 2, 0).numpy()
+            size = (round(pixels.shape[1] * 224 / pixels.shape[0]), 224)
+            shown = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)[:, :-2]
+            _, _, (left, top), _ = cv2.minMaxLoc(cv2.matchTemplate(sheet, shown, cv2.TM_SQDIFF_NORMED))
+            place = sheet[top:top + shown.shape[0], left:left + shown.shape[1]]
+            assert np.array_equal(place, shown), f'{view} view of person {index} is not on the sheet'
+
+
+def test_outlines_lie_where_the_views_were_cut(tmp_path, stock, people):
+    """A view that is the box alone has its outline on the box."""
+    still = dict(rotation=0., rotation_prob=0., scale=0., flip_prob=0.)
+    config = switch(stock, views=dict(easy=still, hard=still))
+    sheet = pair_sheet(config, people=1, seed=0)
+    red = (np.abs(sheet.astype(int) - np.array((50, 60, 230))).max(-1) < 30)
+    assert red.sum() > 100
+
+
+def test_the_tools_take_switched_and_stock_configs(tmp_path, people, capsys):
+    config = str(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_drawn-64x96.py')
+    options = ['--labeled', str(people / 'train.json'), '--labeled-images', str(people / 'images'),
+               '--unlabeled', str(people / 'images')]
+    assert browse_pairs([config, *options, '-o', str(tmp_path / 'a.png'), '--people', '2']) == 0
+    assert cv2.imread(str(tmp_path / 'a.png')).shape[0] > 224
+    assert check_data([config, *options, '--json', str(tmp_path / 'a.json')]) == 0
+    assert 'unlabeled: 30 images, 0 of which cannot be used; 30 people' in capsys.readouterr().out
+    assert browse_pairs([config]) == 1
+    assert 'is not switched to mutual teaching; name its people by --unlabeled' in capsys.readouterr().err
+
+
+def spoil(folder):
+    """One of each that people have."""
+    images = sorted((folder / 'images').glob('train_*'))
+    whole = images[0].read_bytes()
+    images[8].write_bytes(b'')
+    images[9].write_bytes(whole[:len(whole) // 3])
+    images[10].write_bytes(b'<html>not found</html>')
+    images[11].unlink()
+    images[12].unlink()
+    os.symlink('/etc/hostname', images[12])
+    images[13].write_bytes(images[14].read_bytes())
+    picture = Image.open(images[15])
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    picture.save(images[15], exif=exif, format='JPEG')
+    picture.convert('L').save(images[16], format='JPEG')
+    picture.convert('CMYK').save(images[17], format='JPEG')
+    picture.convert('RGBA').save(images[18], format='PNG')
+    Image.fromarray(np.zeros(picture.size[::-1], np.uint16)).save(images[19], format='PNG')
+    content = json.loads((folder / 'train.json').read_text())
+    content['annotations'][20]['bbox'] = [float('nan'), 1, 2, 3]
+    content['images'][21].update(width=5000, height=5000)
+    content['annotations'][21]['bbox'] = [4000, 4000, 50, 50]
+    content['annotations'].append(dict(content['annotations'][22], id=999))
+    (folder / 'dirty.json').write_text(json.dumps(content))
+    return [str(path) for path in images]
+
+
+def test_a_scan_finds_all_that_is_dirty_and_the_run_goes_on(copied, stock, monkeypatch, tmp_path, capsys):
+    stock['train_dataloader']['dataset']['data_root'] = str(copied)
+    images = spoil(copied)
+    monkeypatch.setattr(scan_module, 'HUGE', 1e3)
+    config = switch(stock, labeled=dict(indices=8), unlabeled=dict(ann_file='dirty.json', max_broken=0.5))
+    config.dump(tmp_path / 'config.py')
+    assert check_data([str(tmp_path / 'config.py'), '--json', str(tmp_path / 'report.json')]) == 0
+    printed = capsys.readouterr().out
+    report = json.loads((tmp_path / 'report.json').read_text())['unlabeled']
+    reasons = {8: 'is empty', 9: 'is truncated', 10: 'does not decode', 11: 'is missing', 12: 'outside of the folder'}
+    assert set(report['broken']) == {images[n] for n in reasons}
+    for number, reason in reasons.items():
+        assert reason in report['broken'][images[number]]
+    assert '5 of which cannot be used' in printed and 'is empty' in printed
+    notes = report['notes']
+    assert images[14] in notes['the same file as another one'] and images[15] in notes['is turned by EXIF data']
+    assert images[16] in notes['is grey'] and images[17] in notes['is CMYK']
+    assert images[18] in notes['has an alpha channel, which is not read']
+    assert images[19] in notes['has 16 bits or more a channel, is read with 8']
+    assert {images[18], images[19]} <= set(notes['is PNG by another suffix'])
+    assert images[21] in notes['has a box that lies outside of it'] and images[1] in notes[
+        'is huge, more than 0 million pixels']
+    assert 'is not finite' in ' '.join(report['boxes']['broken'])
+    assert report['boxes']['left_out'] == {'the same box of the same image again': 1}
+
+    from mmpose.registry import DATASETS
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    skipped = set()
+    for index in range(dataset.num_unlabeled):
+        meta = dataset[8 + index]['data_samples']['easy'].metainfo
+        skipped.update(path for path, _ in meta.get('skipped', ()))
+    assert skipped == set(report['broken'])
+
+
+def test_a_broken_labelled_image_fails_the_scan(copied, stock, tmp_path, capsys):
+    stock['train_dataloader']['dataset']['data_root'] = str(copied)
+    (copied / 'images' / 'train_00002.jpg').write_bytes(b'no image')
+    switch(stock).dump(tmp_path / 'config.py')
+    assert check_data([str(tmp_path / 'config.py')]) == 1
+    printed = capsys.readouterr().out
+    assert 'labeled: 8 images, 1 of which cannot be used; 7 people' in printed
+    assert 'train_00002.jpg does not decode' in printed
+
+
+def test_a_scan_looks_at_each_image_once_in_threads(switched, monkeypatch):
+    looked = []
+    original = scan_module._examine
+    monkeypatch.setattr(scan_module, '_examine', lambda path, *rest: looked.append(path) or original(path, *rest))
+    found = scan(switched, jobs=3)
+    assert sorted(looked[8:]) == sorted(set(looked[8:])) and found['unlabeled'].images == 24 == len(looked) - 8
