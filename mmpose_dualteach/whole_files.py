@@ -1,5 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""Files of which no reader, and no interruption, ever finds a half."""
+"""Files of which no reader, and no interruption, ever finds a half, and names that they can hold."""
 import json
 import os
 from contextlib import contextmanager
@@ -31,3 +31,8 @@ def write_json(content: Any, path: str, **options: Any) -> None:
     """Write JSON that appears under its name when it is whole; ``options`` are ``json.dump``'s."""
     with whole_file(path) as file:
         json.dump(content, file, **options)
+
+
+def printable(text: str) -> str:
+    """A file name as a terminal and a text file can hold it, whatever its bytes are."""
+    return text.encode('utf-8', 'backslashreplace').decode('utf-8')

@@ -30,8 +30,8 @@ gc.freeze()
 
 @pytest.fixture(autouse=True)
 def quiet_and_reproducible():
-    """Two threads, MMPose's scope and a fixed random state for each test."""
-    torch.set_num_threads(2)
+    """Two threads (one in each of pytest-xdist's processes), MMPose's scope and a fixed random state for each test."""
+    torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else 2)
     init_default_scope('mmpose')
     torch.manual_seed(0)
     yield

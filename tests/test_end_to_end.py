@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -109,10 +110,16 @@ def test_the_inferencer_takes_both(trained, shared_data, config, checkpoint):
 def test_tools_train_switches_and_trains(trained, shared_data):
     folder, _ = trained
     (folder / 'pictures').mkdir()
-    for image in sorted((shared_data / 'coco_mini' / 'unlabeled2017').glob('*.jpg'))[:4]:
+    images = sorted((shared_data / 'coco_mini' / 'unlabeled2017').glob('*.jpg'))[:4]
+    clip = cv2.VideoWriter(str(folder / 'pictures' / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (160, 120))
+    for image in images[2:]:
+        clip.write(cv2.resize(cv2.imread(str(image)), (160, 120)))
+    clip.release()
+    for image in images[:2]:
         shutil.copy(image, folder / 'pictures')
-    output = call(ROOT / 'tools' / 'train.py', 'base.py', '--unlabeled', 'pictures', '--batch', 2, 2, '--work-dir',
-                  'new', '--no-validate', '--cfg-options', 'default_hooks.logger.interval=1', cwd=folder)
+    output = call(ROOT / 'tools' / 'train.py', 'base.py', '--unlabeled', 'pictures', '--frame-every', 1, '--batch', 2,
+                  2, '--work-dir', 'new', '--no-validate', '--cfg-options', 'default_hooks.logger.interval=1',
+                  cwd=folder)
     assert 'Epoch(train) [1][2/2]' in output.replace('  ', ' ') and 'a/loss_pseudo' in output
     assert (folder / 'new' / 'student_last.pth').exists()
     assert Config.fromfile(folder / 'new' / 'posedual_base.py').model.type == 'MutualTeachingPoseEstimator'

@@ -72,7 +72,7 @@ class LabeledUnlabeledSampler(Sampler):
             # Within a batch order means nothing, so people of one image come one after the other: it is decoded once.
             unlabeled = np.take_along_axis(unlabeled, np.argsort(self.images[unlabeled], axis=1, kind='stable'), axis=1)
         batches = np.concatenate([labeled, unlabeled + self.sizes[0]], axis=1)
-        return iter(batches.ravel().tolist())
+        return (index for batch in batches for index in batch.tolist())  # A list of all would take five times as much.
 
     def _permutation(self, kind: int, number: int) -> np.ndarray:
         return np.random.default_rng((self.seed, kind, number)).permutation(self.sizes[kind])

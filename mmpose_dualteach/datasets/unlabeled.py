@@ -11,6 +11,8 @@ from mmengine.logging import print_log
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import DATASETS
 
+from mmpose_dualteach.whole_files import printable
+
 from .checks import read_json
 from .people_index import PeopleIndex
 from .sources.account import Account
@@ -155,8 +157,8 @@ class UnlabeledPoseDataset(BaseDataset):
         source = self.bbox_file or self.ann_file or self.data_prefix['img']
         broken, left_out = self.account.broken, self.account.left_out
         count = sum(broken.values())
-        examples = '; '.join(reason for reason, _ in broken.most_common(3))
-        others = ', '.join(f'{number} {reason}' for reason, number in left_out.most_common())
+        examples = printable('; '.join(reason for reason, _ in broken.most_common(3)))
+        others = printable(', '.join(f'{number} {reason}' for reason, number in left_out.most_common()))
         if usable == 0:
             told = [f'{count} skipped: {examples}'] if count else []
             told += [f'left out: {others}'] if others else []

@@ -15,6 +15,7 @@ from mmpose_dualteach.switch import stock_config
 
 from .export import SCORES, network_weights, save_stock_checkpoint
 from .schedule import PseudoSchedule
+from .skipped_people import SkippedPeople
 
 COLLAPSE = 'mutual_teaching_collapse'
 # Metrics of MMPose of which less is better, for runs without ``save_best``.
@@ -34,7 +35,7 @@ class DualTeacherHook(Hook):
     - After each validation, the scores of all networks; the best one so far is exported to ``student_best.pth`` in the
       work directory as an ordinary MMPose checkpoint, the last weights' best one to ``student_last.pth`` at the end.
     - Gradient clipping by norm, where the stock config has it, for each network by itself, as if it trained alone.
-    - Unlabelled images that did not load are counted, and listed at the end of the epoch.
+    - Unlabelled images that did not load are counted, and listed at the end of the epoch and in ``skipped.json``.
 
     Args:
         burn_in (float): Supervised-only beginning. Defaults to 0, as in the authors' released code, whose networks
@@ -80,8 +81,6 @@ class DualTeacherHook(Hook):
         self.on_collapse = on_collapse
         self.export = export
         self._stock_config: Optional[str] = None
-        self._skipped: Dict[str, str] = {}
-        self._people_skipped = self._people_seen = 0
 
     # ------------------------------------------------------------------ training
 
@@ -89,6 +88,8 @@ class DualTeacherHook(Hook):
         """Check the loader, begin the averages and let each network clip its own gradients."""
         self._model = model_of(runner)
         _check_loader(runner.train_dataloader)
+        unlabeled = runner.train_dataloader.dataset.datasets[1]
+        self._skipped = SkippedPeople(unlabeled.account, unlabeled.max_broken)
         for name, average in self._model.averages.items():
             # mmengine's average goes on writing into the tensors that it had before it was moved to a device.
             average.avg_parameters = average.module.state_dict()
@@ -114,31 +115,11 @@ class DualTeacherHook(Hook):
             average.update_parameters(self._model.networks[name])
         if self._model.watching and outputs:
             self._watch_collapse(runner, outputs)
-        self._count_skipped(data_batch)
+        self._skipped.count(data_batch)
 
     def after_train_epoch(self, runner) -> None:
-        """List the unlabelled images that did not load."""
-        if not self._skipped:
-            return
-        listed = '; '.join(f'{path} {problem}' for path, problem in sorted(self._skipped.items()))
-        runner.logger.warning(f'epoch {runner.epoch + 1}: {len(self._skipped)} unlabelled images could not be used and '
-                              f'were replaced: {listed}')
-        share = self._people_skipped / max(1, self._people_seen + self._people_skipped)
-        most = runner.train_dataloader.dataset.datasets[1].max_broken
-        self._people_skipped = self._people_seen = 0
-        self._skipped = {}
-        if share > most:
-            raise ValueError(f'{share:.0%} of the unlabelled people drawn in epoch {runner.epoch + 1} could not be '
-                             f'used, more than max_broken={most}; mend the images or raise unlabeled.max_broken')
-
-    def _count_skipped(self, data_batch: Optional[dict]) -> None:
-        for sample in data_batch['data_samples']['easy'] if data_batch else ():
-            if sample is None:
-                continue
-            skipped = sample.metainfo.get('skipped', ())
-            self._skipped.update(skipped)
-            self._people_skipped += len(skipped)
-            self._people_seen += 1
+        """Tell which unlabelled images did not load."""
+        self._skipped.report(runner)
 
     def _watch_collapse(self, runner, outputs: dict) -> None:
         """Name the iteration where a network's pseudo-heatmaps fade; once, until they have recovered."""

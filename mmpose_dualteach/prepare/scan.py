@@ -22,6 +22,7 @@ from mmpose_dualteach.datasets.checks import build_labeled, innermost
 from mmpose_dualteach.datasets.sources.account import Account
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.datasets.sources.videos import is_frame
+from mmpose_dualteach.whole_files import printable
 
 HUGE = 50e6  # Pixels; decoded, such an image takes 150 MB in each worker that meets it.
 LONG_NAME = 200  # Bytes; most file systems stop at 255.
@@ -178,8 +179,3 @@ def as_json(scans: Dict[str, Scan]) -> dict:
                        boxes=dict(broken=dict(found.account.broken), left_out=dict(found.account.left_out)),
                        notes={note: [printable(path) for path in paths] for note, paths in found.notes.items()})
             for side, found in scans.items()}
-
-
-def printable(text: str) -> str:
-    """A name as a terminal and a JSON file can hold it, whatever its bytes are."""
-    return text.encode('utf-8', 'backslashreplace').decode('utf-8')

@@ -180,6 +180,9 @@ def test_broken_images_are_listed_at_the_end_of_the_epoch(stock, people, tmp_pat
     log = next((tmp_path / 'fine').rglob('*.log')).read_text()
     assert 'epoch 1: 1 unlabelled images could not be used' in log and 'train_00020.jpg does not decode' in log
     assert runner.epoch == 1
+    report = json.loads((tmp_path / 'fine' / 'skipped.json').read_text())
+    broken = str(tmp_path / 'people' / 'images' / 'train_00020.jpg')
+    assert report == dict(images={broken: 'does not decode'}, boxes={}, left_out={})
     config.train_dataloader.dataset.unlabeled.max_broken = 0.01
     with pytest.raises(ValueError, match='4% of the unlabelled people.*max_broken=0.01'):
         run(config, tmp_path / 'too_many')

@@ -1,0 +1,63 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import os.path as osp
+from typing import Dict, Optional
+
+from mmengine.dist import all_gather_object, is_main_process
+
+from mmpose_dualteach.datasets.sources.account import Account
+from mmpose_dualteach.whole_files import printable, write_json
+
+EXAMPLES = 5
+REPORT = 'skipped.json'
+
+
+class SkippedPeople:
+    """Which unlabelled people could not be used, and why: told in the log, and all of them in ``skipped.json`` in the
+    work directory.
+
+    Args:
+        account (Account): What was found when the set was listed.
+        most (float): Largest share of the people drawn in an epoch that may be unusable.
+    """
+
+    def __init__(self, account: Account, most: float) -> None:
+        self._account = account
+        self._most = most
+        self._images: Dict[str, str] = {}
+        self._new: Dict[str, str] = {}
+        self._skipped = self._seen = 0
+
+    def count(self, data_batch: Optional[dict]) -> None:
+        """Count those of a batch."""
+        for sample in data_batch['data_samples']['easy'] if data_batch else ():
+            if sample is None:
+                continue
+            skipped = sample.metainfo.get('skipped', ())
+            self._new.update(skipped)
+            self._skipped += len(skipped)
+            self._seen += 1
+
+    def report(self, runner) -> None:
+        """Tell of an epoch; of all processes together.
+
+        Raises:
+            ValueError: If too many could not be used; names the share.
+        """
+        gathered = all_gather_object((self._new, self._skipped, self._seen))
+        self._new, self._skipped, self._seen = {}, 0, 0
+        new = {path: problem for images, _, _ in gathered for path, problem in images.items()}
+        skipped, seen = [sum(counts) for counts in list(zip(*gathered))[1:]]
+        self._images.update(new)
+        if new:
+            examples = '; '.join(f'{printable(path)} {problem}' for path, problem in sorted(new.items())[:EXAMPLES])
+            more = f' and {len(new) - EXAMPLES} more' if len(new) > EXAMPLES else ''
+            runner.logger.warning(f'epoch {runner.epoch + 1}: {len(new)} unlabelled images could not be used and were '
+                                  f'replaced: {examples}{more}; all are in {REPORT}')
+        if is_main_process() and (self._images or self._account.broken or self._account.left_out):
+            images = {printable(path): printable(problem) for path, problem in sorted(self._images.items())}
+            write_json(dict(images=images, boxes=self._account.broken, left_out=self._account.left_out),
+                       osp.join(runner.work_dir, REPORT), indent=1)
+        share = skipped / max(1, seen + skipped)
+        if share > self._most:
+            raise ValueError(f'{share:.0%} of the unlabelled people drawn in epoch {runner.epoch + 1} could not be '
+                             f'used, more than max_broken={self._most}; mend the images or raise unlabeled.max_broken')
