@@ -92,7 +92,8 @@ def write_page(runs: Runs, results: Results, path: str) -> None:
             charts.append(Chart(
                 f'{metric.name} on the validation people, {labels} labels',
                 'epoch (one pass over the unlabelled people)', f'{metric.name} in {metric.unit}', curves,
-                note='First network; bands are a standard deviation over seeds.', y_range=_readable(curves, metric)))
+                note='First network; bars or bands are a standard deviation over seeds.',
+                y_range=_readable(curves, metric)))
         charts.append(Chart(
             f'Peak response on unlabelled people, {labels} labels', 'iteration', 'mean peak',
             _drawn([curve(method, 'a/peak_unlabeled') for method in plan.methods]), y_range=(0, 1),

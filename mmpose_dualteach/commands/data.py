@@ -16,7 +16,7 @@ def split_labels(arguments: Optional[List[str]] = None) -> int:
     """``tools/split_labels.py``: a labelled and an unlabelled file of one."""
     from mmpose_dualteach.prepare import split
     parser = argparse.ArgumentParser(
-        description='Split an annotation file into labelled.json and unlabelled.json, the same on every machine')
+        description='Split an annotation file into labeled.json and unlabeled.json, the same on every machine')
     parser.add_argument('annotations', help="COCO-format file, or MPII's list of people")
     parser.add_argument('--labeled', type=float, required=True, metavar='N',
                         help='people that keep their labels, or a share of all below 1')
@@ -60,9 +60,9 @@ def detect_boxes(arguments: Optional[List[str]] = None) -> int:
             stock_of(options.config), options.checkpoint, options.source, options.output, images=options.images,
             score=options.score, categories=options.category, most=options.max, batch=options.batch,
             device=options.device, video=video_options(options))
-        print(f'wrote {options.output}: {counts["boxes"]} boxes on {counts["images"]} images'
-              + (f'; {counts["skipped"]} images could not be used, see {options.output}.skipped.json'
-                 if counts['skipped'] else ''))
+        print(f'wrote {options.output}: {counts["boxes"]} boxes on {counts["images"]} images')
+        if counts['unusable']:
+            print(f'{counts["unusable"]} images or files could not be used, see {options.output}.skipped.json')
 
     return in_one_line(detect)
 
@@ -77,6 +77,8 @@ def browse_pairs(arguments: Optional[List[str]] = None) -> int:
     options = parser.parse_args(arguments)
 
     def browse() -> None:
+        if options.people < 1 or not options.output.lower().endswith(('.png', '.jpg', '.jpeg')):
+            raise ValueError(f'--people {options.people} must be at least 1, and {options.output} a .png or .jpg file')
         import mmcv
 
         from mmpose_dualteach.prepare.browse import pair_sheet
@@ -100,7 +102,7 @@ def check_data(arguments: Optional[List[str]] = None) -> int:
         from mmpose_dualteach.prepare.scan import as_json, in_words, scan
         scans = scan(switched_config(options), options.jobs)
         print('\n'.join(in_words(scans)))
-        broken.extend(scans['labeled'].broken)
+        broken.extend(name for name, found in scans.items() if found.stops)
         if options.json:
             write_json(as_json(scans), options.json, indent=1)
 
@@ -115,6 +117,9 @@ def switched_config(options: argparse.Namespace) -> Config:
     """
     config = stock_of(options.config if '::' in options.config else osp.abspath(options.config))
     if config.get('model', {}).get('type') == WRAPPER:
+        if options.unlabeled or options.labeled or options.boxes:
+            raise ValueError(f'{options.config} is switched to mutual teaching already and names its own people; leave '
+                             '--unlabeled, --labeled and --boxes out, or give the stock config')
         return config
     if not options.unlabeled:
         raise ValueError(f'{options.config} is not switched to mutual teaching; name its people by --unlabeled, or '

@@ -136,7 +136,7 @@ def in_one_line(action: Callable[[], object]) -> int:
     """Do it; turn an error that explains itself into one line and an exit code."""
     try:
         action()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     return 0

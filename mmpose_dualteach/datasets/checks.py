@@ -3,15 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Iterator, Optional
 
+import mmcv
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.dist import master_only
-from mmengine.fileio import exists, load
+from mmengine.fileio import exists, get, load
 from mmengine.utils import ProgressBar
-from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import DATASETS
-
-from .sources.images import ImageReader, UnusableImage
 
 
 def check_same_keypoints(labeled: dict, unlabeled: dict) -> None:
@@ -39,11 +37,14 @@ def build_labeled(config: dict) -> BaseDataset:
         BaseDataset: The dataset.
 
     Raises:
+        FileNotFoundError: If a file is missing.
         ValueError: If one of the sets in it lists no person, of which stock datasets say no more than "need at least
             one array to concatenate"; names the file.
     """
     try:
         return DATASETS.build(config)
+    except AssertionError as error:  # Stock datasets assert that their files exist.
+        raise FileNotFoundError(f'labelled set: {error}') from None
     except ValueError as error:
         for part in _parts(config):
             dataset = DATASETS.build(dict(part, pipeline=[], lazy_init=True))
@@ -148,12 +149,15 @@ def read_json(path: str, backend_args: Optional[dict] = None) -> object:
         object: What it holds.
 
     Raises:
-        ValueError: If it is malformed; names it.
+        ValueError: If it is malformed or no file; names it.
     """
     try:
-        return load(path, backend_args=backend_args)
-    except ValueError as error:
+        # Whatever its suffix: a pickle could run code.
+        return load(path, file_format='json', backend_args=backend_args)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{path} is no valid JSON ({error}); write it again') from None
+    except IsADirectoryError:
+        raise ValueError(f'{path} is a folder; name a .json file') from None
 
 
 def box_problem(box: np.ndarray, width: Optional[float], height: Optional[float]) -> Optional[str]:
@@ -199,9 +203,12 @@ def boxes_are_usable(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 def image_problem(path: str) -> Optional[str]:
     """Decode an image. Returns what is wrong with it, or None."""
     try:
-        ImageReader(LoadImage()).read(path)
-    except UnusableImage as problem:
-        return str(problem)
+        if mmcv.imfrombytes(get(path)) is None:
+            return 'does not decode'
+    except FileNotFoundError:
+        return 'is missing'
+    except Exception as error:  # Any decoder's own error means the same: this image cannot be used.
+        return f'does not decode ({error})'.replace('\n', ' ')
     return None
 
 

@@ -16,13 +16,15 @@ from mmpose_dualteach.whole_files import printable
 from .checks import read_json
 from .people_index import PeopleIndex
 from .sources.account import Account
-from .sources.annotations import is_mpii, people_of_coco, people_of_mpii
+from .sources.annotations import entries, is_mpii, people_of_coco, people_of_mpii
 from .sources.detections import BoxChoice
+from .sources.files import is_address
 from .sources.folders import by_name, folder_of, list_images
-from .sources.images import ImageReader, UnusableImage
-from .sources.videos import FrameChoice
+from .sources.images import ImageReader, UnusableImage, refuse_outside
+from .sources.videos import frame_choice
 
 MOST_ATTEMPTS = 20
+MAX_BROKEN = 0.1
 
 
 @DATASETS.register_module()
@@ -77,7 +79,7 @@ class UnlabeledPoseDataset(BaseDataset):
                  category: Any = None,
                  min_area: float = 0.,
                  video: Optional[dict] = None,
-                 max_broken: float = 0.1,
+                 max_broken: float = MAX_BROKEN,
                  allow_outside: bool = False,
                  backend_args: Optional[dict] = None,
                  metainfo: Optional[dict] = None,
@@ -90,7 +92,7 @@ class UnlabeledPoseDataset(BaseDataset):
         self._reader = DATASETS.build(stock)
         self.bbox_file = bbox_file
         self.boxes = BoxChoice(score=bbox_thr, area=min_area, category=category)
-        self.frames = FrameChoice(**(video or {}))
+        self.frames = frame_choice(video)
         self.max_broken = max_broken
         self.allow_outside = allow_outside
         self.backend_args = backend_args
@@ -106,7 +108,7 @@ class UnlabeledPoseDataset(BaseDataset):
     def load_data_list(self) -> PeopleIndex:
         """List the people. See the class for the sources and errors."""
         for path, what in ((self.ann_file, 'annotation file'), (self.bbox_file, 'box file'),
-                           ('' if self.ann_file else self.data_prefix['img'], 'image folder')):
+                           (self.data_prefix['img'], 'image folder')):
             self._must_exist(path, what)
         with no_garbage_collection():
             people = self._list_people()
@@ -114,42 +116,46 @@ class UnlabeledPoseDataset(BaseDataset):
         return people
 
     def _list_people(self) -> PeopleIndex:
+        paths: Optional[List[str]] = None
+        categories: List[dict] = []
         if self.ann_file:
             content = read_json(self.ann_file, self.backend_args)
             if is_mpii(content) and not self.bbox_file:
                 return people_of_mpii(content, self._reader, self.ann_file, self.data_prefix, self.account,
                                       self.allow_outside)
-            if not isinstance(content, dict) or 'images' not in content:
+            if not isinstance(content, dict) or not isinstance(content.get('images'), list):
                 raise ValueError(f"{self.ann_file} is no COCO-format annotation file, it has no 'images'; detections "
                                  'belong in bbox_file')
-            images, boxes = content['images'], content.get('annotations', [])
-            categories = content.get('categories') or []
-        else:
-            images, categories = [], []
+            images = entries(content['images'], 'image', self.account, key='id')
+            boxes = entries(content.get('annotations'), 'annotation', self.account)
+            categories = entries(content.get('categories'), 'category', Account())
         if self.bbox_file:
-            boxes = read_json(self.bbox_file, self.backend_args)
-            if not isinstance(boxes, list):
+            detections = read_json(self.bbox_file, self.backend_args)
+            if not isinstance(detections, list):
                 raise ValueError(f"{self.bbox_file} is no detection file in COCO's result format, a list of "
                                  '{image_id, category_id, bbox, score}; an annotation file belongs in ann_file')
+            boxes = entries(detections, 'detection', self.account)
         if not self.ann_file:
             named = [box.get('image_id') for box in boxes] if self.bbox_file else None
-            found = list_images(self.data_prefix['img'], self.frames, self.account, self.backend_args, named)
+            found = list_images(self.data_prefix['img'], self.frames, self.account, self.backend_args, named,
+                                self.allow_outside)
             if not self.bbox_file:
                 # A whole image's box is known once it is decoded: WholeImageBox adds it.
                 return PeopleIndex(list(found.values()), list(found))
-            images = [dict(id=name, file_name=name, path=path) for name, path in found.items()]
+            images, paths = [dict(id=name, file_name=name) for name in found], list(found.values())
             boxes = by_name(boxes, images)
         boxes = self.boxes.choose(boxes, categories, bool(self.bbox_file), self.bbox_file or self.ann_file,
                                   self.account)
-        return people_of_coco(images, boxes, self._reader, self.data_prefix['img'], self.account, self.allow_outside)
+        return people_of_coco(images, boxes, self._reader, self.data_prefix['img'], self.account, self.allow_outside,
+                              paths)
 
     def _must_exist(self, path: Optional[str], what: str) -> None:
         if not path:
             return
-        if path.startswith(('http://', 'https://')):
+        if is_address(path):
             raise ValueError(f'unlabelled set: {what} {path} is an address; nothing is ever downloaded, fetch it '
                              'first')
-        if not exists(path, self.backend_args):
+        if not (what == 'image folder' and self.ann_file) and not exists(path, self.backend_args):
             raise FileNotFoundError(f'unlabelled set: {what} {path} is missing; correct '
                                     'train_dataloader.dataset.unlabeled')
 
@@ -204,6 +210,7 @@ class UnlabeledPoseDataset(BaseDataset):
             if self._images is not None:
                 try:
                     info['img'] = self._images.read(info['img_path'], self.data_list.listed_size(idx))
+                    refuse_outside(info.get('bbox'), info['img'])
                 except UnusableImage as problem:
                     skipped.append((info['img_path'], str(problem)))
                     # Far away, since neighbours often share the image; the same in every run.

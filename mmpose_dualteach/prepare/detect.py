@@ -11,17 +11,21 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 import numpy as np
 from mmdet.apis import DetInferencer
 from mmengine.config import Config
+from mmengine.fileio import exists
 from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.utils import ProgressBar
 from mmpose.datasets.transforms import LoadImage
 
 from mmpose_dualteach.datasets.checks import read_json
 from mmpose_dualteach.datasets.sources.account import Account
-from mmpose_dualteach.datasets.sources.files import leads_outside
+from mmpose_dualteach.datasets.sources.annotations import entries
+from mmpose_dualteach.datasets.sources.files import is_address, leads_outside
 from mmpose_dualteach.datasets.sources.folders import folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
-from mmpose_dualteach.datasets.sources.videos import FrameChoice
+from mmpose_dualteach.datasets.sources.videos import FrameChoice, frame_choice
 from mmpose_dualteach.whole_files import whole_file, write_json
+
+Image = Tuple[Any, str, Optional[list]]  # Id, path, and width and height if they are listed.
 
 
 def detect_boxes(config: Config, checkpoint: str, source: str, output: str, images: str = '', score: float = 0.3,
@@ -50,32 +54,39 @@ def detect_boxes(config: Config, checkpoint: str, source: str, output: str, imag
         backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the paths' prefixes say.
 
     Returns:
-        Dict[str, int]: Counts of ``images``, ``boxes`` and ``skipped``.
+        Dict[str, int]: Counts of ``images``, ``boxes``, and ``unusable`` images and other things in the source.
 
     Raises:
         FileNotFoundError: If the checkpoint or source is missing.
         ValueError: If the detector has no such class, the source has no image, or ``OUTPUT.part`` is of another call.
     """
-    for path, what in ((checkpoint, 'checkpoint'), (source, 'source')):
-        if not osp.exists(path) and '://' not in path:
-            raise FileNotFoundError(f'{what} {path} does not exist; name one that does')
-        if path.startswith(('http://', 'https://')):
+    if batch < 1 or most < 1 or not 0 <= score <= 1:
+        raise ValueError(f'batch {batch} and the most boxes of an image, {most}, must be at least 1; score {score} '
+                         'must be 0 to 1')
+    if not osp.isfile(checkpoint):
+        raise FileNotFoundError(f'checkpoint {checkpoint} does not exist here; nothing is ever downloaded, name a file')
+    for path, what in ((source, 'source'), (images, 'folder of images')):
+        if is_address(path):
             raise ValueError(f'{what} {path} is an address; nothing is ever downloaded, fetch it first')
+        if path and not exists(path, backend_args):
+            raise FileNotFoundError(f'{what} {path} does not exist; name one that does')
     account = Account()
-    frames = FrameChoice(**(video or {}))
+    frames = frame_choice(video)
     listed, known = _images_of(source, images, frames, account, backend_args)
     if not listed:
         raise ValueError(f'{source} has no image; name a folder of images or videos, a video, or a list of images')
     with scope_kept():
         inferencer = DetInferencer(config, checkpoint, device=device, show_progress=False)
     ids = _category_ids(inferencer.model.dataset_meta['classes'], categories, known)
-    made_by = dict(config=hashlib.sha256(config.pretty_text.encode()).hexdigest(), checkpoint=osp.abspath(checkpoint),
-                   source=osp.abspath(source), score=score, categories=list(categories), most=most)
+    weights = os.stat(checkpoint)
+    made_by = dict(config=_digest(config.pretty_text), checkpoint=osp.abspath(checkpoint),
+                   weights=[weights.st_size, weights.st_mtime_ns], source=osp.abspath(source),
+                   images=_digest(json.dumps(listed)), score=score, categories=list(categories), most=most)
 
     progress = Progress(f'{output}.part', made_by)
     places = [images if source.endswith('.json') else folder_of(source), frames.folder]
     reader = ImageReader(LoadImage(), [place for place in places if place is not None], backend_args)
-    todo = [(image, path) for image, path in listed if image not in progress.done]
+    todo = [each for each in listed if each[0] not in progress.done]
     bar = ProgressBar(len(todo), file=sys.stderr) if todo else None
     for start in range(0, len(todo), batch):
         part = todo[start:start + batch]
@@ -83,14 +94,19 @@ def detect_boxes(config: Config, checkpoint: str, source: str, output: str, imag
         bar.update(len(part))
     if bar:
         print(file=sys.stderr)
-    found, skipped = progress.results([image for image, _ in listed])
+    found, skipped = progress.results([image for image, _, _ in listed])
     write_json(found, output)
     if skipped or account.broken:
         write_json(dict(skipped, **account.broken), f'{output}.skipped.json', indent=1)
     elif osp.exists(f'{output}.skipped.json'):  # Of an earlier call.
         os.remove(f'{output}.skipped.json')
     os.remove(progress.path)
-    return dict(images=len(listed) - len(skipped), boxes=len(found), skipped=len(skipped))
+    return dict(images=len(listed) - len(skipped), boxes=len(found),
+                unusable=len(skipped) + sum(account.broken.values()))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()
 
 
 @contextmanager
@@ -105,21 +121,23 @@ def scope_kept() -> Iterator[None]:
 
 
 def _images_of(source: str, folder: str, frames: FrameChoice, account: Account,
-               backend_args: Optional[dict]) -> Tuple[List[Tuple[Any, str]], List[dict]]:
-    """Id and path of each image, and the categories of a list."""
+               backend_args: Optional[dict]) -> Tuple[List[Image], List[dict]]:
+    """The images, and the categories of a list."""
     if not source.endswith('.json'):
-        return list(list_images(source, frames, account, backend_args).items()), []
+        return [(name, path, None) for name, path in list_images(source, frames, account, backend_args).items()], []
     content = read_json(source, backend_args)
     if not isinstance(content, dict) or 'images' not in content:
         raise ValueError(f"{source} is no list of images in COCO's format, it has no 'images'")
     listed = []
-    for image in content['images']:
+    for image in entries(content['images'], 'image', account, key='id'):
         problem = leads_outside(image.get('file_name'), allow_absolute=False)
         if problem:
             account.broken[problem] += 1
         else:
-            listed.append((image['id'], osp.join(folder, image['file_name'])))
-    return listed, content.get('categories') or []
+            # Boxes are of the same turn as training reads the image in.
+            size = [image['width'], image['height']] if image.get('width') and image.get('height') else None
+            listed.append((image['id'], osp.join(folder, image['file_name']), size))
+    return listed, entries(content.get('categories'), 'category', account, key='id')
 
 
 def _category_ids(classes: Sequence[str], wanted: Sequence[str], known: List[dict]) -> Dict[int, int]:
@@ -132,13 +150,13 @@ def _category_ids(classes: Sequence[str], wanted: Sequence[str], known: List[dic
     return {classes.index(name): listed.get(name, classes.index(name) + 1) for name in wanted}
 
 
-def _detect(inferencer: DetInferencer, reader: ImageReader, part: List[Tuple[Any, str]], ids: Dict[int, int],
+def _detect(inferencer: DetInferencer, reader: ImageReader, part: List[Image], ids: Dict[int, int],
             score: float, most: int, batch: int) -> List[dict]:
     """One line of the progress file for each image."""
     lines, pixels = [], []
-    for image, path in part:
+    for image, path, size in part:
         try:
-            pixels.append(reader.read(path))
+            pixels.append(reader.read(path, size))
             lines.append(dict(image_id=image))
         except UnusableImage as problem:
             lines.append(dict(image_id=image, problem=f'{path} {problem}'))
@@ -180,7 +198,10 @@ class Progress:
         if osp.isfile(path):
             with open(path, encoding='utf-8') as file:
                 # A line without an end is what an interruption left of it.
-                lines = [json.loads(line) for line in file if line.endswith('\n')]
+                try:
+                    lines = [json.loads(line) for line in file if line.endswith('\n')]
+                except ValueError:
+                    raise ValueError(f'{path} is no file of a call that was interrupted; remove it') from None
         if lines and lines[0] != made_by:
             raise ValueError(f'{path} was begun with another detector, source or threshold; finish that call, remove '
                              'the file, or choose another output')

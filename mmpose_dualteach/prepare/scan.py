@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import threading
+import warnings
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import DATASETS
 from PIL import Image
 
-from mmpose_dualteach.datasets.checks import build_labeled, innermost
+from mmpose_dualteach.datasets.checks import build_labeled, check_labels, innermost
 from mmpose_dualteach.datasets.sources.account import Account
-from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
+from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, refuse_outside
 from mmpose_dualteach.datasets.sources.videos import is_frame
+from mmpose_dualteach.datasets.unlabeled import MAX_BROKEN
 from mmpose_dualteach.whole_files import printable
 
 HUGE = 50e6  # Pixels; decoded, such an image takes 150 MB in each worker that meets it.
@@ -42,12 +44,14 @@ class Scan:
         broken (Dict[str, str]): What is wrong with each image that cannot be used, by path.
         notes (Dict[str, List[str]]): Paths of the images that can be used and are unusual, by what they are.
         account (Account): What is wrong with boxes, and what was left out.
+        stops (str): Why training would stop because of that, or nothing.
     """
     images: int = 0
     people: int = 0
     broken: Dict[str, str] = field(default_factory=dict)
     notes: Dict[str, List[str]] = field(default_factory=lambda: defaultdict(list))
     account: Account = field(default_factory=Account)
+    stops: str = ''
 
 
 def scan(config: Config, jobs: Optional[int] = None) -> Dict[str, Scan]:
@@ -75,8 +79,22 @@ def scan(config: Config, jobs: Optional[int] = None) -> Dict[str, Scan]:
     people: Dict[str, Listed] = {}
     for index in range(len(unlabeled)):
         _add(people, unlabeled.get_data_info(index), unlabeled.data_list.listed_size(index))
-    return dict(labeled=_look(labels, lambda: ImageReader(LoadImage()), jobs, Account()),
-                unlabeled=_look(people, unlabeled.image_reader, jobs, unlabeled.account))
+    scans = dict(labeled=_look(labels, lambda: ImageReader(LoadImage()), jobs, Account()),
+                 unlabeled=_look(people, unlabeled.image_reader, jobs, unlabeled.account))
+    for ann_file in sorted({part.ann_file for part in innermost(labeled)}):
+        try:
+            check_labels(ann_file)
+        except ValueError as problem:
+            scans['labeled'].account.broken[str(problem)] += 1
+    if scans['labeled'].broken or scans['labeled'].account.broken:
+        scans['labeled'].stops = 'every labelled person must be usable'
+    most, found = sets.unlabeled.get('max_broken', MAX_BROKEN), scans['unlabeled']
+    on_broken = sum(len(people[path][1]) for path in found.broken)
+    for what, count, of in (('boxes', sum(found.account.broken.values()), len(unlabeled)), ('people', on_broken,
+                                                                                         found.people)):
+        if count > most * (count + of):
+            found.stops = f'{count} of {count + of} {what} cannot be used, more than max_broken={most}'
+    return scans
 
 
 def _add(images: Dict[str, Listed], person: dict, size: Optional[tuple] = None) -> None:
@@ -116,10 +134,12 @@ def _examine(path: str, reader: ImageReader, size: Optional[tuple],
         image = reader.read(path, size)
     except UnusableImage as problem:
         return str(problem), [], ''
-    height, width = image.shape[:2]
-    outside = sum(box is not None and bool((box[0, :2] >= (width, height)).any() or (box[0, 2:] <= 0).any())
-                  for box in boxes)
-    notes = ['has a box that lies outside of it'] if outside else []
+    notes = []
+    for box in boxes:
+        try:
+            refuse_outside(box, image)
+        except UnusableImage:
+            notes = ['has a box that lies outside of it']
     if is_frame(path):
         return None, notes, ''
     content = reader.content(path)
@@ -130,9 +150,13 @@ def _unusual(path: str, content: bytes) -> Iterator[str]:
     if len(os.fsencode(os.path.basename(path))) > LONG_NAME:
         yield 'has a very long name'
     try:
-        with Image.open(io.BytesIO(content)) as header:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as header:
+            warnings.simplefilter('ignore')
             kind, mode, size = header.format, header.mode, header.size
             orientation = header.getexif().get(EXIF_ORIENTATION, 1)
+    except Image.DecompressionBombError:
+        yield f'is huge, more than {HUGE / 1e6:.0f} million pixels'
+        return
     except Exception:  # What OpenCV decodes and PIL does not know.
         return
     if os.path.splitext(path)[1].lower() not in SUFFIXES.get(kind, (os.path.splitext(path)[1].lower(), )):
@@ -170,6 +194,8 @@ def in_words(scans: Dict[str, Scan]) -> Iterator[str]:
             yield f'    left out: {count} {printable(reason)}'
         for note, paths in sorted(found.notes.items(), key=lambda item: -len(item[1])):
             yield f'    {note}: {len(paths)}, for instance {printable(paths[0])}'
+        if found.stops:
+            yield f'    training would stop: {found.stops}'
 
 
 def as_json(scans: Dict[str, Scan]) -> dict:

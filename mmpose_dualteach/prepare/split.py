@@ -13,8 +13,11 @@ from mmpose_dualteach.whole_files import write_json
 
 UNITS = ('people', 'images')
 # What of an annotation is no label. Everything else stays out of the unlabelled file.
-BOX_KEYS = ('id', 'image_id', 'category_id', 'iscrowd', 'bbox', 'area', 'score', 'center', 'scale', 'image')
-BOX_ENDINGS = ('_box', '_valid')
+BOX_KEYS = ('id', 'image_id', 'category_id', 'iscrowd', 'bbox', 'area', 'score', 'center', 'scale', 'image', 'face_box',
+            'lefthand_box', 'righthand_box', 'face_valid', 'lefthand_valid', 'righthand_valid', 'track_id')
+IMAGE_KEYS = ('id', 'file_name', 'width', 'height', 'license', 'coco_url', 'flickr_url', 'date_captured', 'vid_id',
+              'frame_id', 'nframes')
+FILE_KEYS = ('info', 'licenses', 'categories')
 
 
 def split_labels(ann_file: str, labeled: float, folder: str, seed: int = 0, unit: str = 'people',
@@ -23,7 +26,8 @@ def split_labels(ann_file: str, labeled: float, folder: str, seed: int = 0, unit
 
     Images are put in an order that depends on the seed and their ids alone, and join the labelled side one after the
     other, those that would bring too many people left out: the same split on every machine, whatever the order of the
-    file, and the split of fewer labels is about the beginning of that of more.
+    file, and the split of fewer labels is about the beginning of that of more. Where the last images are too full,
+    there are a few labelled people less than asked for, which the manifest says.
 
     Args:
         ann_file (str): A COCO-format file, or one in MPII's own format, a list of people.
@@ -40,6 +44,8 @@ def split_labels(ann_file: str, labeled: float, folder: str, seed: int = 0, unit
         FileNotFoundError: If the file is missing.
         ValueError: If it is of another format, or has fewer labelled people than asked for; names it.
     """
+    if not 0 < labeled < float('inf'):
+        raise ValueError(f'labeled={labeled}: give a number of {unit}, or a share below 1')
     if unit not in UNITS:
         raise ValueError(f'unit={unit!r}; choose one of {", ".join(UNITS)}')
     if share_images and unit == 'images':
@@ -47,8 +53,10 @@ def split_labels(ann_file: str, labeled: float, folder: str, seed: int = 0, unit
     content = read_json(ann_file)
     people = _people(content, ann_file)
     image_of = 'image' if isinstance(content, list) else 'image_id'
-    names = [_identity(person.get('id', number)) if share_images else _identity(person[image_of])
-             for number, person in enumerate(people)]
+    # MPII's people have no id; their places are theirs.
+    own = [_identity(person['id'] if 'id' in person else [person.get(key) for key in ('image', 'center', 'scale')])
+           for person in people]
+    names = own if share_images else [_identity(person[image_of]) for person in people]
     groups: Dict[str, List[int]] = {}
     for number, name in enumerate(names):
         groups.setdefault(name, []).append(number)
@@ -67,8 +75,7 @@ def split_labels(ann_file: str, labeled: float, folder: str, seed: int = 0, unit
     taken = [name in chosen for name in names]
     sides = dict(labeled=[person for person, here in zip(people, taken) if here],
                  unlabeled=[boxes_only(person) for person, here in zip(people, taken) if not here])
-    ids = {side: sorted(_identity(people[number].get('id', number)) for number, here in enumerate(taken)
-                        if here == (side == 'labeled')) for side in sides}
+    ids = {side: sorted(name for name, here in zip(own, taken) if here == (side == 'labeled')) for side in sides}
     images = {side: {_identity(person[image_of]) for person in sides[side]} for side in sides}
     alone = [_identity(image['id']) for image in content['images']] if isinstance(content, dict) else []
     images['unlabeled'].update(name for name in alone if name not in images['labeled'])
@@ -76,15 +83,20 @@ def split_labels(ann_file: str, labeled: float, folder: str, seed: int = 0, unit
         source_sum = hashlib.sha256(file.read()).hexdigest()
     manifest = dict(
         source=osp.basename(ann_file), source_sha256=source_sum, seed=seed, unit=unit, share_images=share_images,
+        asked_for=count,
         **{side: dict(images=len(images[side]), people=len(sides[side]),
                       people_with_labels=sum(_has_label(person) for person, here in zip(people, taken)
                                              if here == (side == 'labeled'))) for side in sides},
         checksum=hashlib.sha256(json.dumps([ids['labeled'], ids['unlabeled']]).encode()).hexdigest())
     os.makedirs(folder, exist_ok=True)
     for side in sides:
-        whole = sides[side] if isinstance(content, list) else dict(
-            content, annotations=sides[side],
-            images=[image for image in content['images'] if _identity(image['id']) in images[side]])
+        whole = sides[side]
+        if isinstance(content, dict):
+            listed = [image for image in content['images'] if _identity(image['id']) in images[side]]
+            if side == 'unlabeled':
+                listed = [_only(image, IMAGE_KEYS) for image in listed]
+            rest = _only(content, FILE_KEYS) if side == 'unlabeled' else content
+            whole = dict(rest, images=listed, annotations=sides[side])
         write_json(whole, osp.join(folder, f'{side}.json'))
     write_json(manifest, osp.join(folder, 'manifest.json'), indent=1)
     return manifest
@@ -92,11 +104,21 @@ def split_labels(ann_file: str, labeled: float, folder: str, seed: int = 0, unit
 
 def boxes_only(person: dict) -> dict:
     """A person without labels."""
-    return {key: value for key, value in person.items() if key in BOX_KEYS or key.endswith(BOX_ENDINGS)}
+    return _only(person, BOX_KEYS)
+
+
+def _only(entry: dict, keys: Tuple[str, ...]) -> dict:
+    return {key: value for key, value in entry.items() if key in keys}
 
 
 def _people(content: Any, ann_file: str) -> List[dict]:
-    if isinstance(content, dict) and isinstance(content.get('annotations'), list) and 'images' in content:
+    if isinstance(content, dict) and isinstance(content.get('annotations'), list) and isinstance(
+            content.get('images'), list):
+        for what, key, listed in (('image', 'id', content['images']), ('annotation', 'image_id',
+                                                                       content['annotations'])):
+            for number, entry in enumerate(listed):
+                if not isinstance(entry, dict) or key not in entry:
+                    raise ValueError(f'{ann_file}: {what} {number} is no entry with {key}; correct or remove it')
         return content['annotations']
     if isinstance(content, list) and all(isinstance(person, dict) and 'image' in person for person in content):
         return content
@@ -119,7 +141,7 @@ def _has_label(person: dict) -> bool:
 
 
 def _choose(weights: Dict[str, int], count: int, seed: int) -> set:
-    """Groups that weigh exactly ``count`` if some do, else as much of it as they can one after the other."""
+    """Groups one after the other, in the seed's order, those left out that would bring the weight above ``count``."""
     chosen, weight = set(), 0
     for name in sorted(weights, key=lambda name: hashlib.sha256(f'{seed}/{name}'.encode()).digest()):
         if weights[name] and weight + weights[name] <= count:
@@ -128,8 +150,10 @@ def _choose(weights: Dict[str, int], count: int, seed: int) -> set:
     return chosen
 
 
-def in_words(manifest: dict) -> Tuple[str, ...]:
+def in_words(manifest: dict) -> List[str]:
     """A manifest, for a terminal."""
-    return tuple(f'{side}: {counts["people_with_labels"]} people with labels, {counts["people"]} people in all, on '
-                 f'{counts["images"]} images' for side, counts in manifest.items() if isinstance(counts, dict)
-                 ) + (f'checksum {manifest["checksum"]} (seed {manifest["seed"]}, counted in {manifest["unit"]})', )
+    lines = [f'{side}: {counts["people_with_labels"]} people with labels, {counts["people"]} people in all, on '
+             f'{counts["images"]} images' for side, counts in manifest.items() if isinstance(counts, dict)]
+    if manifest['unit'] == 'people' and manifest['labeled']['people_with_labels'] < manifest['asked_for']:
+        lines.append(f'asked for {manifest["asked_for"]}: each image left has too many people with labels')
+    return [*lines, f'checksum {manifest["checksum"]} (seed {manifest["seed"]}, counted in {manifest["unit"]})']

@@ -473,3 +473,125 @@ def test_a_missing_or_shrinking_video_is_replaced_like_an_image(tmp_path):
     shutil.copy(video(tmp_path / 'short' / 'clip.avi', [10, 20]), clip)
     with pytest.raises(UnusableImage, match='does not decode'):
         dataset.image_reader().read(f'{clip}#frame=20')
+
+
+# ------------------------------------------------------------------ found in review
+
+
+def test_frames_never_replace_what_others_made_nor_lie_among_the_images(tmp_path):
+    video(tmp_path / 'videos' / 'clip.avi', range(10, 250, 8))
+    precious = tmp_path / 'frames' / 'clip.avi' / 'thesis.txt'
+    precious.parent.mkdir(parents=True)
+    precious.write_text('years of work')
+    with pytest.raises(ValueError, match='frames/clip.avi is there and not made from the video clip.avi'):
+        folder_set(tmp_path / 'videos', video=dict(folder=str(tmp_path / 'frames')))
+    assert precious.read_text() == 'years of work'
+    for inside in ('videos', 'videos/frames'):
+        with pytest.raises(ValueError, match='inside of .*videos.*name another folder'):
+            folder_set(tmp_path / 'videos', video=dict(folder=str(tmp_path / inside)))
+    assert [path.name for path in (tmp_path / 'videos').iterdir()] == ['clip.avi']
+
+
+def test_frames_that_got_lost_are_written_again(tmp_path):
+    video(tmp_path / 'videos' / 'clip.avi', range(10, 250, 8))
+    options = dict(every=10, folder=str(tmp_path / 'frames'))
+    folder_set(tmp_path / 'videos', video=options)
+    (tmp_path / 'frames' / 'clip.avi' / '00000010.jpg').unlink()
+    dataset = folder_set(tmp_path / 'videos', video=options)
+    assert dataset[1]['img'].mean() == pytest.approx(90, abs=2)
+    (tmp_path / 'frames' / 'clip.avi' / 'frames.json').write_text('{"made_')
+    assert len(folder_set(tmp_path / 'videos', video=options)) == 3
+    assert [path.name for path in (tmp_path / 'frames').iterdir()] == ['clip.avi']
+
+
+def test_odd_videos_are_told_and_the_others_serve(tmp_path):
+    video(tmp_path / 'videos' / 'good.avi', range(10, 250, 8))
+    secret = video(tmp_path / 'other' / 'secret.avi', range(0, 250, 8))
+    os.symlink(secret, tmp_path / 'videos' / 'link.avi')
+    os.symlink(tmp_path / 'gone.avi', tmp_path / 'videos' / 'dangling.avi')
+    shutil.copy(secret, tmp_path / 'videos' / os.fsdecode(b'latin-\xe9.avi'))
+    for options in (dict(every=10), dict(every=10, folder=str(tmp_path / 'frames'))):
+        dataset = folder_set(tmp_path / 'videos', video=options, max_broken=0.6)
+        told = ' '.join(sorted(dataset.account.broken))
+        assert len(dataset) == 3 and len(dataset.account.broken) == 3
+        assert 'dangling.avi is a link to' in told and 'link.avi is a link to' in told and 'no UTF-8' in told
+    assert len(folder_set(tmp_path / 'videos', video=dict(every=10), allow_outside=True, max_broken=0.6)) == 3 + 4
+
+
+def test_a_pickle_is_not_run_whatever_its_name(tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / 'owned'), )
+
+    for name in ('boxes.pkl', 'boxes.json', 'boxes'):
+        (tmp_path / name).write_bytes(pickle.dumps(Payload()))
+        with pytest.raises(ValueError, match=f'{name} is no valid JSON'):
+            folder_set(tmp_path, bbox_file=str(tmp_path / name))
+    assert not (tmp_path / 'owned').exists()
+    with pytest.raises(ValueError, match='is a folder; name a .json file'):
+        folder_set(tmp_path, bbox_file=str(tmp_path))
+
+
+def test_paths_in_a_file_are_not_taken_for_ours(tmp_path):
+    picture(tmp_path / 'mine' / 'a.jpg')
+    image = dict(id=1, file_name='a.jpg', path='http://127.0.0.1:9/a.jpg')
+    content = dict(images=[image], annotations=[dict(id=1, image_id=1, bbox=[1, 1, 5, 5])])
+    dataset = UnlabeledPoseDataset(ann_file=write(tmp_path / 'a.json', content), pipeline=LOAD,
+                                   data_prefix=dict(img=str(tmp_path / 'mine')))
+    assert paths(dataset) == [str(tmp_path / 'mine' / 'a.jpg')] and dataset[0]['img'].shape == (30, 40, 3)
+    with pytest.raises(ValueError, match='is an address; nothing is ever downloaded'):
+        UnlabeledPoseDataset(ann_file=str(tmp_path / 'a.json'), data_prefix=dict(img='http://127.0.0.1:9'),
+                             pipeline=LOAD)
+    with pytest.raises(UnusableImage, match='nothing is ever downloaded'):
+        ImageReader(LoadImage()).read('http://127.0.0.1:9/a.jpg')
+
+
+def test_a_box_outside_of_the_decoded_image_teaches_nothing(tmp_path, switched):
+    for name in 'ab':
+        picture(tmp_path / f'{name}.jpg')
+    boxes = [dict(image_id='a.jpg', category_id=1, bbox=[4000, 4000, 50, 50], score=1.),
+             dict(image_id='b.jpg', category_id=1, bbox=[1, 1, 20, 20], score=1.)]
+    dataset = folder_set(tmp_path, bbox_file=write(tmp_path / 'boxes.json', boxes),
+                         pipeline=switched.train_dataloader.dataset.unlabeled.pipeline)
+    meta = dataset[0]['data_samples']['easy'].metainfo
+    assert meta['img_path'].endswith('b.jpg')
+    (path, problem), = set(meta['skipped'])
+    assert path.endswith('a.jpg') and 'has 40x30 pixels, and a box' in problem
+
+
+@pytest.mark.parametrize('content, reason', [
+    (dict(images=[dict(file_name='x.jpg')]), 'image 0 is no entry with id'),
+    (dict(images=['x.jpg']), 'image 0 is no entry'), (dict(images=[dict(id=[1], file_name='x.jpg')]), 'image 0 is no'),
+    (dict(annotations=[None]), 'annotation 0 is no entry'), (dict(annotations=[[1, 2]]), 'annotation 0 is no entry'),
+    (dict(annotations=[dict(id=9, image_id=[1], bbox=[1, 1, 5, 5])]), 'an image that the source does not list'),
+    (dict(annotations=[dict(id=9, image_id=1, bbox=[1, 1, '5', None])]), 'is not finite'),
+    (dict(annotations=[dict(id=9, image_id=1, category_id=[1], bbox=[1, 1, 5, 0])]), 'has no area'),
+])
+def test_bad_entries_are_told_and_the_others_serve(tmp_path, content, reason):
+    images = content.get('images', []) + [dict(id=n, file_name=f'{n}.jpg', width='wide') for n in range(1, 4)]
+    boxes = content.get('annotations', []) + [dict(id=n, image_id=n, bbox=[1, 1, 5, 5]) for n in range(1, 4)]
+    dataset = UnlabeledPoseDataset(ann_file=write(tmp_path / 'a.json', dict(images=images, annotations=boxes)),
+                                   pipeline=[], max_broken=0.5)
+    assert len(dataset) == 3 and reason in ' '.join(dataset.account.broken)
+
+
+def test_scores_that_are_no_numbers_are_below_any_threshold(tmp_path):
+    boxes = [box(left=n, score=score) for n, score in enumerate([.9, float('nan'), None, 'high', .1])]
+    assert len(boxes_on_one_image(tmp_path, boxes, bbox_thr=0.5)) == 1
+    with pytest.raises(ValueError, match="unlabeled.video has no 'fps'; it has every, rate, min_change, folder"):
+        folder_set(tmp_path, video=dict(fps=3))
+
+
+def test_a_video_behind_a_photo_is_no_truncation(tmp_path):
+    whole = picture(tmp_path / 'a.jpg', size=(200, 150)).read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(10):
+        (tmp_path / 'motion.jpg').write_bytes(whole + random.bytes(200000))
+        assert ImageReader(LoadImage()).read(str(tmp_path / 'motion.jpg')).shape == (150, 200, 3)
+    progressive = saved(tmp_path / 'p.jpg', Image.fromarray(random.integers(0, 255, (90, 80, 3), np.uint8)),
+                        progressive=True)
+    assert ImageReader(LoadImage()).read(progressive).shape == (90, 80, 3)
+    content = (tmp_path / 'p.jpg').read_bytes()
+    (tmp_path / 'p.jpg').write_bytes(content[:len(content) * 2 // 3])
+    with pytest.raises(UnusableImage, match='is truncated'):
+        ImageReader(LoadImage()).read(progressive)

@@ -95,13 +95,14 @@ def test_the_boxes_are_mmdets_own(found, detector, images):
         assert distance.min() < 0.05
 
 
-def test_the_boxes_serve_as_unlabelled_people(found, images):
+def test_the_boxes_serve_as_unlabelled_people(found, images, switched):
     boxes, output = found
-    dataset = UnlabeledPoseDataset(data_prefix=dict(img=str(images)), bbox_file=str(output),
-                                   pipeline=[dict(type='LoadImage')], max_broken=0.5)
+    pipeline = switched.train_dataloader.dataset.unlabeled.pipeline
+    dataset = UnlabeledPoseDataset(data_prefix=dict(img=str(images)), bbox_file=str(output), pipeline=pipeline,
+                                   max_broken=0.5)
     assert len(dataset) > 5
     for index in range(len(dataset)):
-        assert dataset[index]['img'].ndim == 3
+        assert dataset[index]['inputs']['easy'].shape == (3, 96, 64)
 
 
 def test_an_interrupted_call_goes_on_without_redoing_or_losing_an_image(found, detector, images, tmp_path, monkeypatch):
@@ -111,7 +112,7 @@ def test_an_interrupted_call_goes_on_without_redoing_or_losing_an_image(found, d
     def interrupted(inferencer, reader, part, *rest):
         if len(seen) == 1:
             raise KeyboardInterrupt
-        seen.append([image for image, _ in part])
+        seen.append([image for image, *_ in part])
         return original(inferencer, reader, part, *rest)
 
     monkeypatch.setattr(detect, '_detect', interrupted)
@@ -124,7 +125,7 @@ def test_an_interrupted_call_goes_on_without_redoing_or_losing_an_image(found, d
     assert detect_boxes([*detector, str(images), '-o', str(output), *OPTIONS, '--score', '0.2']) == 1
     again = []
     monkeypatch.setattr(detect, '_detect', lambda inferencer, reader, part, *rest: again.extend(
-        image for image, _ in part) or original(inferencer, reader, part, *rest))
+        image for image, *_ in part) or original(inferencer, reader, part, *rest))
     assert run(detector, images, output) == found[0]
     assert len(seen[0]) == 3 and not set(seen[0]) & set(again) and len(again) == 5
     assert not part.exists()

@@ -64,6 +64,21 @@ def test_the_unlabelled_side_has_boxes_and_no_label(tmp_path):
     assert len(UnlabeledPoseDataset(ann_file=str(tmp_path / 'unlabeled.json'), pipeline=[])) > 20
 
 
+def test_no_label_hides_in_images_or_other_keys(tmp_path):
+    content = people()
+    for image in content['images']:
+        image.update(keypoints=[1, 2, 2], extra='label')
+    for person in content['annotations']:
+        person.update(joint_valid=[1] * 42, keypoints_valid=True, joints=[[1, 2]], caption='a man at (3, 4)')
+    content['more_keypoints'] = [[1, 2, 2]]
+    split(write(tmp_path / 'all.json', content), 20, str(tmp_path))
+    labeled, unlabeled, _ = read(tmp_path)
+    assert set(unlabeled) == {'info', 'images', 'annotations', 'categories'}
+    assert all(set(image) == {'id', 'file_name', 'width', 'height'} for image in unlabeled['images'])
+    assert not any({'joint_valid', 'keypoints_valid', 'joints', 'caption'} & set(p) for p in unlabeled['annotations'])
+    assert labeled['more_keypoints'] and all('joints' in person for person in labeled['annotations'])
+
+
 def test_a_split_depends_on_seed_and_ids_alone(tmp_path):
     content = people()
     shuffled = json.loads(json.dumps(content))
@@ -105,6 +120,9 @@ def test_mpiis_list_is_split_by_image_too(tmp_path):
     assert len(labeled) == 9 and len(unlabeled) == 21 and manifest['unlabeled']['images'] == 7
     assert not {person['image'] for person in labeled} & {person['image'] for person in unlabeled}
     assert all(set(person) == {'image', 'center', 'scale'} for person in unlabeled)
+    turned = split(write(tmp_path / 'turned.json', listed[::-1]), 9, str(tmp_path / 'turned'))
+    other = split(str(tmp_path / 'mpii.json'), 9, str(tmp_path / 'other'), seed=1)
+    assert turned['checksum'] == manifest['checksum'] != other['checksum']
     options = dict(dataset_type='MpiiDataset', pipeline=[])
     assert len(UnlabeledPoseDataset(ann_file=str(tmp_path / 'unlabeled.json'), **options)) == 21
     assert len(DATASETS.build(dict(type='MpiiDataset', ann_file=str(tmp_path / 'labeled.json')))) == 9

@@ -3,7 +3,8 @@
 import json
 import os.path as osp
 import tempfile
-from typing import Any, Dict, List, Optional, Union
+from collections.abc import Hashable
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -20,28 +21,28 @@ PARTS = dict(CocoWholeBodyHandDataset=('lefthand', 'righthand'))
 
 
 def people_of_coco(images: List[dict], boxes: List[dict], reader: BaseDataset, folder: str, account: Account,
-                   allow_absolute: bool = False) -> PeopleIndex:
+                   allow_absolute: bool = False, paths: Optional[Sequence[str]] = None) -> PeopleIndex:
     """The people in boxes of COCO's format, or of its result format.
 
     Args:
-        images (List[dict]): Images: ``id``, ``file_name``, ``width`` and ``height`` if they are known, and ``path``
-            where it is not that of ``file_name``.
+        images (List[dict]): Images: ``id``, ``file_name``, ``width`` and ``height`` if they are known.
         boxes (List[dict]): Annotations or detections.
         reader (BaseDataset): Of the labelled dataset's class.
         folder (str): The folder of images.
         account (Account): Is told what is broken and left out.
         allow_absolute (bool): Whether file names may be absolute. Defaults to False.
+        paths (Sequence[str], optional): Path of each image. Defaults to that of its name in the folder.
 
     Returns:
         PeopleIndex: The people.
     """
     boxes = _parts(boxes, reader)
     outside = {place: problem for place, image in enumerate(images)
-               if 'path' not in image and (problem := leads_outside(image.get('file_name'), allow_absolute))}
+               if paths is None and (problem := leads_outside(image.get('file_name'), allow_absolute))}
     places = {image['id']: place for place, image in enumerate(images)}
     place = np.array([_place(box, places) for box in boxes], dtype=np.int64)
     extents = as_boxes([box.get('bbox') for box in boxes])
-    listed = [(image.get('width') or np.inf, image.get('height') or np.inf) for image in images]
+    listed = [(_side(image.get('width')), _side(image.get('height'))) for image in images]
     sizes = np.array([*listed, (np.inf, np.inf)], dtype=np.float64)[place]  # The last one is of images not listed.
 
     usable = (place >= 0) & boxes_are_usable(extents, sizes)
@@ -54,7 +55,7 @@ def people_of_coco(images: List[dict], boxes: List[dict], reader: BaseDataset, f
             reason = outside[place[number]]
         else:
             image = images[place[number]]
-            problem = box_problem(boxes[number].get('bbox'), image.get('width'), image.get('height'))
+            problem = box_problem(boxes[number].get('bbox'), *listed[place[number]])
             reason = f'image {image["file_name"]}: {problem}'
         account.broken[reason] += 1
 
@@ -70,7 +71,8 @@ def people_of_coco(images: List[dict], boxes: List[dict], reader: BaseDataset, f
     if again.any():
         account.left_out['the same box of the same image again'] += int(again.sum())
         usable &= ~again
-    paths = [image.get('path') or osp.join(folder, str(image.get('file_name'))) for image in images]
+    if paths is None:
+        paths = ['' if place in outside else osp.join(folder, image['file_name']) for place, image in enumerate(images)]
     ids = [box.get('id', number) for number, box in enumerate(boxes)]
     return PeopleIndex(paths, [image['id'] for image in images], place[usable],
                        [ids[number] for number in np.flatnonzero(usable)],
@@ -136,6 +138,32 @@ def is_mpii(content: Any) -> bool:
         isinstance(person, dict) and keys <= set(person) and 'bbox' not in person for person in people)
 
 
+def entries(values: Any, what: str, account: Account, key: Optional[str] = None) -> List[dict]:
+    """Those entries of a list that are dicts, and have an id that can be looked up by.
+
+    Args:
+        values (Any): What a file has for a list.
+        what (str): What it lists.
+        account (Account): Is told what is broken.
+        key (str, optional): The key of that id. Defaults to None.
+
+    Returns:
+        List[dict]: The entries.
+    """
+    usable = []
+    for number, entry in enumerate(values if isinstance(values, list) else []):
+        if isinstance(entry, dict) and (key is None or isinstance(entry.get(key, []), Hashable)):
+            usable.append(entry)
+        else:
+            account.broken[f'{what} {number} is no entry' + (f' with {key}' if key else '')] += 1
+    return usable
+
+
+def _side(value: Any) -> float:
+    """Width or height of an image, infinite where it is not known."""
+    return float(value) if isinstance(value, (int, float)) and value > 0 else np.inf
+
+
 def _place(box: dict, places: Dict[Any, int]) -> int:
     try:
         return places.get(box.get('image_id'), -1)
@@ -172,7 +200,7 @@ def _read(box: dict, image: dict, reader: BaseDataset, folder: str,
     try:
         info = reader.parse_data_info(dict(raw_ann_info=blank, raw_img_info=image))
     except KeyError:  # A detector's box lacks what this class reads, a centre and a scale for instance.
-        size = np.array([[image.get('width') or np.inf, image.get('height') or np.inf]])
+        size = np.array([[_side(image.get('width')), _side(image.get('height'))]])
         return dict(bbox=corners(as_boxes([box['bbox']]), size))
     return info and {key: info[key] for key in ('bbox', 'bbox_center', 'bbox_scale') if key in info}
 

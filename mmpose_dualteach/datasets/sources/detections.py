@@ -41,15 +41,15 @@ class BoxChoice:
         Raises:
             ValueError: If it is not clear which category is meant; names the file and the key.
         """
-        there = {box.get('category_id') for box in boxes}
+        there = {_category(box) for box in boxes}
         wanted = self._ids(there, categories, detections, source)
         taken, left_out = [], account.left_out
         for number, box in enumerate(boxes):
             if box.get('iscrowd'):
                 left_out['crowds'] += 1
-            elif wanted is not None and box.get('category_id') not in wanted:
+            elif wanted is not None and _category(box) not in wanted:
                 left_out['of other categories'] += 1
-            elif box.get('score', self.score) < self.score:
+            elif self.score and not _number(box.get('score', self.score)) >= self.score:  # Nor is NaN.
                 left_out[f'with a score below {self.score:g}'] += 1
             elif self.area and _area(box.get('bbox')) < self.area:
                 left_out[f'smaller than {self.area:g} square pixels'] += 1
@@ -87,8 +87,17 @@ def _id(category: Category, categories: Sequence[dict], source: str) -> int:
     raise ValueError(f'unlabeled.category={category!r} is unknown to {source}; {known}')
 
 
+def _category(box: dict) -> object:
+    category = box.get('category_id')
+    return category if isinstance(category, (int, str)) else None
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, (int, float)) else float('nan')
+
+
 def _area(box: object) -> float:
     try:
-        return box[2] * box[3]
+        return _number(box[2]) * _number(box[3])
     except (TypeError, IndexError, KeyError):
         return float('inf')  # Unusable, and reported as such.

@@ -2,7 +2,7 @@
 """Files below a folder, and names that must not lead out of it."""
 import os
 import os.path as osp
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from mmengine.fileio import LocalBackend, get_file_backend
 
@@ -78,3 +78,24 @@ def leads_outside(name: str, allow_absolute: bool) -> Optional[str]:
     if osp.normpath(name).split(os.sep)[0] == os.pardir:
         return f'file name {name!r} leads out of the folder of images'
     return None
+
+
+def link_outside(path: str, folders: Sequence[str]) -> Optional[str]:
+    """Say where a path leads that does not lie in any of some folders, or None.
+
+    Args:
+        path (str): The path.
+        folders (Sequence[str]): Folders as ``os.path.realpath`` gives them.
+
+    Returns:
+        Optional[str]: The problem.
+    """
+    real = osp.realpath(path)
+    if any(osp.commonpath([real, folder]) == folder for folder in folders):
+        return None
+    return f'is a link to {real}, outside of the folder of images; set unlabeled.allow_outside=True if you trust it'
+
+
+def is_address(path: str) -> bool:
+    """Whether reading a path would download it."""
+    return path.startswith(('http://', 'https://'))

@@ -4,7 +4,7 @@ import os.path as osp
 from typing import Dict, List, Optional, Sequence
 
 from .account import Account
-from .files import IMAGE_SUFFIXES, list_folder
+from .files import IMAGE_SUFFIXES, link_outside, list_folder
 from .videos import VIDEO_SUFFIXES, FrameChoice, is_frame, is_video, list_frames, video_of
 
 
@@ -14,7 +14,7 @@ def folder_of(source: str) -> str:
 
 
 def list_images(source: str, frames: FrameChoice, account: Account, backend_args: Optional[dict] = None,
-                named: Optional[Sequence] = None) -> Dict[str, str]:
+                named: Optional[Sequence] = None, allow_outside: bool = False) -> Dict[str, str]:
     """List the images and video frames of a folder, or the frames of one video.
 
     Args:
@@ -24,11 +24,18 @@ def list_images(source: str, frames: FrameChoice, account: Account, backend_args
         backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the path's prefix says.
         named (Sequence, optional): Names in a box file: of videos the frames among them are taken, whatever ``frames``
             would choose, unless these are written as files. Defaults to None.
+        allow_outside (bool): Whether videos may be links out of the folder. Defaults to False.
 
     Returns:
         Dict[str, str]: Path by name, in alphabetic order of files.
+
+    Raises:
+        ValueError: If frames would be written among the images that they are taken from.
     """
     folder = folder_of(source)
+    if frames.folder and not link_outside(frames.folder, [osp.realpath(folder)]):
+        raise ValueError(f'frames would be written to {frames.folder}, inside of {folder}, and be taken for images '
+                         'there; name another folder')
     frames_of: Dict[str, Dict[str, str]] = {}
     for name in sorted({name for name in named or () if isinstance(name, str) and is_frame(name)}):
         frames_of.setdefault(video_of(name), {})[name] = osp.join(folder, name)
@@ -39,7 +46,7 @@ def list_images(source: str, frames: FrameChoice, account: Account, backend_args
         if is_video(name) and named is not None and not frames.folder:
             images.update(frames_of.get(name, {}))
         elif is_video(name):
-            images.update(list_frames(folder, name, frames, account, backend_args))
+            images.update(list_frames(folder, name, frames, account, backend_args, allow_outside))
         else:
             images[name] = osp.join(folder, name)
     return images

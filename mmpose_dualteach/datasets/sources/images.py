@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Reading an image or a video's frame as the labelled pipeline reads its images."""
 import os.path as osp
+import re
 from typing import Optional, Sequence, Tuple
 
 import mmcv
@@ -8,10 +9,11 @@ import numpy as np
 from mmengine.fileio import get
 from mmpose.datasets.transforms import LoadImage
 
-from .files import is_local
+from .files import is_address, is_local, link_outside
 from .videos import FrameReader, is_frame, video_of
 
-JPEG, START_OF_SCAN, END_OF_IMAGE = b'\xff\xd8\xff', b'\xff\xda', b'\xff\xd9'
+JPEG, END_OF_IMAGE = b'\xff\xd8\xff', 0xd9
+MARKER = re.compile(b'\xff[^\x00\xd0-\xd7\xff]')  # No stuffed byte, no restart, no fill.
 PNG, LAST_CHUNK = b'\x89PNG', b'IEND'
 
 
@@ -79,8 +81,7 @@ class ImageReader:
         if not content:
             raise UnusableImage('is empty')
         # OpenCV fills up with grey what is missing.
-        cut = content.startswith(JPEG) and content.rfind(END_OF_IMAGE) <= content.rfind(START_OF_SCAN)
-        if cut or (content.startswith(PNG) and LAST_CHUNK not in content):
+        if (content.startswith(JPEG) and not _ends(content)) or (content.startswith(PNG) and LAST_CHUNK not in content):
             raise UnusableImage('is truncated')
         return content
 
@@ -99,9 +100,35 @@ class ImageReader:
         return image
 
     def _refuse_outside(self, path: str) -> None:
-        if self._roots is None:
-            return
-        real = osp.realpath(video_of(path) if is_frame(path) else path)
-        if not any(osp.commonpath([real, root]) == root for root in self._roots):
-            raise UnusableImage(f'is a link to {real}, outside of the folder of images; set '
-                                'unlabeled.allow_outside=True if you trust it')
+        if is_address(path):
+            raise UnusableImage('is an address; nothing is ever downloaded')
+        problem = self._roots and link_outside(video_of(path) if is_frame(path) else path, self._roots)
+        if problem:
+            raise UnusableImage(problem)
+
+
+def refuse_outside(box: Optional[np.ndarray], image: np.ndarray) -> None:
+    """Check that a box shows something of an image.
+
+    Args:
+        box (np.ndarray, optional): Corners (left, top, right, bottom) in pixels in shape (1, 4).
+        image (np.ndarray): In shape (height, width, 3).
+
+    Raises:
+        UnusableImage: If it lies outside.
+    """
+    height, width = image.shape[:2]
+    if box is not None and ((box[0, :2] >= (width, height)).any() or (box[0, 2:] <= 0).any()):
+        raise UnusableImage(f'has {width}x{height} pixels, and a box {box[0].tolist()} outside of them')
+
+
+def _ends(jpeg: bytes) -> bool:
+    """Whether a JPEG goes on to its end, whatever a camera has put behind it."""
+    marker = MARKER.search(jpeg, 2)
+    while marker:
+        kind, after = jpeg[marker.start() + 1], marker.end()
+        if kind == END_OF_IMAGE:
+            return True
+        # Segments say how long they are; the pixels that follow a start of scan go on to the next marker.
+        marker = MARKER.search(jpeg, after + int.from_bytes(jpeg[after:after + 2], 'big'))
+    return False

@@ -2,9 +2,10 @@
 """Frames of video files. A frame's name is ``clip.mp4#frame=120``, counted from 0."""
 import os
 import os.path as osp
-import shutil
+import tempfile
 from collections import OrderedDict
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from itertools import takewhile
 from typing import Dict, Iterator, List, Optional, Tuple
 
@@ -15,10 +16,11 @@ from mmcv import VideoReader
 from mmengine.fileio import dump, load
 
 from .account import Account
-from .files import is_local
+from .files import is_local, link_outside
 
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm', '.mpg', '.mpeg', '.wmv', '.flv')
 MARK = '#frame='
+INDEX = 'frames.json'
 MOST_OPEN = 8
 THUMBNAIL = (32, 32)
 
@@ -58,6 +60,19 @@ class FrameChoice:
             number += 1
 
 
+def frame_choice(options: Optional[dict]) -> FrameChoice:
+    """A choice from a config.
+
+    Raises:
+        ValueError: If an option is unknown or out of range.
+    """
+    known = [option.name for option in fields(FrameChoice)]
+    for key in options or {}:
+        if key not in known:
+            raise ValueError(f'unlabeled.video has no {key!r}; it has {", ".join(known)}')
+    return FrameChoice(**(options or {}))
+
+
 def is_video(path: str) -> bool:
     """Whether a path is of a video."""
     return path.lower().endswith(VIDEO_SUFFIXES)
@@ -75,7 +90,7 @@ def video_of(path: str) -> str:
 
 
 def list_frames(root: str, name: str, choice: FrameChoice, account: Account,
-                backend_args: Optional[dict] = None) -> Dict[str, str]:
+                backend_args: Optional[dict] = None, allow_outside: bool = False) -> Dict[str, str]:
     """List the frames of a video.
 
     Args:
@@ -84,17 +99,31 @@ def list_frames(root: str, name: str, choice: FrameChoice, account: Account,
         choice (FrameChoice): Which frames.
         account (Account): Is told what is broken and left out.
         backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the path's prefix says.
+        allow_outside (bool): Whether the video may be a link out of the folder. Defaults to False.
 
     Returns:
         Dict[str, str]: Path by name of each frame, in order.
+
+    Raises:
+        ValueError: If what is in the way of a video's frames was not made from it.
     """
     video = osp.join(root, name)
+    problem = None
     if not is_local(video, backend_args):
-        account.broken[f'video {video} is not on this machine, where frames can be found: copy it'] += 1
-        return {}
-    if choice.folder:
-        return _written(video, name, choice, account)
-    return {f'{name}{MARK}{number}': f'{video}{MARK}{number}' for number in _numbers(video, choice, account)}
+        problem = 'is not on this machine, where frames can be found: copy it'
+    elif not allow_outside:
+        problem = link_outside(video, [osp.realpath(root)])
+    if name.encode('utf-8', 'replace').decode('utf-8') != name:
+        problem = 'has a name that is no UTF-8, on which OpenCV would crash'
+    try:
+        if not problem and choice.folder:
+            return _written(video, name, choice, account)
+        if not problem:
+            return {f'{name}{MARK}{number}': f'{video}{MARK}{number}' for number in _numbers(video, choice, account)}
+    except OSError as error:
+        problem = f'cannot be read ({error.strerror})'
+    account.broken[f'video {video} {problem}'] += 1
+    return {}
 
 
 def _numbers(video: str, choice: FrameChoice, account: Account, folder: Optional[str] = None) -> List[int]:
@@ -140,30 +169,52 @@ def _decoded(video: cv2.VideoCapture, wanted: Iterator[int]) -> Iterator[Tuple[i
 def _written(video: str, name: str, choice: FrameChoice, account: Account) -> Dict[str, str]:
     """The same as files, written unless they are there already, of this video and choice."""
     folder = osp.join(choice.folder, name)
-    index = osp.join(folder, 'frames.json')
     state = os.stat(video)
     made_of = dict(asdict(choice), folder=None, bytes=state.st_size, modified=state.st_mtime_ns)
-    content = load(index) if osp.isfile(index) else {}
-    if content.get('made_of') != made_of:
-        unfinished = f'{folder}.unfinished'
-        shutil.rmtree(unfinished, ignore_errors=True)
-        os.makedirs(unfinished)
-        own = Account()
-        numbers = _numbers(video, choice, own, unfinished)
-        content = dict(made_of=made_of, numbers=numbers, broken=own.broken, left_out=own.left_out)
-        dump(content, osp.join(unfinished, 'frames.json'))
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(unfinished, folder)
+    content = _index(folder)
+    if osp.exists(folder) and content is None:
+        raise ValueError(f'{folder} is there and not made from the video {name}; name another folder for frames')
+    if content is None or content['made_of'] != made_of or not _is_whole(folder, content):
+        os.makedirs(choice.folder, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix='.unfinished-', dir=choice.folder) as unfinished:
+            new, old = osp.join(unfinished, 'new'), osp.join(unfinished, 'old')
+            os.makedirs(new)
+            own = Account()
+            numbers = _numbers(video, choice, own, new)
+            content = dict(made_of=made_of, numbers=numbers, broken=own.broken, left_out=own.left_out)
+            dump(content, osp.join(new, INDEX))
+            os.makedirs(osp.dirname(folder), exist_ok=True)
+            # Another process may do the same: the last one's are as good as the first one's.
+            with suppress(OSError):
+                os.rename(folder, old)
+            with suppress(OSError):
+                os.rename(new, folder)
     account.broken.update(content['broken'])
     account.left_out.update(content['left_out'])
     return {f'{name}{MARK}{number}': osp.join(folder, f'{number:08d}.jpg') for number in content['numbers']}
+
+
+def _index(folder: str) -> Optional[dict]:
+    """What says of which video and choice a folder of frames is, or None if it is no such folder."""
+    try:
+        content = load(osp.join(folder, INDEX))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return dict(made_of=None)
+    return content if isinstance(content, dict) and 'made_of' in content else dict(made_of=None)
+
+
+def _is_whole(folder: str, content: dict) -> bool:
+    return {f'{number:08d}.jpg' for number in content['numbers']} <= set(os.listdir(folder))
 
 
 class FrameReader:
     """Read any frame of any video; a few videos stay open, in each process its own."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[Tuple[int, str], VideoReader] = OrderedDict()
+        self._process = os.getpid()
+        self._open: OrderedDict[str, VideoReader] = OrderedDict()
 
     def __getstate__(self) -> dict:
         return {}  # An open video goes to no other process.
@@ -185,16 +236,17 @@ class FrameReader:
             ValueError: If it does not open or has no such frame.
         """
         video, number = video_of(path), path.rpartition(MARK)[2]
-        key = (os.getpid(), video)
-        if key not in self._open:
+        if self._process != os.getpid():  # Closing what a parent has opened would wait for threads that are not here.
+            self._process, self._inherited, self._open = os.getpid(), self._open, OrderedDict()
+        if video not in self._open:
             reader = VideoReader(video, cache_capacity=1)
             if not reader.opened:
                 raise ValueError('the video does not open')
-            self._open[key] = reader
+            self._open[video] = reader
             if len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)
-        self._open.move_to_end(key)
-        frame = self._open[key].get_frame(int(number))
+        self._open.move_to_end(video)
+        frame = self._open[video].get_frame(int(number))
         if frame is None:
             raise ValueError(f'the video has no frame {number}')
         return frame
