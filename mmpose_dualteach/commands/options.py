@@ -49,12 +49,14 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose frames of videos."""
     parser.add_argument('--frame-every', type=int, metavar='N', help='of videos, every n-th frame')
     parser.add_argument('--frame-rate', type=float, help='of videos, frames a second (default 2)')
+    parser.add_argument('--frame-change', type=float, metavar='GREYS',
+                        help='drop frames that differ by less from the last one taken (default 2 of 255; 0 drops none)')
     parser.add_argument('--frames', metavar='FOLDER', help="write videos' frames there, once; reading is faster then")
 
 
 def video_options(options: argparse.Namespace) -> dict:
     """The arguments of :class:`FrameChoice` that the command line names."""
-    video = dict(every=options.frame_every, rate=options.frame_rate,
+    video = dict(every=options.frame_every, rate=options.frame_rate, min_change=options.frame_change,
                  folder=options.frames and osp.abspath(options.frames))
     return {key: value for key, value in video.items() if value is not None}
 
