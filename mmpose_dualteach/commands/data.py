@@ -9,7 +9,15 @@ from mmengine.config import Config
 from mmpose_dualteach.switch import WRAPPER, mutual_teaching
 from mmpose_dualteach.whole_files import write_json
 
-from .options import add_switch_options, add_video_options, in_one_line, stock_of, switch_options, video_options
+from .options import (
+    add_backend_options,
+    add_switch_options,
+    add_video_options,
+    in_one_line,
+    stock_of,
+    switch_options,
+    video_options,
+)
 
 
 def split_labels(arguments: Optional[List[str]] = None) -> int:
@@ -52,6 +60,7 @@ def detect_boxes(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument('--batch', type=int, default=8, help='images at a time (default 8)')
     parser.add_argument('--device', help='default: a GPU if there is one')
     add_video_options(parser)
+    add_backend_options(parser)
     options = parser.parse_args(arguments)
 
     def detect() -> None:
@@ -59,7 +68,7 @@ def detect_boxes(arguments: Optional[List[str]] = None) -> int:
         counts = detect.detect_boxes(
             stock_of(options.config), options.checkpoint, options.source, options.output, images=options.images,
             score=options.score, categories=options.category, most=options.max, batch=options.batch,
-            device=options.device, video=video_options(options))
+            device=options.device, video=video_options(options), backend_args=options.backend_args)
         print(f'wrote {options.output}: {counts["boxes"]} boxes on {counts["images"]} images')
         if counts['unusable']:
             print(f'{counts["unusable"]} images or files could not be used, see {options.output}.skipped.json')

@@ -7,7 +7,7 @@ import pprint
 import sys
 from typing import Callable, Union
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 
 from mmpose_dualteach.switch import mutual_teaching
 from mmpose_dualteach.whole_files import whole_file
@@ -29,6 +29,9 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
                         help='people without labels: a COCO-format .json, a folder of images and videos, or a video')
     parser.add_argument('--unlabeled-images', help="folder of the images of --unlabeled (default: the stock config's)")
     parser.add_argument('--boxes', help='detections for --unlabeled in COCO result format; see tools/detect_boxes.py')
+    parser.add_argument('--allow-outside', action='store_true',
+                        help='open absolute names in an annotation file, and links that lead out of the folder')
+    add_backend_options(parser)
     parser.add_argument('--box-score', type=float, help='least score of a detection (default 0)')
     parser.add_argument('--box-category', nargs='+', type=_number_or_name, metavar='CATEGORY',
                         help='ids or names of the categories to take (default: those with keypoints; of detections, 1)')
@@ -43,6 +46,12 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
     parser.add_argument('--joint-cutout', action='store_true', help='cover joints on the hard view')
     parser.add_argument('--rand-augment', type=float, metavar='MAGNITUDE',
                         help='photometric RandAugment on the hard view: two operations of this magnitude, 0 to 30')
+
+
+def add_backend_options(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where data lie."""
+    parser.add_argument('--backend-args', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help="of mmengine's storage backend for people without labels: backend=petrel, for instance")
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
@@ -74,9 +83,8 @@ def switch_options(options: argparse.Namespace) -> dict:
         unlabeled['bbox_file'] = _here(options.boxes)
     chosen = dict(bbox_thr=options.box_score, category=options.box_category, min_area=options.box_area)
     unlabeled.update({key: value for key, value in chosen.items() if value is not None})
-    video = video_options(options)
-    if video:
-        unlabeled['video'] = video
+    others = dict(video=video_options(options), backend_args=options.backend_args, allow_outside=options.allow_outside)
+    unlabeled.update({key: value for key, value in others.items() if value})
     chosen = dict(unlabeled=unlabeled)
     if options.labeled:
         chosen['labeled'] = dict(ann_file=_here(options.labeled))

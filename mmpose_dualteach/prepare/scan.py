@@ -22,7 +22,6 @@ from PIL import Image
 from mmpose_dualteach.datasets.checks import build_labeled, check_labels, innermost
 from mmpose_dualteach.datasets.sources.account import Account
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, refuse_outside
-from mmpose_dualteach.datasets.sources.videos import is_frame
 from mmpose_dualteach.datasets.unlabeled import MAX_BROKEN
 from mmpose_dualteach.whole_files import printable
 
@@ -131,7 +130,7 @@ def _examine(path: str, reader: ImageReader, size: Optional[tuple],
              boxes: List[Optional[np.ndarray]]) -> Tuple[Optional[str], List[str], str]:
     """What is wrong with an image, what is unusual, and a digest of its file."""
     try:
-        image = reader.read(path, size)
+        image, content = reader.read_with_file(path, size)
     except UnusableImage as problem:
         return str(problem), [], ''
     notes = []
@@ -140,9 +139,8 @@ def _examine(path: str, reader: ImageReader, size: Optional[tuple],
             refuse_outside(box, image)
         except UnusableImage:
             notes = ['has a box that lies outside of it']
-    if is_frame(path):
+    if not content:  # A video's frame.
         return None, notes, ''
-    content = reader.content(path)
     return None, notes + list(_unusual(path, content)), hashlib.blake2b(content, digest_size=16).hexdigest()
 
 

@@ -56,11 +56,15 @@ class ImageReader:
         Raises:
             UnusableImage: If it is missing, does not decode or lies outside of the folder.
         """
-        if self._last[0] == path:
-            return self._last[1]
+        if self._last[0] != path:
+            self._last = (path, self.read_with_file(path, size)[0])
+        return self._last[1]
+
+    def read_with_file(self, path: str, size: Optional[Tuple[float, float]] = None) -> Tuple[np.ndarray, bytes]:
+        """The same, with the bytes of the image's file, none of a video's frame; nothing is kept. See :meth:`read`."""
         self._refuse_outside(path)
         try:
-            image = self._frames.read(path) if is_frame(path) else self._decode(path, size)
+            return (self._frames.read(path), b'') if is_frame(path) else self._decode(path, size)
         except FileNotFoundError:
             raise UnusableImage('is missing') from None
         except UnusableImage:
@@ -68,30 +72,19 @@ class ImageReader:
         except Exception as error:  # Any decoder's own error means the same: this image cannot be used.
             reason = ' '.join(str(error).split())
             raise UnusableImage(f'does not decode ({reason or type(error).__name__})') from None
-        self._last = (path, image)
-        return image
 
-    def content(self, path: str) -> bytes:
-        """The bytes of an image's file.
-
-        Raises:
-            UnusableImage: If there are none, or some are missing.
-        """
+    def _decode(self, path: str, size: Optional[Tuple[float, float]]) -> Tuple[np.ndarray, bytes]:
         content = get(path, backend_args=self.backend_args)
         if not content:
             raise UnusableImage('is empty')
         # OpenCV fills up with grey what is missing.
         if (content.startswith(JPEG) and not _ends(content)) or (content.startswith(PNG) and LAST_CHUNK not in content):
             raise UnusableImage('is truncated')
-        return content
-
-    def _decode(self, path: str, size: Optional[Tuple[float, float]]) -> np.ndarray:
-        content = self.content(path)
         image = self._from_bytes(content, self._load.color_type)
         height, width = image.shape[:2]
         if size and width != height and (height, width) == tuple(size):
             image = self._from_bytes(content, 'color_ignore_orientation')
-        return image.astype(np.float32) if self._load.to_float32 else image
+        return (image.astype(np.float32) if self._load.to_float32 else image), content
 
     def _from_bytes(self, content: bytes, flag: str) -> np.ndarray:
         image = mmcv.imfrombytes(content, flag=flag, backend=self._load.imdecode_backend)
