@@ -197,10 +197,10 @@ def test_every_source_has_its_options_on_the_command_line(tmp_path, people):
     assert switch_config([
         stock, '--labeled', str(people / 'train.json'), '--unlabeled', 'pictures', '--boxes', 'boxes.json',
         '--box-score', '0.5', '--box-category', 'person', '3', '--box-area', '100', '--frame-every', '7',
-        '--frame-change', '0', '--frames', str(tmp_path / 'frames'), '--allow-outside', '--backend-args',
-        'backend=petrel', '-o', str(overlay)]) == 0
+        '--frame-change', '0', '--frames', str(tmp_path / 'frames'), '--allow-outside', '--max-broken', '0.5',
+        '--backend-args', 'backend=petrel', '-o', str(overlay)]) == 0
     unlabeled = Config.fromfile(overlay).train_dataloader.dataset.unlabeled
     assert (unlabeled.bbox_file, unlabeled.bbox_thr, unlabeled.min_area) == ('boxes.json', 0.5, 100)
     assert unlabeled.category == ['person', 3] and unlabeled.data_prefix == dict(img='pictures')
     assert unlabeled.video == dict(every=7, min_change=0, folder=str(tmp_path / 'frames'))
-    assert unlabeled.allow_outside and unlabeled.backend_args == dict(backend='petrel')
+    assert unlabeled.allow_outside and unlabeled.max_broken == 0.5 and unlabeled.backend_args == dict(backend='petrel')

@@ -10,7 +10,7 @@ from mmpose_dualteach.switch import WRAPPER, mutual_teaching
 from mmpose_dualteach.whole_files import write_json
 
 from .options import (
-    add_backend_options,
+    add_access_options,
     add_switch_options,
     add_video_options,
     in_one_line,
@@ -60,7 +60,7 @@ def detect_boxes(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument('--batch', type=int, default=8, help='images at a time (default 8)')
     parser.add_argument('--device', help='default: a GPU if there is one')
     add_video_options(parser)
-    add_backend_options(parser)
+    add_access_options(parser)
     options = parser.parse_args(arguments)
 
     def detect() -> None:
@@ -68,7 +68,8 @@ def detect_boxes(arguments: Optional[List[str]] = None) -> int:
         counts = detect.detect_boxes(
             stock_of(options.config), options.checkpoint, options.source, options.output, images=options.images,
             score=options.score, categories=options.category, most=options.max, batch=options.batch,
-            device=options.device, video=video_options(options), backend_args=options.backend_args)
+            device=options.device, video=video_options(options), backend_args=options.backend_args,
+            allow_outside=options.allow_outside)
         print(f'wrote {options.output}: {counts["boxes"]} boxes on {counts["images"]} images')
         if counts['unusable']:
             print(f'{counts["unusable"]} images or files could not be used, see {options.output}.skipped.json')
@@ -100,7 +101,8 @@ def browse_pairs(arguments: Optional[List[str]] = None) -> int:
 def check_data(arguments: Optional[List[str]] = None) -> int:
     """``tools/check_data.py``: a scan of all images and boxes."""
     parser = argparse.ArgumentParser(
-        description='Look at every image and box of a training set and list all that cannot be used or is unusual')
+        description='Look at every image and box of a training set and list all that cannot be used or is unusual; '
+                    'exits with 1 if training would stop because of it')
     add_switch_options(parser, switched=True)
     parser.add_argument('--json', metavar='FILE', help='write everything, with every path')
     parser.add_argument('--jobs', type=int, help='threads (default: two a core)')

@@ -29,9 +29,9 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
                         help='people without labels: a COCO-format .json, a folder of images and videos, or a video')
     parser.add_argument('--unlabeled-images', help="folder of the images of --unlabeled (default: the stock config's)")
     parser.add_argument('--boxes', help='detections for --unlabeled in COCO result format; see tools/detect_boxes.py')
-    parser.add_argument('--allow-outside', action='store_true',
-                        help='open absolute names in an annotation file, and links that lead out of the folder')
-    add_backend_options(parser)
+    parser.add_argument('--max-broken', type=float, metavar='SHARE',
+                        help='largest share of people without labels that may be unusable (default 0.1)')
+    add_access_options(parser)
     parser.add_argument('--box-score', type=float, help='least score of a detection (default 0)')
     parser.add_argument('--box-category', nargs='+', type=_number_or_name, metavar='CATEGORY',
                         help='ids or names of the categories to take (default: those with keypoints; of detections, 1)')
@@ -48,8 +48,10 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
                         help='photometric RandAugment on the hard view: two operations of this magnitude, 0 to 30')
 
 
-def add_backend_options(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says where data lie."""
+def add_access_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what may be read, and how."""
+    parser.add_argument('--allow-outside', action='store_true',
+                        help='open absolute names in an annotation file, and links that lead out of the folder')
     parser.add_argument('--backend-args', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help="of mmengine's storage backend for people without labels: backend=petrel, for instance")
 
@@ -81,10 +83,10 @@ def switch_options(options: argparse.Namespace) -> dict:
         unlabeled['data_prefix'] = dict(img=_here(options.unlabeled_images))
     if options.boxes:
         unlabeled['bbox_file'] = _here(options.boxes)
-    chosen = dict(bbox_thr=options.box_score, category=options.box_category, min_area=options.box_area)
-    unlabeled.update({key: value for key, value in chosen.items() if value is not None})
-    others = dict(video=video_options(options), backend_args=options.backend_args, allow_outside=options.allow_outside)
-    unlabeled.update({key: value for key, value in others.items() if value})
+    named = dict(bbox_thr=options.box_score, category=options.box_category, min_area=options.box_area,
+                 video=video_options(options) or None, max_broken=options.max_broken,
+                 allow_outside=options.allow_outside or None, backend_args=options.backend_args)
+    unlabeled.update({key: value for key, value in named.items() if value is not None})
     chosen = dict(unlabeled=unlabeled)
     if options.labeled:
         chosen['labeled'] = dict(ann_file=_here(options.labeled))

@@ -65,7 +65,6 @@ class PeopleIndex:
         person.update({key: values[row][None].copy() for key, values in self.boxes.items()})
         return person
 
-
     @property
     def image_of_each(self) -> np.ndarray:
         """np.ndarray: Which image each person is on, in shape (N,), int32."""
@@ -105,25 +104,26 @@ def corners(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.clip(ends, 0, sizes[:, None] - 1).reshape(-1, 4).astype(np.float32)
 
 
-def as_boxes(values: List[Any]) -> np.ndarray:
-    """Boxes of a JSON file.
+def as_numbers(values: List[Any], count: int) -> np.ndarray:
+    """Numbers of a JSON file.
 
     Args:
         values (List[Any]): What the file has for each.
+        count (int): How many numbers each should be.
 
     Returns:
-        np.ndarray: In shape (N, 4), float64; NaN where it is not four numbers.
+        np.ndarray: In shape (N, count), float64; NaN where it is not as many numbers.
     """
     try:
-        boxes = np.array(values, dtype=np.float64).reshape(len(values), -1)
-        if boxes.shape[1] == 4:
-            return boxes
+        numbers = np.array(values, dtype=np.float64).reshape(len(values), -1)
+        if numbers.shape[1] == count:
+            return numbers
     except (TypeError, ValueError):
         pass
-    boxes = np.full((len(values), 4), np.nan)
+    numbers = np.full((len(values), count), np.nan)
     for index, value in enumerate(values):
         try:
-            boxes[index] = np.asarray(value, dtype=np.float64).reshape(4)
+            numbers[index] = np.asarray(value, dtype=np.float64).reshape(count)
         except (TypeError, ValueError):
             continue
-    return boxes
+    return numbers

@@ -30,8 +30,8 @@ Image = Tuple[Any, str, Optional[list]]  # Id, path, and width and height if the
 
 def detect_boxes(config: Config, checkpoint: str, source: str, output: str, images: str = '', score: float = 0.3,
                  categories: Sequence[str] = ('person', ), most: int = 100, batch: int = 8,
-                 device: Optional[str] = None, video: Optional[dict] = None,
-                 backend_args: Optional[dict] = None) -> Dict[str, int]:
+                 device: Optional[str] = None, video: Optional[dict] = None, backend_args: Optional[dict] = None,
+                 allow_outside: bool = False) -> Dict[str, int]:
     """Detect people and write a detection file in COCO's result format.
 
     What is found is written down image by image in ``OUTPUT.part``, from which an interrupted call goes on; the output
@@ -52,6 +52,8 @@ def detect_boxes(config: Config, checkpoint: str, source: str, output: str, imag
         device (str, optional): Defaults to a GPU if there is one.
         video (dict, optional): Arguments of :class:`FrameChoice`. Defaults to None.
         backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the paths' prefixes say.
+        allow_outside (bool): Whether absolute file names in a list, and links that lead out of the folder, may be
+            opened. Defaults to False.
 
     Returns:
         Dict[str, int]: Counts of ``images``, ``boxes``, and ``unusable`` images and other things in the source.
@@ -72,7 +74,7 @@ def detect_boxes(config: Config, checkpoint: str, source: str, output: str, imag
             raise FileNotFoundError(f'{what} {path} does not exist; name one that does')
     account = Account()
     frames = frame_choice(video)
-    listed, known = _images_of(source, images, frames, account, backend_args)
+    listed, known = _images_of(source, images, frames, account, backend_args, allow_outside)
     if not listed:
         raise ValueError(f'{source} has no image; name a folder of images or videos, a video, or a list of images')
     with scope_kept():
@@ -85,7 +87,8 @@ def detect_boxes(config: Config, checkpoint: str, source: str, output: str, imag
 
     progress = Progress(f'{output}.part', made_by)
     places = [images if source.endswith('.json') else folder_of(source), frames.folder]
-    reader = ImageReader(LoadImage(), [place for place in places if place is not None], backend_args)
+    reader = ImageReader(LoadImage(), None if allow_outside else [place for place in places if place is not None],
+                         backend_args)
     todo = [each for each in listed if each[0] not in progress.done]
     bar = ProgressBar(len(todo), file=sys.stderr) if todo else None
     for start in range(0, len(todo), batch):
@@ -121,16 +124,17 @@ def scope_kept() -> Iterator[None]:
 
 
 def _images_of(source: str, folder: str, frames: FrameChoice, account: Account,
-               backend_args: Optional[dict]) -> Tuple[List[Image], List[dict]]:
+               backend_args: Optional[dict], allow_outside: bool) -> Tuple[List[Image], List[dict]]:
     """The images, and the categories of a list."""
     if not source.endswith('.json'):
-        return [(name, path, None) for name, path in list_images(source, frames, account, backend_args).items()], []
+        found = list_images(source, frames, account, backend_args, allow_outside=allow_outside)
+        return [(name, path, None) for name, path in found.items()], []
     content = read_json(source, backend_args)
     if not isinstance(content, dict) or 'images' not in content:
         raise ValueError(f"{source} is no list of images in COCO's format, it has no 'images'")
     listed = []
     for image in entries(content['images'], 'image', account, key='id'):
-        problem = leads_outside(image.get('file_name'), allow_absolute=False)
+        problem = leads_outside(image.get('file_name'), allow_outside)
         if problem:
             account.broken[problem] += 1
         else:

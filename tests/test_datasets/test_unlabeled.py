@@ -310,11 +310,14 @@ def test_mpii_trb_people_are_read_by_centre_and_scale(tmp_path):
 def test_people_with_and_without_a_centre_are_joined(tmp_path):
     content = dict(images=[dict(id=1, file_name='1.jpg', width=300, height=300)], annotations=[
         dict(id=1, image_id=1, bbox=[10, 20, 40, 60], center=[30, 50], scale=0.4),
-        dict(id=2, image_id=1, bbox=[100, 100, 40, 60])])
+        dict(id=2, image_id=1, bbox=[100, 100, 40, 60]),
+        dict(id=3, image_id=1, bbox=[150, 100, 40, 60], center=[1, None], scale=2),
+        dict(id=4, image_id=1, bbox=[200, 100, 40, 60], center=[9, 9], scale=-1)])
     dataset = unlabeled('', dataset_type='WFLWDataset', ann_file=write(tmp_path / 'mixed.json', content))
     first, second = dataset.get_data_info(0), dataset.get_data_info(1)
     assert first['bbox_scale'].tolist() == pytest.approx(np.array([[80, 80]]), rel=1e-4)
     assert second['bbox_center'].tolist() == [[120, 130]] and second['bbox_scale'].tolist() == [[40, 60]]
+    assert [dataset.get_data_info(number)['bbox_center'].tolist() for number in (2, 3)] == [[[170, 130]], [[220, 130]]]
 
 
 @pytest.mark.parametrize('ids', [[None, 3], [2**63, 2**70], [1, 'b'], ['long' * 50, 'b'], [True, 7], [-5, 2**62]])

@@ -143,6 +143,15 @@ def test_a_list_of_images_keeps_its_ids_and_categories(detector, images, tmp_pat
     assert len(dataset) >= 2
 
 
+def test_absolute_names_of_a_list_are_opened_if_the_user_allows_it(detector, images, tmp_path):
+    content = dict(images=[dict(id=7, file_name=str(sorted(images.glob('0*.jpg'))[0]))])
+    (tmp_path / 'list.json').write_text(json.dumps(content))
+    refused = [*detector, str(tmp_path / 'list.json'), '-o', str(tmp_path / 'boxes.json'), *OPTIONS]
+    assert detect_boxes(refused) == 1
+    boxes = run(detector, tmp_path / 'list.json', tmp_path / 'boxes.json', '--allow-outside')
+    assert {box['image_id'] for box in boxes} == {7}
+
+
 @pytest.mark.parametrize('change, message', [
     (dict(category=['--category', 'cat']), "the detector has no class 'cat'; it has dog, person"),
     (dict(source='nowhere'), 'source nowhere does not exist'),

@@ -9,15 +9,12 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
-from mmpose.structures.bbox import bbox_xyxy2cs
 
 from ..checks import box_problem, boxes_are_usable
-from ..people_index import PeopleIndex, as_boxes, corners
+from ..people_index import PeopleIndex, as_numbers
 from .account import Account
 from .files import leads_outside
-
-# Stock classes of which one annotation gives several people, each in a box of its own.
-PARTS = dict(CocoWholeBodyHandDataset=('lefthand', 'righthand'))
+from .stock_boxes import columns_of, parts_of, read_boxes
 
 
 def people_of_coco(images: List[dict], boxes: List[dict], reader: BaseDataset, folder: str, account: Account,
@@ -36,12 +33,12 @@ def people_of_coco(images: List[dict], boxes: List[dict], reader: BaseDataset, f
     Returns:
         PeopleIndex: The people.
     """
-    boxes = _parts(boxes, reader)
+    boxes = parts_of(boxes, reader)
     outside = {place: problem for place, image in enumerate(images)
                if paths is None and (problem := leads_outside(image.get('file_name'), allow_absolute))}
     places = {image['id']: place for place, image in enumerate(images)}
     place = np.array([_place(box, places) for box in boxes], dtype=np.int64)
-    extents = as_boxes([box.get('bbox') for box in boxes])
+    extents = as_numbers([box.get('bbox') for box in boxes], 4)
     listed = [(_side(image.get('width')), _side(image.get('height'))) for image in images]
     sizes = np.array([*listed, (np.inf, np.inf)], dtype=np.float64)[place]  # The last one is of images not listed.
 
@@ -59,14 +56,9 @@ def people_of_coco(images: List[dict], boxes: List[dict], reader: BaseDataset, f
             reason = f'image {image["file_name"]}: {problem}'
         account.broken[reason] += 1
 
-    if type(reader).parse_data_info is BaseCocoStyleDataset.parse_data_info:
-        columns = dict(bbox=corners(extents, sizes))
-    else:
-        joints = reader.metainfo['num_keypoints']
-        read = [_read(boxes[number], images[place[number]], reader, folder, joints) if usable[number] else None
-                for number in range(len(boxes))]
-        usable &= np.array([box is not None for box in read], dtype=bool)
-        columns = _columns([box or dict(bbox=np.zeros((1, 4))) for box in read])
+    found = [images[at] if use else None for at, use in zip(place, usable)]
+    columns, people = read_boxes(boxes, extents, sizes, found, reader, folder)
+    usable &= people
     again = _seen_before(place, columns, usable)
     if again.any():
         account.left_out['the same box of the same image again'] += int(again.sum())
@@ -125,7 +117,7 @@ def people_of_mpii(content: Union[list, dict], reader: BaseDataset, source: str,
             raise ValueError(f'{source}: {type(reader).__name__} cannot read it ({error}); it must be as MPII\'s own '
                              'files are') from error
     return PeopleIndex([person['img_path'] for person in people], [person['img_id'] for person in people],
-                       ids=[person['id'] for person in people], boxes=_columns(people))
+                       ids=[person['id'] for person in people], boxes=columns_of(people))
 
 
 def is_mpii(content: Any) -> bool:
@@ -182,29 +174,6 @@ def _seen_before(place: np.ndarray, columns: Dict[str, np.ndarray], usable: np.n
     return again
 
 
-def _parts(boxes: List[dict], reader: BaseDataset) -> List[dict]:
-    parts = PARTS.get(type(reader).__name__)
-    if not parts or not any(f'{part}_box' in box for box in boxes for part in parts):
-        return boxes
-    return [dict(box, bbox=box[f'{part}_box']) for box in boxes for part in parts if box.get(f'{part}_valid')]
-
-
-def _read(box: dict, image: dict, reader: BaseDataset, folder: str,
-          joints: int) -> Optional[Dict[str, np.ndarray]]:
-    """One person's box as the labelled dataset's class reads it, or None if it is none of its people."""
-    image = dict(image, img_path=osp.join(folder, image['file_name']))
-    # Labels are not read. Ones in their place keep this person from counting as one without any joint.
-    blank = dict(box, id=box.get('id', 0), iscrowd=0, num_keypoints=1)
-    blank['keypoints'] = [1.] * (3 * joints)
-    blank.update({key: [1.] * len(value) for key, value in box.items() if key.endswith('_kpts')})
-    try:
-        info = reader.parse_data_info(dict(raw_ann_info=blank, raw_img_info=image))
-    except KeyError:  # A detector's box lacks what this class reads, a centre and a scale for instance.
-        size = np.array([[_side(image.get('width')), _side(image.get('height'))]])
-        return dict(bbox=corners(as_boxes([box['bbox']]), size))
-    return info and {key: info[key] for key in ('bbox', 'bbox_center', 'bbox_scale') if key in info}
-
-
 def _circle_problem(center: Any, scale: Any) -> Optional[str]:
     try:
         numbers = np.asarray([*center, scale], dtype=np.float64)
@@ -213,12 +182,3 @@ def _circle_problem(center: Any, scale: Any) -> Optional[str]:
     if numbers.shape != (3, ) or not np.isfinite(numbers).all() or numbers[2] <= 0:
         return f'centre {center} and scale {scale} are no place of a size'
     return None
-
-
-def _columns(boxes: List[dict]) -> Dict[str, np.ndarray]:
-    """Boxes as columns; where only some people have a centre and a scale, the others' are those of their boxes."""
-    keys = [key for key in ('bbox', 'bbox_center', 'bbox_scale') if any(key in box for box in boxes)]
-    if len(keys) > 1:
-        boxes = [box if 'bbox_center' in box else dict(zip(keys, (box['bbox'], *bbox_xyxy2cs(box['bbox']))))
-                 for box in boxes]
-    return {key: np.concatenate([box[key] for box in boxes]).astype(np.float32) for key in keys}

@@ -73,8 +73,8 @@ def leads_outside(name: str, allow_absolute: bool) -> Optional[str]:
     if '://' in name:
         return f'file name {name!r} is an address; nothing is ever downloaded'
     if osp.isabs(name):
-        return None if allow_absolute else (f'file name {name!r} is absolute; set unlabeled.allow_outside=True if you '
-                                            'trust the file')
+        return None if allow_absolute else (f'file name {name!r} is absolute; set unlabeled.allow_outside=True '
+                                            '(--allow-outside) if you trust the file')
     if osp.normpath(name).split(os.sep)[0] == os.pardir:
         return f'file name {name!r} leads out of the folder of images'
     return None
@@ -93,7 +93,8 @@ def link_outside(path: str, folders: Sequence[str]) -> Optional[str]:
     real = osp.realpath(path)
     if any(osp.commonpath([real, folder]) == folder for folder in folders):
         return None
-    return f'is a link to {real}, outside of the folder of images; set unlabeled.allow_outside=True if you trust it'
+    return (f'is a link to {real}, outside of the folder of images; set unlabeled.allow_outside=True '
+            '(--allow-outside) if you trust it')
 
 
 def is_address(path: str) -> bool:

@@ -1,7 +1,11 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The images and video frames below a folder, and the boxes that name them."""
 import os.path as osp
+import sys
 from typing import Dict, List, Optional, Sequence
+
+from mmengine.dist import is_main_process
+from mmengine.utils import ProgressBar
 
 from .account import Account
 from .files import IMAGE_SUFFIXES, link_outside, list_folder
@@ -41,14 +45,22 @@ def list_images(source: str, frames: FrameChoice, account: Account, backend_args
         frames_of.setdefault(video_of(name), {})[name] = osp.join(folder, name)
     names = [osp.basename(source)] if is_video(source) else list_folder(
         folder, IMAGE_SUFFIXES + VIDEO_SUFFIXES, account, backend_args)
+    known = named is not None and not frames.folder
+    videos = 0 if known else sum(map(is_video, names))
+    # Whole videos may have to be decoded.
+    progress = ProgressBar(videos, file=sys.stderr) if videos > 1 and is_main_process() else None
     images: Dict[str, str] = {}
     for name in names:
-        if is_video(name) and named is not None and not frames.folder:
+        if is_video(name) and known:
             images.update(frames_of.get(name, {}))
         elif is_video(name):
             images.update(list_frames(folder, name, frames, account, backend_args, allow_outside))
+            if progress:
+                progress.update()
         else:
             images[name] = osp.join(folder, name)
+    if progress:
+        print(file=sys.stderr)
     return images
 
 
