@@ -4,6 +4,8 @@ import json
 import os
 import pickle
 import shutil
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import cv2
 import numpy as np
@@ -11,10 +13,12 @@ import pytest
 from mmengine.fileio import LocalBackend, register_backend
 from mmpose.datasets.transforms import LoadImage
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from mmpose_dualteach.datasets import LabeledUnlabeledSampler, UnlabeledPoseDataset
+from mmpose_dualteach.datasets.sources.account import Account
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
-from mmpose_dualteach.datasets.sources.videos import FrameReader
+from mmpose_dualteach.datasets.sources.videos import FrameChoice, FrameReader, list_frames
 
 LOAD = [dict(type='LoadImage')]
 
@@ -436,6 +440,33 @@ def test_frames_are_written_once_where_that_is_asked_for(tmp_path):
     assert [path.stat().st_mtime_ns for path in written] == before
     folder_set(tmp_path / 'videos', video=dict(options, every=15))
     assert [path.name for path in sorted((tmp_path / 'frames').rglob('*.jpg'))] == ['00000000.jpg', '00000015.jpg']
+
+
+def written_by(folder, target, ready):
+    ready.wait()  # All at once.
+    return list(list_frames(str(folder), 'clip.avi', FrameChoice(every=1, folder=target), Account()).values())
+
+
+def test_several_processes_write_the_frames_of_one_video(tmp_path):
+    video(tmp_path / 'videos' / 'clip.avi', range(10, 130))
+    context = get_context('fork')
+    with context.Manager() as manager, ProcessPoolExecutor(3, context) as pool:
+        ready = manager.Barrier(3)
+        jobs = [pool.submit(written_by, tmp_path / 'videos', str(tmp_path / 'frames'), ready) for _ in range(3)]
+        found = [job.result(timeout=120) for job in jobs]
+    assert found[0] == found[1] == found[2] and len(found[0]) == 60
+    assert all(cv2.imread(path) is not None for path in found[0])
+    assert [path.name for path in (tmp_path / 'frames').iterdir()] == ['clip.avi'], 'nothing unfinished stays'
+
+
+def test_workers_read_a_video_that_the_main_process_has_open(tmp_path):
+    clip = video(tmp_path / 'clip.mp4', range(10, 250, 8), size=(320, 240))
+    dataset = folder_set(tmp_path, video=dict(every=3), pipeline=[dict(type='LoadImage'), dict(type='PackPoseInputs')])
+    first = dataset[2]['inputs'].float().mean()  # Decoder threads of the capture do not outlive a fork.
+    loader = DataLoader(dataset, num_workers=2, timeout=60, collate_fn=lambda batch: batch[0],
+                        multiprocessing_context='fork')
+    means = [sample['inputs'].float().mean() for sample in loader]
+    assert len(means) == 10 and means[2] == first and clip.exists()
 
 
 def test_boxes_name_the_frames_of_videos(tmp_path):

@@ -174,7 +174,7 @@ def _written(video: str, name: str, choice: FrameChoice, account: Account) -> Di
     content = _index(folder)
     if osp.exists(folder) and content is None:
         raise ValueError(f'{folder} is there and not made from the video {name}; name another folder for frames')
-    if content is None or content['made_of'] != made_of or not _is_whole(folder, content):
+    if not _is_whole(folder, content, made_of):
         os.makedirs(choice.folder, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix='.unfinished-', dir=choice.folder) as unfinished:
             new, old = osp.join(unfinished, 'new'), osp.join(unfinished, 'old')
@@ -184,11 +184,12 @@ def _written(video: str, name: str, choice: FrameChoice, account: Account) -> Di
             content = dict(made_of=made_of, numbers=numbers, broken=own.broken, left_out=own.left_out)
             dump(content, osp.join(new, INDEX))
             os.makedirs(osp.dirname(folder), exist_ok=True)
-            # Another process may do the same: the last one's are as good as the first one's.
-            with suppress(OSError):
-                os.rename(folder, old)
-            with suppress(OSError):
-                os.rename(new, folder)
+            # Another process may do the same: its frames are as good, and may be in use.
+            if not _is_whole(folder, _index(folder), made_of):
+                with suppress(OSError):
+                    os.rename(folder, old)
+                with suppress(OSError):
+                    os.rename(new, folder)
     account.broken.update(content['broken'])
     account.left_out.update(content['left_out'])
     return {f'{name}{MARK}{number}': osp.join(folder, f'{number:08d}.jpg') for number in content['numbers']}
@@ -205,8 +206,9 @@ def _index(folder: str) -> Optional[dict]:
     return content if isinstance(content, dict) and 'made_of' in content else dict(made_of=None)
 
 
-def _is_whole(folder: str, content: dict) -> bool:
-    return {f'{number:08d}.jpg' for number in content['numbers']} <= set(os.listdir(folder))
+def _is_whole(folder: str, content: Optional[dict], made_of: dict) -> bool:
+    return content is not None and content['made_of'] == made_of and {
+        f'{number:08d}.jpg' for number in content['numbers']} <= set(os.listdir(folder))
 
 
 class FrameReader:
