@@ -12,7 +12,7 @@ PACKAGE = 'mmpose_dualteach'
 WRAPPER = 'MutualTeachingPoseEstimator'
 LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
 CONSTRUCTOR = 'EachNetworkOptimWrapperConstructor'
-HOOKS = ('DualTeacherHook', 'LessonPictureHook')
+HOOKS = ('DualTeacherHook', 'LessonPictureHook', 'ExactResumeHook')
 OTHER_MODELS = dict(
     BottomupPoseEstimator='bottom-up estimators hold several people in one image',
     PoseLifter='lifters turn 2D poses into 3D ones and see no images',
@@ -85,7 +85,8 @@ def mutual_teaching(stock: Any,
         custom_hooks=[
             *stock.get('custom_hooks', []),
             dict(type='DualTeacherHook', **(hook or {})),
-            dict(type='LessonPictureHook', **(pictures or {}))
+            dict(type='LessonPictureHook', **(pictures or {})),
+            dict(type='ExactResumeHook')
         ])
     for key, loop in LOOPS.items():
         if stock.get(key) is not None:

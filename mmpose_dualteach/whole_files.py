@@ -3,24 +3,27 @@
 import json
 import os
 from contextlib import contextmanager
-from typing import Any, Iterator, TextIO
+from typing import IO, Any, Iterator
 
 
 @contextmanager
-def whole_file(path: str, newline: str = '\n') -> Iterator[TextIO]:
-    """Write a text file that appears under its name when it is whole.
+def whole_file(path: str, newline: str = '\n', binary: bool = False) -> Iterator[IO]:
+    """Write a file that appears under its name when it is whole, and on the disk.
 
     Args:
         path (str): The file.
-        newline (str): As ``open`` has it. Defaults to a line feed.
+        newline (str): As ``open`` has it, for text. Defaults to a line feed.
+        binary (bool): Whether bytes are written. Defaults to False.
 
     Yields:
-        TextIO: The file to write to.
+        IO: The file to write to.
     """
     unfinished = f'{path}.unfinished-{os.getpid()}'
     try:
-        with open(unfinished, 'w', encoding='utf-8', newline=newline) as file:
+        with open(unfinished, 'wb') if binary else open(unfinished, 'w', encoding='utf-8', newline=newline) as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(unfinished, path)
     finally:
         if os.path.exists(unfinished):

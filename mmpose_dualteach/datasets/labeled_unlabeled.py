@@ -5,6 +5,8 @@ import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmpose.registry import DATASETS
 
+from mmpose_dualteach.random_state import Draw, set_random_state
+
 from .checks import build_labeled, check_labeled, check_same_keypoints
 
 
@@ -62,7 +64,9 @@ class LabeledUnlabeledDataset(ConcatDataset):
         self.datasets[0].pipeline = value
 
     def __getitem__(self, index: int) -> Dict[str, dict]:
-        kind, inside = self._get_ori_dataset_idx(index)
+        if isinstance(index, Draw):
+            set_random_state(index.key)
+        kind, inside = self._get_ori_dataset_idx(int(index))
         sample = self.datasets[kind][inside]
         if kind == 1:
             return sample

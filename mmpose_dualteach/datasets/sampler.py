@@ -7,6 +7,8 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from mmpose.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
+from mmpose_dualteach.random_state import Draw
+
 
 @DATA_SAMPLERS.register_module()
 class LabeledUnlabeledSampler(Sampler):
@@ -15,7 +17,8 @@ class LabeledUnlabeledSampler(Sampler):
     An epoch is one pass over one of the two sets, its last batch completed with people of the same pass; the other set
     goes round and round, its next pass beginning where the last ended, also across epochs. Ranks share no one: each
     passes over its own share of the first set, and over its own places of the second one's rounds. What is drawn
-    depends on the seed and the epoch alone, so a resumed run draws what the interrupted one would have drawn.
+    depends on the seed and the epoch alone, so a resumed run draws what the interrupted one would have drawn. So do the
+    random states in which people are loaded: an index says from what they start, see :class:`Draw`.
 
     Args:
         dataset (LabeledUnlabeledDataset): Has ``num_labeled`` and ``num_unlabeled``; labelled people come first. Where
@@ -47,6 +50,7 @@ class LabeledUnlabeledSampler(Sampler):
         self.leader = ('labeled', 'unlabeled').index(epoch)
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
+        self._done = 0
         if self.sizes[self.leader] < self.world_size:
             raise ValueError(f'the {epoch} set has {self.sizes[self.leader]} people, fewer than the '
                              f'{self.world_size} processes of this run')
@@ -62,6 +66,10 @@ class LabeledUnlabeledSampler(Sampler):
         """Say which epoch is drawn next."""
         self.epoch = epoch
 
+    def skip(self, batches: int) -> None:
+        """Begin the next epoch behind its first batches, where an interrupted run had them already."""
+        self._done = batches
+
     def __len__(self) -> int:
         return self.num_batches * self.batch_size
 
@@ -72,7 +80,10 @@ class LabeledUnlabeledSampler(Sampler):
             # Within a batch order means nothing, so people of one image come one after the other: it is decoded once.
             unlabeled = np.take_along_axis(unlabeled, np.argsort(self.images[unlabeled], axis=1, kind='stable'), axis=1)
         batches = np.concatenate([labeled, unlabeled + self.sizes[0]], axis=1)
-        return (index for batch in batches for index in batch.tolist())  # A list of all would take five times as much.
+        done, self._done = self._done, 0
+        # One by one, as a list of all would take five times as much.
+        return (Draw(index, (self.seed, self.epoch, self.rank, number, place)) for number, batch in enumerate(
+            batches[done:], done) for place, index in enumerate(batch.tolist()))
 
     def _permutation(self, kind: int, number: int) -> np.ndarray:
         return np.random.default_rng((self.seed, kind, number)).permutation(self.sizes[kind])

@@ -10,6 +10,7 @@ from mmpose import __version__ as mmpose_version
 from torch import Tensor
 
 from mmpose_dualteach.switch import stock_config
+from mmpose_dualteach.whole_files import whole_file
 
 from .safe_loading import load_safely
 
@@ -50,9 +51,8 @@ def save_stock_checkpoint(path: str, weights: Dict[str, Tensor], dataset_meta: d
     if config is not None:
         meta['cfg'] = config
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    unfinished = f'{path}.tmp'
-    torch.save(dict(meta=meta, state_dict={key: value.cpu() for key, value in weights.items()}), unfinished)
-    os.replace(unfinished, path)
+    with whole_file(path, binary=True) as file:
+        torch.save(dict(meta=meta, state_dict={key: value.cpu() for key, value in weights.items()}), file)
 
 
 def best_network(checkpoint: dict) -> str:

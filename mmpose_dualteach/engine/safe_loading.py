@@ -57,8 +57,10 @@ def load_safely(path: str) -> dict:
         reason = next((line.strip() for line in str(error).splitlines() if 'GLOBAL' in line or 'refused' in line),
                       str(error).splitlines()[0])
         raise ValueError(f'checkpoint {path} is refused: {reason}') from None
-    except (RuntimeError, EOFError, KeyError, UnicodeDecodeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:  # What torch's reader stumbles over depends on where a file ends, and on what is in it.
+        reason = (str(error) or type(error).__name__).splitlines()[0].split('. ')[0]
         raise ValueError(f'checkpoint {path} cannot be read, is it truncated? ({reason})') from None
 
 

@@ -1,0 +1,48 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Which checkpoint an interrupted run can go on from."""
+import os.path as osp
+from glob import escape, glob
+from typing import Dict, List, Optional, Tuple
+
+from torch import Tensor
+
+from .safe_loading import load_safely
+
+
+def resumable(folder: str, first: Optional[str], weights: Dict[str, Tensor]) -> Tuple[Optional[str], List[str]]:
+    """Find the checkpoint to go on from: the first wanted, else the newest of the folder that is whole.
+
+    Args:
+        folder (str): The folder of checkpoints.
+        first (str, optional): The one to try first.
+        weights (Dict[str, Tensor]): State dict of the model that is to go on.
+
+    Returns:
+        tuple: The checkpoint's path or None, and why those tried before it cannot be used, a line each.
+    """
+    others = [path for path in glob(osp.join(escape(folder), '*.pth')) if path != first]
+    refused = []
+    for path in ([first] if first else []) + sorted(others, key=osp.getmtime, reverse=True):
+        try:
+            _check(path, weights)
+            return path, refused
+        except (ValueError, OSError) as error:
+            refused.append(str(error))
+    return None, refused
+
+
+def _check(path: str, weights: Dict[str, Tensor]) -> None:
+    if not osp.isfile(path):
+        raise ValueError(f'checkpoint {path} does not exist')
+    checkpoint = load_safely(path)
+    state = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    if not isinstance(state, dict) or not isinstance(meta, dict) or not {'epoch', 'iter'} <= set(meta):
+        raise ValueError(f'checkpoint {path} is none of a training run')
+    if 'optimizer' not in checkpoint:
+        raise ValueError(f'checkpoint {path} has no optimizer state, so no run can go on from it')
+    shapes = {key: tuple(getattr(value, 'shape', ())) for key, value in state.items()}
+    wanted = {key: tuple(value.shape) for key, value in weights.items()}
+    if shapes != wanted:
+        odd = sorted(key for key in {*shapes, *wanted} if shapes.get(key) != wanted.get(key))
+        raise ValueError(f'checkpoint {path} is of another model: {len(odd)} weights differ, {odd[0]} for instance')
