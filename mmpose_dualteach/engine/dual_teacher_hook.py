@@ -18,6 +18,7 @@ from .schedule import PseudoSchedule
 from .skipped_people import SkippedPeople
 
 COLLAPSE = 'mutual_teaching_collapse'
+SKIPPED = 'mutual_teaching_skipped_lessons'
 # Metrics of MMPose of which less is better, for runs without ``save_best``.
 LESS_IS_BETTER = ('nme', 'epe', 'mpjpe', 'loss', 'error')
 
@@ -36,6 +37,8 @@ class DualTeacherHook(Hook):
       work directory as an ordinary MMPose checkpoint, the last weights' best one to ``student_last.pth`` at the end.
     - Gradient clipping by norm, where the stock config has it, for each network by itself, as if it trained alone.
     - Unlabelled images that did not load are counted, and listed at the end of the epoch and in ``skipped.json``.
+    - Lessons whose loss was not finite, which the model skips, are counted and told at every ``interval``; a run of
+      them stops the training.
 
     Args:
         burn_in (float): Supervised-only beginning. Defaults to 0, as in the authors' released code, whose networks
@@ -50,6 +53,7 @@ class DualTeacherHook(Hook):
         collapse_fraction (float): The watch reports when the mean peak on unlabelled people falls below this fraction
             of the mean peak on labelled ones. Defaults to 0.2.
         on_collapse (str): ``'warn'`` or ``'stop'``. Defaults to ``'warn'``.
+        max_skipped (int): Lessons of a network that may be skipped in a row. Defaults to 50.
         export (bool): Whether to write the two student checkpoints. Defaults to True.
 
     Raises:
@@ -66,6 +70,7 @@ class DualTeacherHook(Hook):
                  interval: int = 50,
                  collapse_fraction: float = 0.2,
                  on_collapse: str = 'warn',
+                 max_skipped: int = 50,
                  export: bool = True) -> None:
         if on_collapse not in ('warn', 'stop'):
             raise ValueError(f"DualTeacherHook: on_collapse={on_collapse!r}; choose 'warn' or 'stop'")
@@ -79,6 +84,7 @@ class DualTeacherHook(Hook):
         self.interval = interval
         self.collapse_fraction = collapse_fraction
         self.on_collapse = on_collapse
+        self.max_skipped = max_skipped
         self.export = export
         self._stock_config: Optional[str] = None
 
@@ -90,6 +96,7 @@ class DualTeacherHook(Hook):
         _check_loader(runner.train_dataloader)
         unlabeled = runner.train_dataloader.dataset.datasets[1]
         self._skipped = SkippedPeople(unlabeled.account, unlabeled.max_broken)
+        self._skipped_before = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
         for name, average in self._model.averages.items():
             # mmengine's average goes on writing into the tensors that it had before it was moved to a device.
             average.avg_parameters = average.module.state_dict()
@@ -115,11 +122,29 @@ class DualTeacherHook(Hook):
             average.update_parameters(self._model.networks[name])
         if self._model.watching and outputs:
             self._watch_collapse(runner, outputs)
+            self._watch_skipped(runner)
         self._skipped.count(data_batch)
 
     def after_train_epoch(self, runner) -> None:
-        """Tell which unlabelled images did not load."""
+        """Tell which unlabelled images did not load, and which lessons were skipped."""
         self._skipped.report(runner)
+        self._watch_skipped(runner)
+
+    def _watch_skipped(self, runner) -> None:
+        """Count the lessons whose loss was not finite, over the whole run."""
+        told = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
+        for student, (total, in_a_row) in self._model.guard.counts().items():
+            total += self._skipped_before.get(student, 0)
+            if total > told.get(student, 0):
+                runner.logger.warning(f'until iteration {runner.iter + 1} {total} lessons of network {student} were '
+                                      'skipped, their loss was not finite')
+                told[student] = total
+            if in_a_row > self.max_skipped:
+                raise RuntimeError(f'iteration {runner.iter + 1}: the last {in_a_row} lessons of network {student} '
+                                   'were skipped, their loss was not finite. Lower optim_wrapper.optimizer.lr, clip '
+                                   'gradients (optim_wrapper.clip_grad), or look for broken images with '
+                                   'tools/check_data.py; go on from the last checkpoint with --resume')
+        runner.message_hub.update_info(SKIPPED, told)
 
     def _watch_collapse(self, runner, outputs: dict) -> None:
         """Name the iteration where a network's pseudo-heatmaps fade; once, until they have recovered."""
@@ -174,7 +199,12 @@ class DualTeacherHook(Hook):
         weights = network_weights(saved_weights(runner), network)
         if self._stock_config is None:  # Printing a config takes a second or more.
             self._stock_config = stock_config(runner.cfg).pretty_text
-        save_stock_checkpoint(path, weights, dataset.metainfo, self._stock_config)
+        try:
+            save_stock_checkpoint(path, weights, dataset.metainfo, self._stock_config)
+        except OSError as error:
+            runner.logger.warning(f'{path} could not be written ({error.strerror}); make room there. tools/export.py '
+                                  'makes it from a checkpoint')
+            return
         runner.logger.info(f'network {network} is exported to {path}, a checkpoint of the stock config')
 
 

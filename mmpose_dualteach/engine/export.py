@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """From two networks back to one ordinary MMPose checkpoint."""
+import io
 import os
 from typing import Dict, Optional
 
@@ -51,8 +52,10 @@ def save_stock_checkpoint(path: str, weights: Dict[str, Tensor], dataset_meta: d
     if config is not None:
         meta['cfg'] = config
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    content = io.BytesIO()  # Where a disk is full torch's own writer says something else.
+    torch.save(dict(meta=meta, state_dict={key: value.cpu() for key, value in weights.items()}), content)
     with whole_file(path, binary=True) as file:
-        torch.save(dict(meta=meta, state_dict={key: value.cpu() for key, value in weights.items()}), file)
+        file.write(content.getbuffer())
 
 
 def best_network(checkpoint: dict) -> str:

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from .adapters import Target, adapter_for
 from .adapters.base import detached
 from .joint_cutout import JointCutout
+from .lesson_guard import LessonGuard
 from .lessons import Lesson, parse_lessons
+from .out_of_memory import explained
 from .random_stream import RandomStream
 from .views import ViewPair
 
@@ -126,6 +128,8 @@ class MutualTeachingPoseEstimator(BaseModel):
         averaged = sorted({lesson.teacher for lesson in self.lessons if lesson.average})
         self.averages = nn.ModuleDict(
             {name: ExponentialMovingAverage(self.networks[name], update_buffers=True) for name in averaged})
+        self.guard = LessonGuard({**{(name, False): network for name, network in self.networks.items()},
+                                  **{(name, True): average.module for name, average in self.averages.items()}})
         self._register_load_state_dict_pre_hook(self._accept_stock_checkpoint)
         if compile:
             for network in (*self.networks.values(), *(average.module for average in self.averages.values())):
@@ -138,6 +142,7 @@ class MutualTeachingPoseEstimator(BaseModel):
         self.watching = False
         self.record_lessons = False
         self.records: List[LessonRecord] = []
+        self._in_parts = False
 
     # ------------------------------------------------------------------ training
 
@@ -156,17 +161,20 @@ class MutualTeachingPoseEstimator(BaseModel):
             return super().train_step(data, optim_wrapper)
         data = self.data_preprocessor(data, True)
         data['inputs'] = self._in_format(data['inputs'])
+        self._in_parts = True
         parts, passes, log = self.parts(**data), optim_wrapper._inner_count, {}
-        while True:
-            with optim_wrapper.optim_context(self), self._own_autocast(data['inputs']):
-                losses = next(parts, None)
-            if losses is None:
-                break
-            loss, scalars = self.parse_losses(losses)
-            if loss.requires_grad:  # Not that of a frozen network.
-                optim_wrapper.backward(optim_wrapper.scale_loss(loss))
-                optim_wrapper._inner_count = passes  # It counts steps by backward passes.
-            _add_up(log, {key: value.detach() for key, value in scalars.items()})
+        with explained(data['inputs']):
+            while True:
+                with optim_wrapper.optim_context(self), self._own_autocast(data['inputs']):
+                    losses = next(parts, None)
+                if losses is None:
+                    break
+                loss, scalars = self.parse_losses(losses)
+                if loss.requires_grad:  # Not that of a frozen network.
+                    optim_wrapper.backward(optim_wrapper.scale_loss(loss))
+                    optim_wrapper._inner_count = passes  # It counts steps by backward passes.
+                _add_up(log, {key: value.detach() for key, value in scalars.items()})
+        self._in_parts = False
         optim_wrapper._inner_count = passes + 1
         if optim_wrapper.should_update():
             optim_wrapper.step()
@@ -218,6 +226,8 @@ class MutualTeachingPoseEstimator(BaseModel):
     def losses_by_lessons(self, images: Dict[str, Tensor], views: ViewPair) -> Iterator[Dict[str, Tensor]]:
         """The lessons' losses, weighted. See :meth:`parts`."""
         self.records = []
+        self.guard.begin()
+        on_device = self._in_parts and images['hard'].is_cuda
         predictions = self.predict_easy(images['easy'])
         scores = self.adapter.scores(predictions) if self.watching or self.adapter.uses_scores else {}
         together: Dict[str, Tensor] = {}
@@ -230,6 +240,8 @@ class MutualTeachingPoseEstimator(BaseModel):
             student = self.networks[lesson.student]
             answer = self.adapter.output(student, hard)
             loss = self.adapter.loss(student, answer, target) * (self.pseudo_weight * self.pseudo_scale)
+            loss = self.guard.passed(loss, (self._teacher_key(lesson), (lesson.student, False)), lesson.student,
+                                     on_device)
             if self.record_lessons:
                 self.records.append(LessonRecord(lesson, images['easy'], prediction, hard, target, answer))
             _add_up(together, {f'{lesson.student}/loss_pseudo': loss})
@@ -239,6 +251,8 @@ class MutualTeachingPoseEstimator(BaseModel):
             if final or not any(each.gradient for each in self.lessons):  # Those share their teachers' graphs.
                 yield together
                 together = {}
+                self.guard.open()
+        self.guard.end(on_device)
 
     def predict_easy(self, images: Tensor) -> Dict[Tuple[str, bool], object]:
         """Every teacher's output on the easy view.
@@ -361,7 +375,7 @@ class MutualTeachingPoseEstimator(BaseModel):
             Losses by name, data samples with predictions, or the raw output of the network that answers.
         """
         if mode == 'loss':
-            with self._own_autocast(inputs):
+            with self._own_autocast(inputs), explained(inputs):
                 return self.loss(self._in_format(inputs), data_samples)
         inputs = torch.stack(inputs) if isinstance(inputs, (list, tuple)) else inputs
         inputs = self._in_format(dict(test=inputs))['test']
