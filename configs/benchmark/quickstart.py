@@ -2,7 +2,7 @@
 _base_ = 'lspet.py'
 stock = '../quickstart/td-hm_res18_drawn-64x96.py'
 dataset = 'drawn people'
-labels = [30, 100]
+labels = [30]
 switch = dict(
     _delete_=True,
     unlabeled='train.json',
