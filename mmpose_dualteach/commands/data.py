@@ -1,12 +1,11 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Command lines for what comes before training: splits, boxes, a look at the views, a scan of the images."""
 import argparse
-import os.path as osp
 from typing import List, Optional
 
 from mmengine.config import Config
 
-from mmpose_dualteach.switch import WRAPPER, mutual_teaching
+from mmpose_dualteach.switch import mutual_teaching
 from mmpose_dualteach.whole_files import write_json
 
 from .options import (
@@ -14,6 +13,8 @@ from .options import (
     add_switch_options,
     add_video_options,
     in_one_line,
+    is_switched,
+    named_config,
     stock_of,
     switch_options,
     video_options,
@@ -126,14 +127,7 @@ def switched_config(options: argparse.Namespace) -> Config:
     Raises:
         ValueError: If a stock config comes without ``--unlabeled``.
     """
-    config = stock_of(options.config if '::' in options.config else osp.abspath(options.config))
-    if config.get('model', {}).get('type') == WRAPPER:
-        if options.unlabeled or options.labeled or options.boxes:
-            raise ValueError(f'{options.config} is switched to mutual teaching already and names its own people; leave '
-                             '--unlabeled, --labeled and --boxes out, or give the stock config')
-        return config
-    if not options.unlabeled:
-        raise ValueError(f'{options.config} is not switched to mutual teaching; name its people by --unlabeled, or '
-                         'give a switched config')
-    config.merge_from_dict(mutual_teaching(config, **switch_options(options)))
+    config = named_config(options)
+    if not is_switched(options, config):
+        config.merge_from_dict(mutual_teaching(config, **switch_options(options)))
     return config

@@ -9,11 +9,11 @@ from typing import Callable, Union
 
 from mmengine.config import Config, DictAction
 
-from mmpose_dualteach.switch import mutual_teaching
+from mmpose_dualteach.switch import WRAPPER, mutual_teaching
 from mmpose_dualteach.whole_files import whole_file
 
 OVERLAY = '''_base_ = {base!r}
-from mmpose_dualteach.switch import mutual_teaching
+from mmpose_dualteach.switch import WRAPPER, mutual_teaching
 
 globals().update(mutual_teaching(_base_, **{options}))
 '''
@@ -106,6 +106,32 @@ def switch_options(options: argparse.Namespace) -> dict:
     return chosen
 
 
+def is_switched(options: argparse.Namespace, config: Config) -> bool:
+    """Whether the config that is named has been switched to mutual teaching.
+
+    Raises:
+        ValueError: If it has and people are named again, or it has not and they are not.
+    """
+    if config.get('model', {}).get('type') == WRAPPER:
+        if options.unlabeled or options.labeled or options.boxes:
+            raise ValueError(f'{options.config} is switched to mutual teaching already and names its own people; leave '
+                             '--unlabeled, --labeled and --boxes out, or give the stock config')
+        return True
+    if not options.unlabeled:
+        raise ValueError(f'{options.config} is not switched to mutual teaching; name its people by --unlabeled, or '
+                         'give a switched config')
+    return False
+
+
+def named_config(options: argparse.Namespace) -> Config:
+    """The config that a command line names, a file or a name such as ``mmpose::...``."""
+    return stock_of(_base(options))
+
+
+def _base(options: argparse.Namespace) -> str:
+    return options.config if '::' in options.config else osp.abspath(options.config)
+
+
 def write_overlay(options: argparse.Namespace, path: str) -> str:
     """Write an overlay file, after trying that it works.
 
@@ -120,7 +146,7 @@ def write_overlay(options: argparse.Namespace, path: str) -> str:
         ValueError: If the config cannot be switched; names the reason and the remedy.
         FileNotFoundError: If the config does not exist.
     """
-    base = options.config if '::' in options.config else osp.abspath(options.config)
+    base = _base(options)
     chosen = switch_options(options)
     mutual_teaching(stock_of(base), **chosen)
     os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)

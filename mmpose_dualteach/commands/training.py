@@ -7,11 +7,13 @@ import runpy
 import sys
 from typing import List, Optional
 
+import torch
+
 from mmpose_dualteach.engine.export import export
 from mmpose_dualteach.mmpose_files import mmpose_tool, read_stock_config, stock_configs
 from mmpose_dualteach.switch import mutual_teaching
 
-from .options import add_switch_options, in_one_line, write_overlay
+from .options import add_switch_options, in_one_line, is_switched, named_config, write_overlay
 
 
 def switch_config(arguments: Optional[List[str]] = None) -> int:
@@ -51,20 +53,38 @@ class ListStockConfigs(argparse.Action):
 def train(arguments: Optional[List[str]] = None) -> int:
     """``tools/train.py``: switch, then hand over to MMPose's own train.py."""
     parser = argparse.ArgumentParser(
-        description='Switch a stock config to mutual teaching and train it. All other options are those of '
-        "MMPose's own train.py.")
-    add_switch_options(parser)
+        description='Switch a stock config to mutual teaching, if it is not yet, and train it. All other options are '
+        "those of MMPose's own train.py.")
+    add_switch_options(parser, switched=True)
     parser.add_argument('--work-dir', help='where logs, checkpoints and the overlay go')
     options, others = parser.parse_known_args(arguments)
     name = osp.splitext(osp.basename(options.config))[0]
-    work_dir = options.work_dir or osp.join('work_dirs', f'posedual_{name}')
-    overlay = osp.join(work_dir, f'posedual_{name}.py')
+    configs: List[str] = []
 
-    if in_one_line(lambda: print(f'wrote {write_overlay(options, overlay)}')):
+    def choose() -> None:
+        if is_switched(options, named_config(options)):
+            work_dir = options.work_dir or osp.join('work_dirs', name)
+            configs.extend((options.config, work_dir))
+        else:
+            work_dir = options.work_dir or osp.join('work_dirs', f'posedual_{name}')
+            configs.extend((write_overlay(options, osp.join(work_dir, f'posedual_{name}.py')), work_dir))
+            print(f'wrote {configs[0]}')
+
+    if in_one_line(choose):
         return 1
-    sys.argv = ['train.py', overlay, '--work-dir', work_dir, *others]
+    if 'pytorch' in others and not torch.cuda.is_available():
+        _on_cpus(others)
+    sys.argv = ['train.py', configs[0], '--work-dir', configs[1], *others]
     runpy.run_path(mmpose_tool('train.py'), run_name='__main__')
     return 0
+
+
+def _on_cpus(arguments: List[str]) -> None:
+    """Start several processes without GPUs, which mmengine takes for granted."""
+    torch.distributed.init_process_group('gloo')
+    place = arguments.index('--cfg-options') + 1 if '--cfg-options' in arguments else 0
+    arguments[place:place] = [*([] if place else ['--cfg-options']), 'model_wrapper_cfg.device_ids=None',
+                              'model_wrapper_cfg.broadcast_buffers=False']
 
 
 def export_network(arguments: Optional[List[str]] = None) -> int:

@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from typing import Optional
 
+from mmdet.utils import reduce_mean
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
@@ -12,7 +13,8 @@ class PseudoHeatmapLoss(nn.Module):
     Every joint weighs 1, as in the authors' released code (xierc/Semi_Human_Pose, ``lib/core/loss.py``,
     ``PoseCoLoss``), unless ``model.confidence`` asks for the teacher's score. That code multiplies this term and the
     supervised one alike by a further 0.5, which stock MMPose's
-    ``KeypointMSELoss`` does not; the ratio of the two is what counts and is the same here.
+    ``KeypointMSELoss`` does not; the ratio of the two is what counts and is the same here. Several processes divide by
+    the mean of their numbers of valid cells, so that their averaged gradient is that of the joined batch.
 
     Args:
         loss_weight (float): Weight of the loss. Defaults to 1.0, the released code's.
@@ -38,4 +40,4 @@ class PseudoHeatmapLoss(nn.Module):
         error = (output.float() - target.float()).square()
         if weight is not None:
             error = error * weight[..., None, None]
-        return self.loss_weight * (error * valid).sum() / valid.sum().clamp(min=1)
+        return self.loss_weight * (error * valid).sum() / reduce_mean(valid.sum().float()).clamp(min=1)

@@ -149,8 +149,8 @@ def test_collapse_watch_stops_if_asked():
 
 def test_non_finite_loss_stops_and_is_named(stock, tmp_path):
     config = switch(stock, hook=dict(burn_in=2, by_epoch=False))
-    config.model.pseudo_weight = float('nan')
-    with pytest.raises(RuntimeError, match='iteration 3: .*a/loss_pseudo.*not finite'):
+    config.model.supervised_weight = float('nan')
+    with pytest.raises(RuntimeError, match='iteration 1: .*a/loss_kpt.*not finite'):
         run(config, tmp_path)
     assert not list(tmp_path.glob('epoch_*.pth')), 'nothing broken is saved'
 

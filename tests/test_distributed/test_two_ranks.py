@@ -1,0 +1,75 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Two processes over gloo on the CPU, started by torchrun."""
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, small_config, switch
+
+RANKS = Path(__file__).parent / 'ranks.py'
+
+
+def start(job, folder, people) -> subprocess.CompletedProcess:
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2', str(RANKS), job,
+               str(folder), str(people)]
+    environment = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', PYTHONPATH=str(ROOT))
+    return subprocess.run(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=300)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(('127.0.0.1', 0))
+        return one.getsockname()[1]
+
+
+@pytest.fixture(scope='module')
+def steps(people, tmp_path_factory) -> dict:
+    folder = tmp_path_factory.mktemp('steps')
+    done = start('steps', folder, people)
+    assert done.returncode == 0, done.stdout[-4000:]
+    return json.loads((folder / 'steps.json').read_text())
+
+
+@pytest.mark.parametrize('variant', ['frozen', 'synced', 'accumulated', 'clipped', 'compiled', 'bfloat16'])
+def test_two_ranks_step_like_one_process_with_the_joined_batch(steps, variant):
+    tolerance = dict(bfloat16=0.02, synced=1e-3).get(variant, 1e-4)  # Sums over ranks are in another order.
+    assert steps[variant]['moved'] > 1e-3 and steps[variant]['differ'] < tolerance * steps[variant]['moved']
+
+
+def test_a_run_of_two_ranks(people, tmp_path):
+    done = start('run', tmp_path, people)
+    assert done.returncode == 0, done.stdout[-4000:]
+    first, second = [json.loads((tmp_path / f'rank{rank}.json').read_text()) for rank in range(2)]
+    assert first['weights'] == second['weights'] and first['iterations'] == second['iterations'] == 4
+    drawn = [{path for batch in record['drawn'] for path in batch} for record in (first, second)]
+    assert len(drawn[0]) == len(drawn[1]) == 12 and not drawn[0] & drawn[1], 'all 24, and none twice'
+    assert (tmp_path / 'work0' / 'epoch_1.pth').exists() and (tmp_path / 'work0' / 'student_last.pth').exists()
+    written = [path for path in (tmp_path / 'work1').rglob('*') if path.is_file() and path.suffix != '.log']
+    assert not written, 'mmengine keeps a log of each rank; all else is of the first'
+
+
+def test_the_script_trains_on_cpus_too(people, tmp_path):
+    switch(small_config(str(people))).dump(tmp_path / 'config.py')
+    done = subprocess.run(
+        ['bash', str(ROOT / 'tools' / 'dist_train.sh'), 'config.py', '2', '--work-dir', 'work', '--cfg-options',
+         'optim_wrapper.accumulative_counts=2'], cwd=tmp_path, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=120, env=dict(
+            os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', PYTHONPATH=str(ROOT), PORT=str(free_port()),
+            PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}'))
+    assert done.returncode == 0, done.stdout[-4000:]
+    checkpoint = torch.load(tmp_path / 'work' / 'epoch_1.pth')
+    assert checkpoint['meta']['iter'] == 3 and (tmp_path / 'work' / 'student_best.pth').exists()
+
+
+def test_a_rank_that_dies_ends_the_job_in_less_than_a_minute(people, tmp_path):
+    begin = time.time()
+    done = start('die', tmp_path, people)
+    assert done.returncode != 0 and 'SIGKILL' in done.stdout, done.stdout[-4000:]
+    assert not (tmp_path / 'rank0.json').exists() and time.time() - begin < 90, 'its start included'
