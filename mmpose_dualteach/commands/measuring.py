@@ -65,3 +65,29 @@ def benchmark_speed(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument('--rounds', type=int, default=5, help='how often each comparison is made (default 5)')
     options = parser.parse_args(arguments)
     return in_one_line(lambda: main(options.json, options.rounds))
+
+
+def soak(arguments: Optional[List[str]] = None) -> int:
+    """``tools/soak.py``: a short training, killed at random moments and resumed, over and over."""
+    from mmpose_dualteach.soak import soak as run_soak  # Imports all of MMPose.
+    parser = argparse.ArgumentParser(
+        description='Kill a short training at random moments, resume it, and compare its end, bit for bit, with the '
+        "uninterrupted one's; over and over. Exits with 1 if anything was lost")
+    parser.add_argument('--minutes', type=float, default=60, help='how long (default 60)')
+    parser.add_argument('--seed', type=int, default=0, help='of the moments (default 0)')
+    parser.add_argument('--config', default='configs/quickstart/posedual_res18_drawn30-64x96.py',
+                        help="a switched config on drawn people (default: the quick start's)")
+    parser.add_argument('--work-dir', default='work_dirs/soak', help='where everything goes (default work_dirs/soak)')
+    options = parser.parse_args(arguments)
+    lost: List[int] = []
+
+    def run() -> None:
+        if not osp.isfile(options.config):
+            raise FileNotFoundError(f'config {options.config} does not exist; start from the folder of configs/')
+        counts = run_soak(options.config, options.work_dir, options.minutes, options.seed,
+                          lambda text: print(text, flush=True))
+        print(f'{counts["kills"]} kills in {counts["runs"]} runs: {counts["half_files"]} half files, '
+              f'{counts["differing"]} ends that differ')
+        lost.append(counts['half_files'] + counts['differing'])
+
+    return in_one_line(run) or int(any(lost))

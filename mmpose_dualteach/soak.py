@@ -1,0 +1,146 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""A short training, killed at random moments and resumed, over and over; its ends against the uninterrupted one's."""
+import os
+import os.path as osp
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Callable, Dict, List
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from mmpose_dualteach.engine.safe_loading import load_safely
+from mmpose_dualteach.mmpose_files import mmpose_tool
+from mmpose_dualteach.quickstart.people import draw_people
+
+EPOCHS = 4
+# Everything that has a state or draws random numbers, in a network that trains in seconds.
+SMALL = dict(
+    train_cfg=dict(max_epochs=EPOCHS, val_interval=1),
+    optim_wrapper=dict(clip_grad=dict(max_norm=1.)),
+    model=dict(
+        backbone=dict(stem_channels=8, base_channels=8),
+        head=dict(in_channels=32, deconv_out_channels=(8, 8)),
+        joint_cutout=dict(),
+        lessons=[dict(teacher='a', student='b', average=True), dict(teacher='b', student='a')]),
+    train_dataloader=dict(
+        batch_size=8, sampler=dict(labeled=4, unlabeled=4), dataset=dict(labeled=dict(indices=8))),
+    default_hooks=dict(checkpoint=dict(interval=1, max_keep_ckpts=2)),
+    randomness=dict(seed=0))
+# Of the log's scalars and notes, what times and places make.
+VARYING = ('time', 'memory', 'cfg', 'last_ckpt', 'best_ckpt', 'experiment_name')
+
+
+def soak(config: str, work_dir: str, minutes: float, seed: int, say: Callable[[str], None]) -> Dict[str, int]:
+    """Kill and resume for some time.
+
+    Args:
+        config (str): A switched config on drawn people; the quick start's.
+        work_dir (str): Where everything goes.
+        minutes (float): How long to go on; a run that has begun is ended.
+        seed (int): Of the moments.
+        say (Callable[[str], None]): Is told what happens.
+
+    Returns:
+        Dict[str, int]: Counts: ``runs`` that ended, ``kills``, ``half_files`` under a checkpoint's name, and
+        ``differing`` runs, whose end is not the uninterrupted one's.
+    """
+    os.makedirs(work_dir, exist_ok=True)
+    people, small = osp.join(work_dir, 'people'), osp.join(work_dir, 'small.py')
+    draw_people(people, dict(train=24, val=6))
+    _small(config, people).dump(small)
+    begin = time.time()
+    if _start(small, osp.join(work_dir, 'whole')).wait():
+        raise ValueError(f'the uninterrupted run failed, see {osp.join(work_dir, "whole.log")}')
+    whole = time.time() - begin
+    expected = load_safely(osp.join(work_dir, 'whole', f'epoch_{EPOCHS}.pth'))
+    moments, counts = random.Random(seed), dict(runs=0, kills=0, half_files=0, differing=0)
+    while time.time() - begin < 60 * minutes:
+        folder = osp.join(work_dir, f'run{counts["runs"]}')
+        while True:
+            process = _start(small, folder)
+            try:
+                code = process.wait(moments.uniform(0, 1.2 * whole))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                counts['kills'] += 1
+                counts['half_files'] += len(_half_files(folder))
+                continue
+            if code:
+                raise ValueError(f'a resumed run failed, see {folder}.log')
+            break
+        differing = differences(expected, load_safely(osp.join(folder, f'epoch_{EPOCHS}.pth')))
+        counts['runs'] += 1
+        counts['differing'] += bool(differing)
+        say(f'{(time.time() - begin) / 60:.0f} minutes: {counts}' + (f', {differing[:3]} differ' if differing else ''))
+    return counts
+
+
+def differences(one: dict, other: dict) -> List[str]:
+    """What is not the same, bit for bit, in two checkpoints: weights, averages, optimizer, schedules, scores, log.
+
+    Args:
+        one, other (dict): Loaded checkpoints.
+
+    Returns:
+        List[str]: Names; none where they are the same.
+    """
+    return _differing(_kept(one), _kept(other), 'checkpoint')
+
+
+def _kept(value: Any) -> Any:
+    """A copy in plain types without what varies from run to run."""
+    if isinstance(value, dict):
+        return {key: _kept(each) for key, each in value.items()
+                if not any(word in str(key) for word in VARYING)}
+    if isinstance(value, (list, tuple)):
+        return [_kept(each) for each in value]
+    return value._log_history if hasattr(value, '_log_history') else value  # mmengine's HistoryBuffer.
+
+
+def _differing(one: Any, other: Any, name: str) -> List[str]:
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return [found for key in one for found in _differing(one[key], other[key], f'{name}.{key}')]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [found for at, pair in enumerate(zip(one, other)) for found in _differing(*pair, f'{name}.{at}')]
+    if isinstance(one, (torch.Tensor, np.ndarray)) and type(one) is type(other) and one.shape == other.shape:
+        return [] if bool((one == other).all()) else [name]
+    return [] if type(one) is type(other) and not isinstance(one, (dict, list)) and one == other else [name]
+
+
+def _small(config: str, people: str) -> Config:
+    small = Config.fromfile(config)
+    small.merge_from_dict(SMALL)
+    for side in (small.train_dataloader.dataset.labeled, small.train_dataloader.dataset.unlabeled,
+                 small.val_dataloader.dataset, small.test_dataloader.dataset):
+        side.data_root = osp.abspath(people)
+    small.test_dataloader.dataset.ann_file = 'val.json'
+    for evaluator in (small.val_evaluator, small.test_evaluator):
+        evaluator[0].ann_file = osp.join(osp.abspath(people), 'val.json')
+    for hook in small.custom_hooks:
+        if hook.type == 'DualTeacherHook':
+            hook.update(burn_in=1, interval=1)
+    return small
+
+
+def _start(config: str, folder: str) -> subprocess.Popen:
+    with open(f'{folder}.log', 'ab') as log:
+        return subprocess.Popen(
+            [sys.executable, '-W', 'ignore', mmpose_tool('train.py'), config, '--work-dir', folder, '--resume'],
+            stdout=log, stderr=log, env=dict(os.environ, OMP_NUM_THREADS='1'))
+
+
+def _half_files(folder: str) -> List[str]:
+    found = []
+    for name in os.listdir(folder) if osp.isdir(folder) else ():
+        if name.endswith('.pth'):
+            try:
+                load_safely(osp.join(folder, name))
+            except ValueError:
+                found.append(name)
+    return found
