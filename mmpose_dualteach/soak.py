@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, Callable, Dict, List
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from mmengine.config import Config
 from mmpose_dualteach.engine.safe_loading import load_safely
 from mmpose_dualteach.mmpose_files import mmpose_tool
 from mmpose_dualteach.quickstart.people import draw_people
+from mmpose_dualteach.whole_files import UNFINISHED
 
-EPOCHS = 4
+EPOCHS = 12
+PHASES = ('while_starting', 'while_running', 'while_writing')
 # Everything that has a state or draws random numbers, in a network that trains in seconds.
 SMALL = dict(
     train_cfg=dict(max_epochs=EPOCHS, val_interval=1),
@@ -46,38 +49,36 @@ def soak(config: str, work_dir: str, minutes: float, seed: int, say: Callable[[s
         say (Callable[[str], None]): Is told what happens.
 
     Returns:
-        Dict[str, int]: Counts: ``runs`` that ended, ``kills``, ``half_files`` under a checkpoint's name, and
-        ``differing`` runs, whose end is not the uninterrupted one's.
+        Dict[str, int]: Counts: ``runs`` that ended; kills ``while_starting``, ``while_running`` and ``while_writing`` a
+        checkpoint or an export; ``half_files`` under a checkpoint's name; and ``differing`` runs, whose end is not the
+        uninterrupted one's.
+
+    Raises:
+        ValueError: If the folder is not empty, or a run fails.
     """
+    if osp.isdir(work_dir) and os.listdir(work_dir):
+        raise ValueError(f'{work_dir} is not empty; name another folder, or remove it')
     os.makedirs(work_dir, exist_ok=True)
     people, small = osp.join(work_dir, 'people'), osp.join(work_dir, 'small.py')
     draw_people(people, dict(train=24, val=6))
     _small(config, people).dump(small)
-    begin = time.time()
-    if _start(small, osp.join(work_dir, 'whole')).wait():
-        raise ValueError(f'the uninterrupted run failed, see {osp.join(work_dir, "whole.log")}')
-    whole = time.time() - begin
+    begin = time.monotonic()
+    with _training(small, osp.join(work_dir, 'whole')) as process:
+        if process.wait():
+            raise ValueError(f'the uninterrupted run failed, see {osp.join(work_dir, "whole.log")}')
+    whole = time.monotonic() - begin
     expected = load_safely(osp.join(work_dir, 'whole', f'epoch_{EPOCHS}.pth'))
-    moments, counts = random.Random(seed), dict(runs=0, kills=0, half_files=0, differing=0)
-    while time.time() - begin < 60 * minutes:
+    moments, counts = random.Random(seed), dict.fromkeys(('runs', *PHASES, 'half_files', 'differing'), 0)
+    while time.monotonic() - begin < 60 * minutes:
         folder = osp.join(work_dir, f'run{counts["runs"]}')
-        while True:
-            process = _start(small, folder)
-            try:
-                code = process.wait(moments.uniform(0, 1.2 * whole))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                counts['kills'] += 1
-                counts['half_files'] += len(_half_files(folder))
-                continue
-            if code:
-                raise ValueError(f'a resumed run failed, see {folder}.log')
-            break
+        while phase := _killed(small, folder, moments, whole):
+            counts[phase] += 1
+            counts['half_files'] += len(_half_files(folder))
         differing = differences(expected, load_safely(osp.join(folder, f'epoch_{EPOCHS}.pth')))
         counts['runs'] += 1
         counts['differing'] += bool(differing)
-        say(f'{(time.time() - begin) / 60:.0f} minutes: {counts}' + (f', {differing[:3]} differ' if differing else ''))
+        say(f'{(time.monotonic() - begin) / 60:.0f} minutes: {counts}' +
+            (f', {differing[:3]} differ' if differing else ''))
     return counts
 
 
@@ -128,11 +129,50 @@ def _small(config: str, people: str) -> Config:
     return small
 
 
-def _start(config: str, folder: str) -> subprocess.Popen:
+@contextmanager
+def _training(config: str, folder: str) -> Iterator[subprocess.Popen]:
     with open(f'{folder}.log', 'ab') as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, '-W', 'ignore', mmpose_tool('train.py'), config, '--work-dir', folder, '--resume'],
             stdout=log, stderr=log, env=dict(os.environ, OMP_NUM_THREADS='1'))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _killed(config: str, folder: str, moments: random.Random, whole: float) -> Optional[str]:
+    """Start or resume a run and kill it; every other time in the middle of the next checkpoint or export, if any.
+
+    Returns:
+        str, optional: The phase in which it was killed, one of ``PHASES``; None for a run that has ended.
+    """
+    until = time.monotonic() + moments.uniform(0, 0.8 * whole)
+    at_a_checkpoint = moments.random() < 0.5
+    said = osp.getsize(f'{folder}.log') if osp.isfile(f'{folder}.log') else 0
+    before = set(_unfinished(folder))
+    with _training(config, folder) as process:
+        while process.poll() is None:
+            now = time.monotonic()
+            if now > until and (not at_a_checkpoint or set(_unfinished(folder)) - before):
+                process.kill()
+                break
+            time.sleep(0.001)
+        code = process.wait()
+    if not code:
+        return None
+    if code != -signal.SIGKILL:
+        raise ValueError(f'a resumed run failed, see {folder}.log')
+    if set(_unfinished(folder)) - before:
+        return 'while_writing'
+    with open(f'{folder}.log', 'rb') as log:
+        log.seek(said)
+        return 'while_running' if b'Checkpoints will be saved' in log.read() else 'while_starting'
+
+
+def _unfinished(folder: str) -> List[str]:
+    return [name for name in os.listdir(folder) if UNFINISHED in name] if osp.isdir(folder) else []
 
 
 def _half_files(folder: str) -> List[str]:

@@ -5,6 +5,8 @@ import os
 from contextlib import contextmanager
 from typing import IO, Any, Iterator
 
+UNFINISHED = '.unfinished-'
+
 
 @contextmanager
 def whole_file(path: str, newline: str = '\n', binary: bool = False) -> Iterator[IO]:
@@ -18,7 +20,7 @@ def whole_file(path: str, newline: str = '\n', binary: bool = False) -> Iterator
     Yields:
         IO: The file to write to.
     """
-    unfinished = f'{path}.unfinished-{os.getpid()}'
+    unfinished = f'{path}{UNFINISHED}{os.getpid()}'
     try:
         with open(unfinished, 'wb') if binary else open(unfinished, 'w', encoding='utf-8', newline=newline) as file:
             yield file

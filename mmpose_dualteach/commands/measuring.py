@@ -86,7 +86,8 @@ def soak(arguments: Optional[List[str]] = None) -> int:
             raise FileNotFoundError(f'config {options.config} does not exist; start from the folder of configs/')
         counts = run_soak(options.config, options.work_dir, options.minutes, options.seed,
                           lambda text: print(text, flush=True))
-        print(f'{counts["kills"]} kills in {counts["runs"]} runs: {counts["half_files"]} half files, '
+        kills = {phase: count for phase, count in counts.items() if phase.startswith('while')}
+        print(f'{sum(kills.values())} kills ({kills}) in {counts["runs"]} runs: {counts["half_files"]} half files, '
               f'{counts["differing"]} ends that differ')
         lost.append(counts['half_files'] + counts['differing'])
 

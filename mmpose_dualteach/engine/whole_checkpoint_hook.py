@@ -1,16 +1,18 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
+import glob
 import os
 import os.path as osp
 import shutil
 from contextlib import contextmanager, suppress
 from typing import Any, Iterator, List
 
+from mmengine.dist import master_only
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmpose.registry import HOOKS
 
-from mmpose_dualteach.whole_files import whole_file
+from mmpose_dualteach.whole_files import UNFINISHED, whole_file
 
 BACKEND = 'whole_files'
 STATE = ('keep_ckpt_ids', 'last_ckpt', 'best_ckpt_path', 'best_ckpt_path_dict')
@@ -59,11 +61,12 @@ class WholeCheckpointHook(CheckpointHook):
         return own
 
     def before_train(self, runner) -> None:
-        """Find the folder. See :class:`CheckpointHook`."""
+        """Find the folder, and clear it of what a killed run was writing. See :class:`CheckpointHook`."""
         super().before_train(runner)
         if type(self.file_backend) is LocalBackend and self.file_client_args is None:
             self.file_backend = _LaterRemovals()
             self.backend_args = dict(backend=BACKEND)
+            self._remove_unfinished()
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         with self._nothing_lost(runner):
@@ -93,6 +96,11 @@ class WholeCheckpointHook(CheckpointHook):
             for path in self._forget_removals():
                 with suppress(FileNotFoundError):
                     shutil.rmtree(path) if osp.isdir(path) else os.remove(path)
+
+    @master_only
+    def _remove_unfinished(self) -> None:
+        for path in glob.glob(osp.join(glob.escape(self.out_dir), f'*.pth{UNFINISHED}*')):
+            os.remove(path)
 
     def _forget_removals(self) -> List[str]:
         backend = self.file_backend
