@@ -2,10 +2,13 @@
 """Files of which no reader, and no interruption, ever finds a half, and names that they can hold."""
 import json
 import os
+import re
 from contextlib import contextmanager
-from typing import IO, Any, Iterator
+from typing import IO, Any, Iterator, Optional
 
 UNFINISHED = '.unfinished-'
+# Control characters, whatever else splits lines, and the surrogates that stand for bytes that are no UTF-8.
+UNPRINTABLE = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 
 
 @contextmanager
@@ -38,6 +41,16 @@ def write_json(content: Any, path: str, **options: Any) -> None:
         json.dump(content, file, **options)
 
 
-def printable(text: str) -> str:
-    """A file name as a terminal and a text file can hold it, whatever its bytes are."""
-    return text.encode('utf-8', 'backslashreplace').decode('utf-8')
+def printable(text: str, most: Optional[int] = None) -> str:
+    """A file name, or what is said of it, as one line of a terminal or a text file can hold it.
+
+    Args:
+        text (str): Whatever characters and undecodable bytes it has.
+        most (int, optional): How much of it to keep. Defaults to all.
+
+    Returns:
+        str: The same with everything that is no plain text written out.
+    """
+    if most is not None and len(text) > most:
+        text = text[:most] + '...'
+    return UNPRINTABLE.sub(lambda found: repr(found.group())[1:-1], text)

@@ -1,7 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What must hold before training begins. Everything raises one line that names the file or key and the remedy."""
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Iterator, Optional
+from typing import Any, Iterator, Optional
 
 import mmcv
 import numpy as np
@@ -10,6 +11,8 @@ from mmengine.dist import master_only
 from mmengine.fileio import exists, get, load
 from mmengine.utils import ProgressBar
 from mmpose.registry import DATASETS
+
+from .people_index import as_numbers, corners
 
 
 def check_same_keypoints(labeled: dict, unlabeled: dict) -> None:
@@ -22,8 +25,8 @@ def check_same_keypoints(labeled: dict, unlabeled: dict) -> None:
         if labeled.get(key) != unlabeled.get(key):
             raise ValueError(
                 'labelled and unlabelled set have different keypoint definitions: '
-                f'{key} is {_short(labeled.get(key))} in the labelled dataset ({labeled.get("dataset_name")}), '
-                f'{_short(unlabeled.get(key))} in the unlabelled one ({unlabeled.get("dataset_name")}); give '
+                f'{key} is {short(labeled.get(key))} in the labelled dataset ({labeled.get("dataset_name")}), '
+                f'{short(unlabeled.get(key))} in the unlabelled one ({unlabeled.get("dataset_name")}); give '
                 'train_dataloader.dataset.unlabeled the dataset_type and metainfo of the labelled one')
 
 
@@ -38,17 +41,24 @@ def build_labeled(config: dict) -> BaseDataset:
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If one of the sets in it lists no person, of which stock datasets say no more than "need at least
-            one array to concatenate"; names the file.
+        ValueError: If one of the sets in it lists no person or cannot be read, of which stock datasets say no more than
+            "need at least one array to concatenate" or "KeyError"; names the file.
     """
     try:
         return DATASETS.build(config)
-    except AssertionError as error:  # Stock datasets assert that their files exist.
-        raise FileNotFoundError(f'labelled set: {error}') from None
-    except ValueError as error:
+    except Exception as error:  # Whatever a stock dataset stumbles over in its file; of options it tells itself.
         for part in _parts(config):
             dataset = DATASETS.build(dict(part, pipeline=[], lazy_init=True))
-            if not dataset.load_data_list():
+            if not exists(dataset.ann_file):
+                raise FileNotFoundError(f'labelled set: annotation file {dataset.ann_file} does not exist') from None
+            check_labels(dataset.ann_file)
+            try:
+                people = dataset.load_data_list()
+            except Exception as problem:
+                reason = short(f'{type(problem).__name__}: {problem}')
+                raise ValueError(f'labelled set: {type(dataset).__name__} cannot read {dataset.ann_file} ({reason}); '
+                                 'correct it or name another file') from error
+            if not people:
                 raise ValueError(f'labelled set is empty: {dataset.ann_file} lists no usable person; label some people '
                                  'in it or name another file') from error
         raise
@@ -114,28 +124,58 @@ def check_labels(ann_file: str) -> None:
     Stock datasets drop such people without a word.
 
     Raises:
-        ValueError: If a person with labelled keypoints has an unusable box or non-finite keypoints.
+        ValueError: If a person with labelled keypoints has an unusable box or keypoints that are no finite numbers, or
+            an entry is none.
     """
     if not ann_file.endswith('.json'):
         return
     content = read_json(ann_file)
-    if not isinstance(content, dict) or not isinstance(content.get('annotations'), list):
+    if not is_coco(content):
         return
-    images = {image['id']: image for image in content.get('images', [])}
+    check_entries(content, ann_file)
+    images = {image['id']: image for image in content['images']}
     for annotation in content['annotations']:
-        keypoints = np.asarray(annotation.get('keypoints', []), dtype=np.float64)
-        if annotation.get('iscrowd') or not keypoints.any() or keypoints.size % 3:
+        keypoints = annotation.get('keypoints')
+        if annotation.get('iscrowd') or not keypoints:
+            continue
+        try:
+            keypoints = np.asarray(keypoints, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            keypoints = np.full(3, np.nan)
+        if not keypoints.any() or keypoints.size % 3:
             continue
         where = f'{ann_file}: annotation {annotation.get("id")}'
         image = images.get(annotation['image_id'])
         if image is None:
             raise ValueError(f'{where} names image {annotation["image_id"]}, which the file does not list; add the '
                              'image or remove the annotation')
-        problem = 'its keypoints are not finite' if not np.isfinite(keypoints).all() else None
+        problem = 'its keypoints are no finite numbers' if not np.isfinite(keypoints).all() else None
         if 'bbox' in annotation:
             problem = problem or box_problem(annotation['bbox'], image.get('width'), image.get('height'))
         if problem:
             raise ValueError(f'{where}: {problem}; correct or remove it')
+
+
+def is_coco(content: Any) -> bool:
+    """Whether a JSON file holds what COCO's annotation files hold: a dict with two lists."""
+    return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in ('images', 'annotations'))
+
+
+def check_entries(content: dict, ann_file: str) -> None:
+    """Check that what COCO's lists hold are entries.
+
+    Raises:
+        ValueError: If one is not; names the file.
+    """
+    for what, key, listed in (('image', 'id', content['images']), ('annotation', 'image_id', content['annotations'])):
+        for number, entry in enumerate(listed):
+            if not is_entry(entry, key):
+                raise ValueError(f'{ann_file}: {what} {number} is no entry with {key}; correct or remove it')
+
+
+def is_entry(entry: Any, key: Optional[str] = None) -> bool:
+    """Whether something is a dict, and has something under a key that can be looked up by."""
+    return isinstance(entry, dict) and (key is None or isinstance(entry.get(key, []), Hashable))
 
 
 def read_json(path: str, backend_args: Optional[dict] = None) -> object:
@@ -160,32 +200,39 @@ def read_json(path: str, backend_args: Optional[dict] = None) -> object:
         raise ValueError(f'{path} is a folder; name a .json file') from None
 
 
-def box_problem(box: np.ndarray, width: Optional[float], height: Optional[float]) -> Optional[str]:
+def box_problem(box: Any, width: Any, height: Any) -> Optional[str]:
     """Say what is wrong with a box.
 
     Args:
-        box (np.ndarray): (left, top, width, height) in pixels.
-        width (float, optional): Width of its image in pixels, if known.
-        height (float, optional): Height of its image in pixels, if known.
+        box (Any): (left, top, width, height) in pixels, if all is well.
+        width (Any): Width of its image in pixels, if known.
+        height (Any): Height of its image in pixels, if known.
 
     Returns:
         Optional[str]: The problem, or None.
     """
-    try:
-        left, top, box_width, box_height = np.asarray(box, dtype=np.float64)
-    except (TypeError, ValueError):
-        return f'box {box} is not four numbers'
-    if not np.isfinite([left, top, box_width, box_height]).all():
-        return f'box {list(box)} is not finite'
-    if box_width <= 0 or box_height <= 0:
-        return f'box {list(box)} has no area'
-    if left + box_width <= 0 or top + box_height <= 0 or (width and left >= width) or (height and top >= height):
-        return f'box {list(box)} lies outside its image of {width}x{height}'
-    return None
+    numbers = as_numbers([box], 4)
+    size = [listed_side(each) for each in (width, height)]
+    if boxes_are_usable(numbers, np.array([size]))[0]:
+        return None
+    if not isinstance(box, (list, tuple, np.ndarray)) or len(box) != 4:
+        return f'box {short(box)} is not four numbers'
+    if not np.isfinite(numbers).all():
+        return f'box {short(box)} is not of finite numbers'
+    if (numbers[0, 2:] <= 0).any():
+        return f'box {short(box)} has no area'
+    known = f' of {size[0]:g}x{size[1]:g}' if np.isfinite(size).all() else ''
+    return f'box {short(box)} lies outside its image{known}'
+
+
+def listed_side(value: Any) -> float:
+    """Width or height of an image as a file has it, infinite where that is no size."""
+    return float(value) if isinstance(value, (int, float)) and 0 < value < 1e300 else np.inf
 
 
 def boxes_are_usable(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Where :func:`box_problem` would say nothing, for many boxes at once.
+    """Whether boxes have an area within their images, as stock datasets cut them: where :func:`box_problem` says
+    nothing, for many boxes at once.
 
     Args:
         boxes (np.ndarray): (left, top, width, height) in pixels in shape (N, 4), float64.
@@ -194,10 +241,9 @@ def boxes_are_usable(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray: In shape (N,), bool.
     """
-    corner, extent = boxes[:, :2], boxes[:, 2:]
-    with np.errstate(invalid='ignore'):
-        inside = (extent > 0) & (corner + extent > 0) & (corner < sizes)
-    return np.isfinite(boxes).all(axis=1) & inside.all(axis=1)
+    with np.errstate(invalid='ignore', over='ignore'):
+        cut = corners(boxes, sizes)
+        return np.isfinite(boxes).all(axis=1) & np.isfinite(cut).all(axis=1) & (cut[:, 2:] > cut[:, :2]).all(axis=1)
 
 
 def image_problem(path: str) -> Optional[str]:
@@ -216,6 +262,7 @@ def _missing(path: str) -> Optional[str]:
     return None if exists(path) else 'is missing'
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value of a file as a line can hold it."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + '...'

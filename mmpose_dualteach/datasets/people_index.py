@@ -10,7 +10,7 @@ class PackedStrings:
     worker as soon as it counts references to them."""
 
     def __init__(self, strings: Sequence[str]) -> None:
-        encoded = [string.encode('utf-8', 'surrogateescape') for string in strings]
+        encoded = [string.encode('utf-8', 'surrogatepass') for string in strings]
         self._ends = np.cumsum([0] + [len(part) for part in encoded])
         self._bytes = np.frombuffer(b''.join(encoded), dtype=np.uint8)
 
@@ -18,7 +18,7 @@ class PackedStrings:
         return len(self._ends) - 1
 
     def __getitem__(self, index: int) -> str:
-        return self._bytes[self._ends[index]:self._ends[index + 1]].tobytes().decode('utf-8', 'surrogateescape')
+        return self._bytes[self._ends[index]:self._ends[index + 1]].tobytes().decode('utf-8', 'surrogatepass')
 
 
 class PeopleIndex:
@@ -115,15 +115,19 @@ def as_numbers(values: List[Any], count: int) -> np.ndarray:
         np.ndarray: In shape (N, count), float64; NaN where it is not as many numbers.
     """
     try:
-        numbers = np.array(values, dtype=np.float64).reshape(len(values), -1)
-        if numbers.shape[1] == count:
-            return numbers
-    except (TypeError, ValueError):
+        numbers = np.array(values)
+        rows = numbers[:, None] if numbers.ndim == 1 else numbers
+        if numbers.dtype.kind in 'iuf' and rows.shape == (len(values), count):
+            return rows.astype(np.float64)
+    except ValueError:  # Not as many in each.
         pass
     numbers = np.full((len(values), count), np.nan)
     for index, value in enumerate(values):
-        try:
-            numbers[index] = np.asarray(value, dtype=np.float64).reshape(count)
-        except (TypeError, ValueError):
-            continue
+        several = value if isinstance(value, (list, tuple, np.ndarray)) else [value]
+        if len(several) == count and all(_is_number(each) for each in several):
+            numbers[index] = several
     return numbers
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (float, np.number)) or (isinstance(value, int) and abs(value) < 1e300)

@@ -128,7 +128,7 @@ class UnlabeledPoseDataset(BaseDataset):
                                  'belong in bbox_file')
             images = entries(content['images'], 'image', self.account, key='id')
             boxes = entries(content.get('annotations'), 'annotation', self.account)
-            categories = entries(content.get('categories'), 'category', Account())
+            categories = entries(content.get('categories'), 'category', Account(), key='id')
         if self.bbox_file:
             detections = read_json(self.bbox_file, self.backend_args)
             if not isinstance(detections, list):
@@ -163,8 +163,8 @@ class UnlabeledPoseDataset(BaseDataset):
         source = self.bbox_file or self.ann_file or self.data_prefix['img']
         broken, left_out = self.account.broken, self.account.left_out
         count = sum(broken.values())
-        examples = printable('; '.join(reason for reason, _ in broken.most_common(3)))
-        others = printable(', '.join(f'{number} {reason}' for reason, number in left_out.most_common()))
+        examples = '; '.join(printable(reason, 300) for reason, _ in broken.most_common(3))
+        others = ', '.join(f'{number} {printable(reason, 300)}' for reason, number in left_out.most_common(10))
         if usable == 0:
             told = [f'{count} skipped: {examples}'] if count else []
             told += [f'left out: {others}'] if others else []

@@ -109,7 +109,7 @@ def detect_boxes(config: Config, checkpoint: str, source: str, output: str, imag
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()
+    return hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()
 
 
 @contextmanager
@@ -204,12 +204,12 @@ class Progress:
                 # A line without an end is what an interruption left of it.
                 try:
                     lines = [json.loads(line) for line in file if line.endswith('\n')]
-                except ValueError:
+                    self.done = {line['image_id']: line for line in lines[1:]}
+                except (ValueError, TypeError, KeyError, RecursionError):
                     raise ValueError(f'{path} is no file of a call that was interrupted; remove it') from None
         if lines and lines[0] != made_by:
             raise ValueError(f'{path} was begun with another detector, source or threshold; finish that call, remove '
                              'the file, or choose another output')
-        self.done = {line['image_id']: line for line in lines[1:]}
         os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
         with whole_file(path) as file:
             file.writelines(json.dumps(line) + '\n' for line in (made_by, *self.done.values()))

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from mmpose_dualteach.datasets.checks import read_json
+from mmpose_dualteach.datasets.checks import check_entries, is_coco, read_json
 from mmpose_dualteach.whole_files import write_json
 
 UNITS = ('people', 'images')
@@ -112,13 +112,8 @@ def _only(entry: dict, keys: Tuple[str, ...]) -> dict:
 
 
 def _people(content: Any, ann_file: str) -> List[dict]:
-    if isinstance(content, dict) and isinstance(content.get('annotations'), list) and isinstance(
-            content.get('images'), list):
-        for what, key, listed in (('image', 'id', content['images']), ('annotation', 'image_id',
-                                                                       content['annotations'])):
-            for number, entry in enumerate(listed):
-                if not isinstance(entry, dict) or key not in entry:
-                    raise ValueError(f'{ann_file}: {what} {number} is no entry with {key}; correct or remove it')
+    if is_coco(content):
+        check_entries(content, ann_file)
         return content['annotations']
     if isinstance(content, list) and all(isinstance(person, dict) and 'image' in person for person in content):
         return content
@@ -133,11 +128,11 @@ def _identity(value: Any) -> str:
 def _has_label(person: dict) -> bool:
     if person.get('iscrowd'):
         return False
-    if 'joints_vis' in person:
-        return bool(np.any(person['joints_vis']))
-    if 'num_keypoints' in person:
-        return bool(person['num_keypoints'])
-    return bool(np.any(person.get('keypoints', 0)))
+    key = next((key for key in ('joints_vis', 'num_keypoints') if key in person), 'keypoints')
+    try:
+        return bool(np.any(person.get(key, 0)))
+    except (TypeError, ValueError):  # No numbers, or not as many in each; training says so.
+        return True
 
 
 def _choose(weights: Dict[str, int], count: int, seed: int) -> set:

@@ -3,14 +3,13 @@
 import json
 import os.path as osp
 import tempfile
-from collections.abc import Hashable
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 
-from ..checks import box_problem, boxes_are_usable
+from ..checks import box_problem, boxes_are_usable, is_entry, listed_side, short
 from ..people_index import PeopleIndex, as_numbers
 from .account import Account
 from .files import leads_outside
@@ -39,7 +38,7 @@ def people_of_coco(images: List[dict], boxes: List[dict], reader: BaseDataset, f
     places = {image['id']: place for place, image in enumerate(images)}
     place = np.array([_place(box, places) for box in boxes], dtype=np.int64)
     extents = as_numbers([box.get('bbox') for box in boxes], 4)
-    listed = [(_side(image.get('width')), _side(image.get('height'))) for image in images]
+    listed = [(listed_side(image.get('width')), listed_side(image.get('height'))) for image in images]
     sizes = np.array([*listed, (np.inf, np.inf)], dtype=np.float64)[place]  # The last one is of images not listed.
 
     usable = (place >= 0) & boxes_are_usable(extents, sizes)
@@ -57,8 +56,13 @@ def people_of_coco(images: List[dict], boxes: List[dict], reader: BaseDataset, f
         account.broken[reason] += 1
 
     found = [images[at] if use else None for at, use in zip(place, usable)]
-    columns, people = read_boxes(boxes, extents, sizes, found, reader, folder)
+    columns, people = read_boxes(boxes, extents, sizes, found, reader, folder, account)
     usable &= people
+    flat = usable & ~(columns['bbox'][:, 2:] > columns['bbox'][:, :2]).all(axis=1)
+    for number in np.flatnonzero(flat):
+        account.broken[f'image {images[place[number]]["file_name"]}: box {short(boxes[number].get("bbox"))} has no '
+                       f'area as {type(reader).__name__} reads it'] += 1
+    usable &= ~flat
     again = _seen_before(place, columns, usable)
     if again.any():
         account.left_out['the same box of the same image again'] += int(again.sum())
@@ -126,7 +130,7 @@ def is_mpii(content: Any) -> bool:
         people, keys = content, {'image', 'center', 'scale'}
     else:
         people, keys = content.get('annotations') if isinstance(content, dict) else None, {'center', 'scale'}
-    return bool(people) and all(
+    return isinstance(people, list) and bool(people) and all(
         isinstance(person, dict) and keys <= set(person) and 'bbox' not in person for person in people)
 
 
@@ -144,16 +148,11 @@ def entries(values: Any, what: str, account: Account, key: Optional[str] = None)
     """
     usable = []
     for number, entry in enumerate(values if isinstance(values, list) else []):
-        if isinstance(entry, dict) and (key is None or isinstance(entry.get(key, []), Hashable)):
+        if is_entry(entry, key):
             usable.append(entry)
         else:
             account.broken[f'{what} {number} is no entry' + (f' with {key}' if key else '')] += 1
     return usable
-
-
-def _side(value: Any) -> float:
-    """Width or height of an image, infinite where it is not known."""
-    return float(value) if isinstance(value, (int, float)) and value > 0 else np.inf
 
 
 def _place(box: dict, places: Dict[Any, int]) -> int:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Set, Union
 
+from mmpose_dualteach.whole_files import printable
+
 from .account import Account
 
 Category = Union[int, str]
@@ -66,7 +68,7 @@ class BoxChoice:
             listed = [each for each in categories if each.get('id') in there]
             with_joints = {each['id'] for each in listed if each.get('keypoints')}
             if not with_joints and len(listed) > 1:
-                names = ', '.join(str(each.get('name')) for each in listed[:5])
+                names = _names(listed)
                 raise ValueError(f'{source} has boxes of {len(listed)} categories ({names}, ...); say which to learn '
                                  "from by unlabeled.category='person', for instance")
             return with_joints or None
@@ -82,9 +84,13 @@ def _id(category: Category, categories: Sequence[dict], source: str) -> int:
             return each['id']
     if not categories and category == 'person':
         return PERSON
-    names = ', '.join(str(each.get('name')) for each in categories[:5])
+    names = _names(categories)
     known = f'it has {names}' if names else 'it has no names of categories; give the category_id'
     raise ValueError(f'unlabeled.category={category!r} is unknown to {source}; {known}')
+
+
+def _names(categories: Sequence[dict]) -> str:
+    return ', '.join(printable(str(each.get('name')), 40) for each in categories[:5])
 
 
 def _category(box: dict) -> object:

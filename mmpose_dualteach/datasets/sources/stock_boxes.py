@@ -11,7 +11,9 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmpose.structures.bbox import bbox_cs2xyxy, bbox_xyxy2cs
 
+from ..checks import short
 from ..people_index import as_numbers, corners
+from .account import Account
 
 # Stock classes of which one annotation gives several people, each in a box of its own.
 PARTS = dict(CocoWholeBodyHandDataset=('lefthand', 'righthand'))
@@ -38,7 +40,7 @@ def parts_of(boxes: List[dict], reader: BaseDataset) -> List[dict]:
 
 
 def read_boxes(boxes: List[dict], extents: np.ndarray, sizes: np.ndarray, images: List[Optional[dict]],
-               reader: BaseDataset, folder: str) -> Tuple[Dict[str, np.ndarray], np.ndarray]:
+               reader: BaseDataset, folder: str, account: Account) -> Tuple[Dict[str, np.ndarray], np.ndarray]:
     """Read boxes as the labelled dataset's class does.
 
     Args:
@@ -48,6 +50,7 @@ def read_boxes(boxes: List[dict], extents: np.ndarray, sizes: np.ndarray, images
         images (List[Optional[dict]]): Each one's image; None for a box that cannot be used.
         reader (BaseDataset): Of the labelled dataset's class.
         folder (str): The folder of images.
+        account (Account): Is told what the class cannot read.
 
     Returns:
         tuple: Columns as :class:`PeopleIndex` takes them, and whether each is a person of that class, in shape (N,).
@@ -59,7 +62,7 @@ def read_boxes(boxes: List[dict], extents: np.ndarray, sizes: np.ndarray, images
         columns = _circles(boxes, columns['bbox'])
     elif kind not in BOXES:
         joints = reader.metainfo['num_keypoints']
-        read = [image and _read(box, image, reader, folder, joints) for box, image in zip(boxes, images)]
+        read = [image and _read(box, image, reader, folder, joints, account) for box, image in zip(boxes, images)]
         people = np.array([bool(box) for box in read], dtype=bool)
         # A detector's box lacks what some classes read, a centre and a scale for instance: it counts as it is.
         columns = columns_of([box if box and 'bbox' in box else dict(bbox=own[None])
@@ -77,6 +80,8 @@ def columns_of(boxes: List[Dict[str, np.ndarray]]) -> Dict[str, np.ndarray]:
     Returns:
         Dict[str, np.ndarray]: The same of all, in shapes (N, 4) and (N, 2), float32.
     """
+    if not boxes:
+        return dict(bbox=np.zeros((0, 4), dtype=np.float32))
     keys = [key for key in ('bbox', 'bbox_center', 'bbox_scale') if any(key in box for box in boxes)]
     if len(keys) > 1:
         boxes = [box if 'bbox_center' in box else dict(zip(keys, (box['bbox'], *bbox_xyxy2cs(box['bbox']))))
@@ -106,8 +111,8 @@ def _circles(boxes: List[dict], plain: np.ndarray) -> Dict[str, np.ndarray]:
     return columns
 
 
-def _read(box: dict, image: dict, reader: BaseDataset, folder: str,
-          joints: int) -> Optional[Dict[str, np.ndarray]]:
+def _read(box: dict, image: dict, reader: BaseDataset, folder: str, joints: int,
+          account: Account) -> Optional[Dict[str, np.ndarray]]:
     """One person as a class reads it, None if it is none of its people, without a ``bbox`` if it cannot be read."""
     image = dict(image, img_path=osp.join(folder, image['file_name']))
     # Labels are not read. Ones in their place keep this person from counting as one without any joint.
@@ -118,4 +123,8 @@ def _read(box: dict, image: dict, reader: BaseDataset, folder: str,
         info = reader.parse_data_info(dict(raw_ann_info=blank, raw_img_info=image))
     except KeyError:
         return dict(plain=True)
+    except Exception as error:  # Whatever a stock class, or a user's, stumbles over.
+        reason = short(f'{type(error).__name__}: {error}')
+        account.broken[f'image {image["file_name"]}: {type(reader).__name__} cannot read a box ({reason})'] += 1
+        return None
     return info and {key: info[key] for key in ('bbox', 'bbox_center', 'bbox_scale') if key in info}
