@@ -2,7 +2,6 @@
 import os.path as osp
 from typing import Optional
 
-import torch
 from mmengine.dist import broadcast_object_list, get_rank, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop
@@ -37,8 +36,7 @@ class ExactResumeHook(Hook):
         """Make checkpoints whole, and choose the one to resume from."""
         runner._hooks[:] = [WholeCheckpointHook.in_place_of(hook) if type(hook) is CheckpointHook else hook
                             for hook in runner.hooks]
-        # Before 2.4 torch has no way to be told of mmengine's own classes, so nothing could be checked without trust.
-        if not runner._resume or not hasattr(torch.serialization, 'add_safe_globals'):
+        if not runner._resume:
             return
         chosen = [None, None]
         if is_main_process():

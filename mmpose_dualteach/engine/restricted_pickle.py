@@ -18,6 +18,17 @@ from torch._weights_only_unpickler import _get_allowed_globals
 STATEFUL = (OrderedDict, np.ndarray, np.dtype, HistoryBuffer)
 
 
+def latin1(text: str, encoding: str) -> bytes:
+    """Stand for ``_codecs.encode`` in a pickle of protocol 2, which has bytes as text.
+
+    Raises:
+        pickle.UnpicklingError: For any other encoding.
+    """
+    if encoding == 'latin1':
+        return text.encode(encoding)
+    raise pickle.UnpicklingError(f'the checkpoint asks for the encoding {encoding!r}')
+
+
 def load_restricted(path: str, allowed: Dict[str, Any]) -> Any:
     """Load a file that torch saved, on the CPU.
 
@@ -31,7 +42,7 @@ def load_restricted(path: str, allowed: Dict[str, Any]) -> Any:
     Raises:
         pickle.UnpicklingError: If it asks for anything else; names it.
     """
-    allowed = dict(_get_allowed_globals(), **allowed)
+    allowed = {**_get_allowed_globals(), '_codecs.encode': latin1, **allowed}
     # In Python's own words, not in C, since what has a state is restricted as well.
     base = pickle._Unpickler
 

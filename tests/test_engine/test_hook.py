@@ -12,6 +12,7 @@ from mmpose.registry import MODELS
 
 from mmpose_dualteach.engine import DualTeacherHook
 from mmpose_dualteach.engine.dual_teacher_hook import clip_each_network
+from mmpose_dualteach.engine.safe_loading import load_safely
 from mmpose_dualteach.engine.schedule import PseudoSchedule
 from mmpose_dualteach.switch import stock_config
 
@@ -56,7 +57,7 @@ def test_scores_of_all_and_exports(stock, tmp_path):
     best = 'a' if line['PCK'] >= line['b/PCK'] else 'b'
     plain = MODELS.build(stock_config(config).model)
     for name in ('student_best.pth', 'student_last.pth'):
-        plain.load_state_dict(torch.load(tmp_path / name, weights_only=True)['state_dict'], strict=True)
+        plain.load_state_dict(load_safely(str(tmp_path / name))['state_dict'], strict=True)
     assert same(plain.state_dict(), runner.model.networks[best].state_dict())
     meta = torch.load(tmp_path / 'student_last.pth')['meta']
     assert meta['dataset_meta']['num_keypoints'] == 17

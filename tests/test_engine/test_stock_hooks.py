@@ -6,6 +6,7 @@ from mmengine.optim import build_optim_wrapper
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.engine.loops import _without_dump
+from mmpose_dualteach.engine.safe_loading import load_safely
 from mmpose_dualteach.switch import stock_config
 
 EMA = dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.3, update_buffers=True, priority=49)
@@ -15,14 +16,14 @@ def test_ema_averages_both_networks_and_the_export_is_what_was_validated(stock, 
     stock['custom_hooks'] = [EMA]
     run(switch(stock, model=dict(lessons=[dict(teacher='a', student='b', average=True),
                                           dict(teacher='b', student='a')])), tmp_path)
-    checkpoint = torch.load(next(tmp_path.glob('epoch_*.pth')), weights_only=True)
+    checkpoint = load_safely(str(next(tmp_path.glob('epoch_*.pth'))))
     averaged, trained = checkpoint['state_dict'], checkpoint['ema_state_dict']
     best = checkpoint['message_hub']['runtime_info']['mutual_teaching_scores']['best']
     for network in 'ab':
         key = f'networks.{network}.head.final_layer.weight'
         assert not torch.equal(averaged[key], trained[f'module.{key}']), 'the average differs from the network'
     for name in ('student_best.pth', 'student_last.pth'):
-        exported = torch.load(tmp_path / name, weights_only=True)['state_dict']
+        exported = load_safely(str(tmp_path / name))['state_dict']
         for key, value in exported.items():
             assert torch.equal(value, averaged[f'networks.{best}.{key}']), key
 

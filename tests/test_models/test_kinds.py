@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS, MODELS
 
+from mmpose_dualteach.engine.safe_loading import load_safely
 from mmpose_dualteach.switch import stock_config
 
 INPUT, CELLS, FEATURES = (64, 96), (16, 24), (4, 6)
@@ -77,7 +78,7 @@ def test_a_whole_run(kind, stock, tmp_path):
     assert sheet.shape[1] > 800 and sheet.std() > 20
 
     stock_model = MODELS.build(stock_config(Config.fromfile(next(tmp_path.glob('*.py')))).model)
-    weights = torch.load(tmp_path / 'student_last.pth', weights_only=True)['state_dict']
+    weights = load_safely(str(tmp_path / 'student_last.pth'))['state_dict']
     stock_model.load_state_dict(weights, strict=True)
 
 

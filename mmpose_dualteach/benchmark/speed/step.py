@@ -149,13 +149,16 @@ def peak_bytes(action: Callable[[], None], before: Callable[[], None]) -> float:
         return torch.cuda.max_memory_allocated() - base
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         action()
-    events = [(event.start_ns(), event.nbytes()) for event in profile.profiler.kineto_results.events()
-              if event.name() == '[memory]']
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == '[memory]']
     held = most = 0
-    for _, size in sorted(events, key=lambda event: event[0]):
+    for size in [event.nbytes() for event in sorted(events, key=_began)]:
         held += size
         most = max(most, held)
     return most
+
+
+def _began(event) -> int:
+    return event.start_ns() if hasattr(event, 'start_ns') else event.start_us()  # torch before 2.4.
 
 
 def synchronisations(setup: Setup) -> Dict[str, int]:
