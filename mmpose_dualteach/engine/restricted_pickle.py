@@ -6,7 +6,7 @@ It builds what its list names and calls nothing else; torch's own list of what t
 import pickle
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from types import SimpleNamespace
 from typing import Any, Dict
 
@@ -29,6 +29,11 @@ def latin1(text: str, encoding: str) -> bytes:
     raise pickle.UnpicklingError(f'the checkpoint asks for the encoding {encoding!r}')
 
 
+# Plain data that torch's list has had since 2.6.
+PLAIN = {'_codecs.encode': latin1, 'builtins.bytearray': bytearray, 'builtins.complex': complex, 'builtins.set': set,
+         'collections.Counter': Counter}
+
+
 def load_restricted(path: str, allowed: Dict[str, Any]) -> Any:
     """Load a file that torch saved, on the CPU.
 
@@ -42,7 +47,7 @@ def load_restricted(path: str, allowed: Dict[str, Any]) -> Any:
     Raises:
         pickle.UnpicklingError: If it asks for anything else; names it.
     """
-    allowed = {**_get_allowed_globals(), '_codecs.encode': latin1, **allowed}
+    allowed = {**_get_allowed_globals(), **PLAIN, **allowed}
     # In Python's own words, not in C, since what has a state is restricted as well.
     base = pickle._Unpickler
 

@@ -8,7 +8,7 @@ import pickle
 import runpy
 import subprocess
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 import numpy as np
 import pytest
@@ -83,6 +83,7 @@ def test_what_mmengine_saves_is_loaded(tmp_path, any_torch):
         state_dict=OrderedDict(weight=torch.ones(2), half=torch.ones(2, dtype=torch.bfloat16)),
         optimizer=dict(state={0: dict(step=torch.tensor(1.), exp_avg=torch.zeros(2))}, param_groups=[dict(lr=0.1)]),
         meta=dict(dataset_meta=dict(sigmas=np.ones(3, np.float32), ids=np.arange(4), score=np.float64(0.5), kinds={1})),
+        people=Counter(labeled=3),
         message_hub=dict(log_scalars={'train/loss': HistoryBuffer([1., 2.], [1, 1])},
                          runtime_info=dict(best_score=0.5)))
     for new_format in (True, False):
@@ -92,7 +93,7 @@ def test_what_mmengine_saves_is_loaded(tmp_path, any_torch):
         assert (loaded['meta']['dataset_meta']['ids'] == np.arange(4)).all()
         assert torch.equal(loaded['state_dict']['half'], content['state_dict']['half'])
         assert loaded['optimizer']['state'][0]['step'] == 1 and loaded['meta']['dataset_meta']['kinds'] == {1}
-        assert loaded['meta']['dataset_meta']['score'] == 0.5
+        assert loaded['meta']['dataset_meta']['score'] == 0.5 and loaded['people']['labeled'] == 3
     assert torch.load(tmp_path / 'fine.pth')['meta']['dataset_meta']['score'] == 0.5, "mmengine's own reader as well"
 
 
