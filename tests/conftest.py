@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from mmdet.utils import register_all_modules as register_mmdet
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
@@ -26,6 +27,10 @@ warnings.filterwarnings('ignore', message='.*pkg_resources.*')
 for register in (register_mmdet, register_mmpose):
     register(init_default_scope=False)
 gc.freeze()
+# The same examples in every run, and no limit of time for each on a busy machine.
+settings.register_profile('tests', derandomize=True, deadline=None, database=None, max_examples=50,
+                          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+settings.load_profile('tests')
 
 
 @pytest.fixture(autouse=True)

@@ -149,7 +149,7 @@ def check_labels(ann_file: str) -> None:
         if image is None:
             raise ValueError(f'{where} names image {annotation["image_id"]}, which the file does not list; add the '
                              'image or remove the annotation')
-        problem = 'its keypoints are no finite numbers' if not np.isfinite(keypoints).all() else None
+        problem = 'its keypoints are not finite' if not np.isfinite(keypoints).all() else None
         if 'bbox' in annotation:
             problem = problem or box_problem(annotation['bbox'], image.get('width'), image.get('height'))
         if problem:
@@ -218,7 +218,7 @@ def box_problem(box: Any, width: Any, height: Any) -> Optional[str]:
     if not isinstance(box, (list, tuple, np.ndarray)) or len(box) != 4:
         return f'box {short(box)} is not four numbers'
     if not np.isfinite(numbers).all():
-        return f'box {short(box)} is not of finite numbers'
+        return f'box {short(box)} is not finite'
     if (numbers[0, 2:] <= 0).any():
         return f'box {short(box)} has no area'
     known = f' of {size[0]:g}x{size[1]:g}' if np.isfinite(size).all() else ''

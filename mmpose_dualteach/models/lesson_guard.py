@@ -63,10 +63,16 @@ class LessonGuard:
             bad = torch.stack(found).any()
             if on_device or bad:
                 statistics = _statistics(self._networks[name])
-                if statistics:
-                    now = torch.cat([each.flatten() for each in statistics])
-                    kept = torch.where(bad, self._statistics[name], now).split([each.numel() for each in statistics])
-                    torch._foreach_copy_(statistics, [new.view_as(old) for new, old in zip(kept, statistics)])
+                if not statistics:
+                    continue
+                now = torch.cat([each.flatten() for each in statistics])
+                kept = torch.where(bad, self._statistics[name], now).split([each.numel() for each in statistics])
+                kept = [new.view_as(old) for new, old in zip(kept, statistics)]
+                if on_device:
+                    torch._foreach_copy_(statistics, kept)
+                    continue
+                for old, new in zip(statistics, kept):
+                    old.data = new.clone()  # Written to in place, they would fail a backward pass that is to come.
         self._statistics, self._bad = {}, {}
 
     def counts(self) -> Dict[str, List[int]]:

@@ -2,6 +2,7 @@
 """What each of two processes does; torchrun starts them: ``ranks.py JOB FOLDER``."""
 import copy
 import json
+import math
 import os
 import signal
 import sys
@@ -101,30 +102,39 @@ def steps(folder: Path, root: str) -> None:
 
 @HOOKS.register_module()
 class RecordHook(Hook):
-    """Who was drawn, in a file of each rank; and a rank that dies."""
+    """Who was drawn, in a file of each rank; and a rank that dies, or meets a lesson without a finite loss."""
 
-    def __init__(self, folder: str, die: bool = False) -> None:
-        self.folder, self.die, self.drawn = folder, die, []
+    def __init__(self, folder: str, fault: str) -> None:
+        self.folder, self.fault, self.drawn = folder, fault, []
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         self.drawn.append([sample.img_path for sample in data_batch['data_samples']['easy'] if sample is not None])
-        if self.die and get_rank() == 1 and runner.iter == 2:
+        if get_rank() == 1 and runner.iter == 2 and self.fault == 'die':
             os.kill(os.getpid(), signal.SIGKILL)
+        network = runner.model.module.networks['b']
+        if get_rank() == 1 and runner.iter == 2 and self.fault == 'skip':
+            seen = []  # Of network b's passes: labelled, easy, hard.
+            self.handle = network.backbone.register_forward_pre_hook(
+                lambda module, images: seen.append(1) or ((images[0] * math.inf, ) if len(seen) == 3 else None))
+        elif hasattr(self, 'handle'):
+            self.handle.remove()
 
     def after_train(self, runner) -> None:
-        weights = {key: value.tolist() for key, value in list(runner.model.module.state_dict().items())[:3]}
-        record = dict(drawn=self.drawn, weights=weights, iterations=runner.iter)
+        state = runner.model.module.state_dict()
+        weights = {key: value.tolist() for key, value in list(state.items())[:3]}
+        record = dict(drawn=self.drawn, weights=weights, iterations=runner.iter,
+                      skipped=runner.model.module.guard.counts(), sum=sum(float(each.sum()) for each in state.values()))
         (Path(self.folder) / f'rank{get_rank()}.json').write_text(json.dumps(record))
 
 
-def whole_run(folder: Path, root: str, die: bool = False) -> None:
+def whole_run(folder: Path, root: str, fault: str = '') -> None:
     """A run of mmengine's Runner, each rank with a folder of its own to write to."""
     config = switch(small_config(root))
     config.merge_from_dict(dict(launcher='pytorch', model_wrapper_cfg=dict(
         type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None)))  # On CPUs.
     config.train_dataloader.sampler.update(labeled=2, unlabeled=3)
     config.train_dataloader.batch_size = 5
-    hooks = [*config.custom_hooks, dict(type='RecordHook', folder=str(folder), die=die)]
+    hooks = [*config.custom_hooks, dict(type='RecordHook', folder=str(folder), fault=fault)]
     run(config, folder / f'work{get_rank()}', custom_hooks=hooks, train_cfg=dict(max_epochs=1))
 
 
@@ -133,5 +143,8 @@ if __name__ == '__main__':
     init_default_scope('mmpose')
     torch.set_num_threads(1)
     job, where, people = sys.argv[1:]
-    dict(steps=steps, run=whole_run, die=lambda *a: whole_run(*a, die=True))[job](Path(where), people)
+    if job == 'steps':
+        steps(Path(where), people)
+    else:
+        whole_run(Path(where), people, job if job != 'run' else '')
     distributed.destroy_process_group()

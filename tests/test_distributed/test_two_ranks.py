@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Two processes over gloo on the CPU, started by torchrun."""
 import json
+import math
 import os
 import socket
 import subprocess
@@ -53,6 +54,15 @@ def test_a_run_of_two_ranks(people, tmp_path):
     assert (tmp_path / 'work0' / 'epoch_1.pth').exists() and (tmp_path / 'work0' / 'student_last.pth').exists()
     written = [path for path in (tmp_path / 'work1').rglob('*') if path.is_file() and path.suffix != '.log']
     assert not written, 'mmengine keeps a log of each rank; all else is of the first'
+
+
+def test_a_lesson_that_is_not_finite_on_one_rank_is_skipped_there(people, tmp_path):
+    done = start('skip', tmp_path, people)
+    assert done.returncode == 0, done.stdout[-4000:]
+    first, second = [json.loads((tmp_path / f'rank{rank}.json').read_text()) for rank in range(2)]
+    assert first['skipped'] == {'a': [0, 0], 'b': [0, 0]} and second['skipped'] == {'a': [0, 0], 'b': [1, 0]}
+    assert first['weights'] == second['weights'] and first['iterations'] == second['iterations'] == 4
+    assert math.isfinite(first['sum']) and math.isfinite(second['sum'])
 
 
 def test_the_script_trains_on_cpus_too(people, tmp_path):
