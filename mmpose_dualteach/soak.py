@@ -3,6 +3,7 @@
 import os
 import os.path as osp
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -35,7 +36,7 @@ SMALL = dict(
     default_hooks=dict(checkpoint=dict(interval=1, max_keep_ckpts=2)),
     randomness=dict(seed=0))
 # Of the log's scalars and notes, what times and places make.
-VARYING = ('time', 'memory', 'cfg', 'last_ckpt', 'best_ckpt', 'experiment_name')
+VARYING = re.compile(r'time|eta|memory|cfg|last_ckpt|best_ckpt|experiment_name|(train|val)/(data_time|time|memory)')
 
 
 def soak(config: str, work_dir: str, minutes: float, seed: int, say: Callable[[str], None]) -> Dict[str, int]:
@@ -98,7 +99,7 @@ def _kept(value: Any) -> Any:
     """A copy in plain types without what varies from run to run."""
     if isinstance(value, dict):
         return {key: _kept(each) for key, each in value.items()
-                if not any(word in str(key) for word in VARYING)}
+                if not VARYING.fullmatch(str(key))}
     if isinstance(value, (list, tuple)):
         return [_kept(each) for each in value]
     return value._log_history if hasattr(value, '_log_history') else value  # mmengine's HistoryBuffer.
@@ -109,9 +110,11 @@ def _differing(one: Any, other: Any, name: str) -> List[str]:
         return [found for key in one for found in _differing(one[key], other[key], f'{name}.{key}')]
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return [found for at, pair in enumerate(zip(one, other)) for found in _differing(*pair, f'{name}.{at}')]
-    if isinstance(one, (torch.Tensor, np.ndarray)) and type(one) is type(other) and one.shape == other.shape:
-        return [] if bool((one == other).all()) else [name]
-    return [] if type(one) is type(other) and not isinstance(one, (dict, list)) and one == other else [name]
+    if type(one) is not type(other) or isinstance(one, (dict, list)):
+        return [name]
+    if isinstance(one, (torch.Tensor, np.ndarray)):
+        return [] if one.shape == other.shape and bool((one == other).all()) else [name]
+    return [] if one == other else [name]
 
 
 def _small(config: str, people: str) -> Config:
