@@ -13,7 +13,6 @@ from typing import Any, Dict
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from torch._weights_only_unpickler import _get_allowed_globals
 
 STATEFUL = (OrderedDict, np.ndarray, np.dtype, HistoryBuffer)
 
@@ -47,6 +46,7 @@ def load_restricted(path: str, allowed: Dict[str, Any]) -> Any:
     Raises:
         pickle.UnpicklingError: If it asks for anything else; names it.
     """
+    from torch._weights_only_unpickler import _get_allowed_globals  # No later torch need have it.
     allowed = {**_get_allowed_globals(), **PLAIN, **allowed}
     # In Python's own words, not in C, since what has a state is restricted as well.
     base = pickle._Unpickler
