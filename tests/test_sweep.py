@@ -21,7 +21,7 @@ FAMILIES = {
     'UDP, joined datasets': f'{BODY}/topdown_heatmap/coco/cspnext-tiny_udp_8xb256-210e_aic-coco-256x192.py',
     'UDP, a vision transformer': f'{BODY}/topdown_heatmap/coco/td-hm_ViTPose-small_8xb64-210e_coco-256x192.py',
     'UDP, combined': f'{BODY}/topdown_heatmap/coco/td-hm_hrnet-w32_udp-regress-8xb64-210e_coco-256x192.py',
-    'several stages': f'{BODY}/topdown_heatmap/coco/td-hm_hourglass52_8xb32-210e_coco-256x256.py',
+    'several stages': f'{BODY}/topdown_heatmap/coco/td-hm_cpm_8xb64-210e_coco-256x192.py',
     'several levels': f'{BODY}/topdown_heatmap/coco/td-hm_rsn18_8xb32-210e_coco-256x192.py',
     'ViPNAS': f'{BODY}/topdown_heatmap/coco/td-hm_vipnas-mbv3_8xb64-210e_coco-256x192.py',
     'visibility': f'{BODY}/topdown_heatmap/coco/td-hm-vis_res50_8xb64-210e_coco-aic-256x192-merge.py',
