@@ -76,6 +76,10 @@ def train(arguments: Optional[List[str]] = None) -> int:
         _on_cpus(others)
     sys.argv = ['train.py', configs[0], '--work-dir', configs[1], *others]
     runpy.run_path(mmpose_tool('train.py'), run_name='__main__')
+    if torch.distributed.is_initialized():
+        # One that leaves early may abort in gloo's threads, and take with it the first, which still writes.
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
     return 0
 
 
