@@ -49,7 +49,7 @@ def build_labeled(config: dict) -> BaseDataset:
     except Exception as error:  # Whatever a stock dataset stumbles over in its file; of options it tells itself.
         for part in _parts(config):
             dataset = DATASETS.build(dict(part, pipeline=[], lazy_init=True))
-            if not exists(dataset.ann_file):
+            if dataset.ann_file and not exists(dataset.ann_file):
                 raise FileNotFoundError(f'labelled set: annotation file {dataset.ann_file} does not exist') from None
             check_labels(dataset.ann_file)
             try:
