@@ -83,7 +83,8 @@ def reduce_input(config: Config) -> List[str]:
         return []
     old, cells = tuple(head.decoder.input_size), tuple(head.decoder.heatmap_size)
     new = SMALL_INPUTS.get(Fraction(*old))
-    if new is None or any(side * to % of for side, to, of in zip(cells, new, old)):
+    # AlexNet, for instance, pools without padding: its cells are no whole number of pixels.
+    if new is None or any(side * to % of or of % side for side, to, of in zip(cells, new, old)):
         return []
     _replace_sizes(config._cfg_dict, dict(
         input_size=(old, new), heatmap_size=(cells, tuple(side * to // of for side, to, of in zip(cells, new, old)))))
