@@ -32,7 +32,9 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.8',
     packages=find_packages(include=['mmpose_dualteach*']),
+    package_data={'mmpose_dualteach.visualization.report': ['*.j2']},
     data_files=shipped('configs') + shipped('tools'),
-    install_requires=list(versions['SUPPORTED']) + ['packaging'],
+    install_requires=list(versions['SUPPORTED']) + ['packaging', 'jinja2>=3.0', 'matplotlib>=3.6'],
     # What some stock configs need beside MMPose itself.
-    extras_require=dict(vit=['mmpretrain>=1.2.0'], rtmpose=['albumentations>=0.3.2,<1.4']))
+    extras_require=dict(vit=['mmpretrain>=1.2.0'], rtmpose=['albumentations>=0.3.2,<1.4']),
+)

@@ -1,9 +1,10 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Mutual teaching for MMPose: importing this package registers everything in MMPose's registries."""
-from .versions import __version__, check_supported
+
+from mmpose_dualteach.versions import __version__, check_supported
 
 check_supported()
 
-from . import datasets, engine, models  # noqa: E402
+from mmpose_dualteach import datasets, engine, models  # noqa: E402
 
 __all__ = ['__version__', 'datasets', 'engine', 'models']

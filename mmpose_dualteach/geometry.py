@@ -4,6 +4,7 @@
 Convention of everything here: points are (x, y), pixel (or cell) centres lie at integers, matrices are 2x3, act on
 column vectors and map *source to destination* coordinates. Heatmaps are (N, K, H, W).
 """
+
 from typing import Any, Sequence, Tuple
 
 import numpy as np
@@ -54,10 +55,10 @@ def mirror(width: float) -> np.ndarray:
     Returns:
         np.ndarray: Matrix in shape (2, 3), float64.
     """
-    return np.array([[-1., 0., width - 1.], [0., 1., 0.]])
+    return np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]])
 
 
-def cells_to_input(scale_factor: Sequence[float], offset: float = 0.) -> np.ndarray:
+def cells_to_input(scale_factor: Sequence[float], offset: float = 0.0) -> np.ndarray:
     """Where heatmap cells lie on the input: ``input = (cell + offset) * scale_factor``.
 
     Args:
@@ -68,7 +69,7 @@ def cells_to_input(scale_factor: Sequence[float], offset: float = 0.) -> np.ndar
         np.ndarray: Matrix in shape (2, 3), cells to input pixels, float64.
     """
     x, y = scale_factor
-    return np.array([[x, 0., offset * x], [0., y, offset * y]], dtype=np.float64)
+    return np.array([[x, 0.0, offset * x], [0.0, y, offset * y]], dtype=np.float64)
 
 
 def in_cells(matrix: np.ndarray, to_input: np.ndarray) -> np.ndarray:
@@ -150,13 +151,17 @@ def on_device(values: Any, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def sample_heatmaps(heatmaps: Tensor, backward: Tensor, size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
+def sample_heatmaps(
+    heatmaps: Tensor, backward: Tensor, size: Tuple[int, int], mode: str = 'bicubic'
+) -> Tuple[Tensor, Tensor]:
     """Resample heatmaps along a map given backwards; see :func:`warp_heatmaps`.
 
     Args:
         heatmaps (Tensor): Source heatmaps in shape (N, K, H, W).
         backward (Tensor): Maps in shape (N, 2, 3), destination cells to source cells, float32.
         size (Tuple[int, int]): Destination size (width, height) in cells.
+        mode (str): ``'bicubic'``, which keeps the peaks of narrow Gaussians, or ``'bilinear'``, which never leaves the
+            range of its source: offsets and discs have edges, over which the other swings. Defaults to ``'bicubic'``.
 
     Returns:
         Tuple[Tensor, Tensor]: As :func:`warp_heatmaps`.
@@ -166,13 +171,13 @@ def sample_heatmaps(heatmaps: Tensor, backward: Tensor, size: Tuple[int, int]) -
     source = transform_points(cell_grid(size, heatmaps.device).expand(len(heatmaps), -1, -1), backward)
     x, y = source.reshape(-1, height, width, 2).unbind(dim=-1)
 
-    last_x, last_y = source_width - 1., source_height - 1.
+    last_x, last_y = source_width - 1.0, source_height - 1.0
     # Half a thousandth of a cell of slack, so that rounding does not cut the border off an identity map.
     valid = (x >= -5e-4) & (x <= last_x + 5e-4) & (y >= -5e-4) & (y <= last_y + 5e-4)
     valid = valid.unsqueeze(1)
-    grid = torch.stack((x * (2. / max(last_x, 1.)) - 1., y * (2. / max(last_y, 1.)) - 1.), dim=-1)
+    grid = torch.stack((x * (2.0 / max(last_x, 1.0)) - 1.0, y * (2.0 / max(last_y, 1.0)) - 1.0), dim=-1)
     with torch.autocast(heatmaps.device.type, enabled=False):
-        warped = F.grid_sample(heatmaps.float(), grid, mode='bicubic', padding_mode='border', align_corners=True)
+        warped = F.grid_sample(heatmaps.float(), grid, mode=mode, padding_mode='border', align_corners=True)
     return warped * valid, valid
 
 
@@ -189,12 +194,13 @@ def cell_grid(size: Tuple[int, int], device: torch.device) -> Tensor:
     y, x = torch.meshgrid(
         torch.arange(size[1], dtype=torch.float32, device=device),
         torch.arange(size[0], dtype=torch.float32, device=device),
-        indexing='ij')
+        indexing='ij',
+    )
     return torch.stack((x, y), dim=-1).reshape(1, -1, 2)
 
 
 def _square(matrix: np.ndarray) -> np.ndarray:
     """Complete (..., 2, 3) to (..., 3, 3) in float64."""
     matrix = np.asarray(matrix, dtype=np.float64)
-    last = np.broadcast_to(np.array([0., 0., 1.]), matrix.shape[:-2] + (1, 3))
+    last = np.broadcast_to(np.array([0.0, 0.0, 1.0]), matrix.shape[:-2] + (1, 3))
     return np.concatenate((matrix, last), axis=-2)

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What some stock configs need before the installed MMPose can run them at all. The switch does it and says so."""
+
 import logging
 from typing import Any, List
 
@@ -24,12 +25,16 @@ def repaired(stock: dict) -> dict:
     _rename_mmcls(stock)
     head = (stock.get('model') or {}).get('head')
     if head and _replace_type(head, UNSTABLE_LOSS, STABLE_LOSS):
-        _say(f'model.head: {STABLE_LOSS} is used for {UNSTABLE_LOSS}, which has no finite gradient where a joint '
-             'is not labelled')
+        _say(
+            f'model.head: {STABLE_LOSS} is used for {UNSTABLE_LOSS}, which has no finite gradient where a joint '
+            'is not labelled'
+        )
     for loader in LOADERS:
         if stock.get(loader) and _let_converters_work(stock[loader]['dataset']):
-            _say(f'{loader}: {DROP_3D} is put before KeypointConverter, which fails on datasets of whole bodies '
-                 'otherwise')
+            _say(
+                f'{loader}: {DROP_3D} is put before KeypointConverter, which fails on datasets of whole bodies '
+                'otherwise'
+            )
     return stock
 
 
@@ -62,14 +67,14 @@ def _rename_mmcls(stock: dict) -> None:
     backbone = stock.get('model', {}).get('backbone') or {}
     name = str(backbone.get('type', ''))
     if name.startswith('mmcls.'):
-        backbone['type'] = 'mmpretrain' + name[len('mmcls'):]
+        backbone['type'] = 'mmpretrain' + name[len('mmcls') :]
         if backbone.pop('output_cls_token', None) is False:
             backbone['out_type'] = 'featmap'  # The option's new name.
         _say(f'model.backbone: {name} is now {backbone["type"]}')
     imports = stock.get('custom_imports') or {}
     names = imports.get('imports', [])
     names = [names] if isinstance(names, str) else list(names)
-    renamed = ['mmpretrain' + each[len('mmcls'):] if each.split('.')[0] == 'mmcls' else each for each in names]
+    renamed = ['mmpretrain' + each[len('mmcls') :] if each.split('.')[0] == 'mmcls' else each for each in names]
     if renamed != names:
         imports['imports'] = renamed
 
@@ -82,7 +87,7 @@ def _let_converters_work(dataset: dict) -> bool:
     places = [i for i, transform in enumerate(pipeline) if transform['type'].split('.')[-1] == 'KeypointConverter']
     if dataset['type'] not in WITHOUT_3D or not places:
         return any(changed)
-    dataset['pipeline'] = pipeline[:places[0]] + [dict(type=DROP_3D)] + pipeline[places[0]:]
+    dataset['pipeline'] = pipeline[: places[0]] + [dict(type=DROP_3D)] + pipeline[places[0] :]
     return True
 
 
@@ -90,8 +95,9 @@ def _without_transform(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _without_transform(value) for key, value in node.items()}
     if isinstance(node, (list, tuple)):
-        return type(node)(_without_transform(item) for item in node
-                          if not (isinstance(item, dict) and item.get('type') == DROP_3D))
+        return type(node)(
+            _without_transform(item) for item in node if not (isinstance(item, dict) and item.get('type') == DROP_3D)
+        )
     return node
 
 

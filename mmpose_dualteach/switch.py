@@ -1,59 +1,86 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """A stock MMPose config in, a mutual-teaching config out, and back."""
+
 import copy
-from typing import Any, List, Optional, Union
+import inspect
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 from mmengine.config import Config
 
+from mmpose_dualteach.datasets import EasyHardViews
+from mmpose_dualteach.datasets.transforms.easy_hard_views import RandomViewParams
 from mmpose_dualteach.models.adapters import find_adapter
+from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
+from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.stock_repairs import repaired, undone
+from mmpose_dualteach.utils.arguments import argument_names, check_arguments
+from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
 
 PACKAGE = 'mmpose_dualteach'
 WRAPPER = 'MutualTeachingPoseEstimator'
 LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
-CONSTRUCTOR = 'EachNetworkOptimWrapperConstructor'
-HOOKS = ('DualTeacherHook', 'LessonPictureHook', 'ExactResumeHook')
+CONSTRUCTOR = 'PerNetworkOptimWrapperConstructor'
+# The keys of default_hooks under which the hooks stand: --cfg-options default_hooks.dual_teacher.burn_in=5.
+HOOKS = dict(
+    dual_teacher='DualTeacherHook',
+    lesson_visualization='LessonVisualizationHook',
+    student_export='StudentExportHook',
+    exact_resume='ExactResumeHook',
+)
+# What the stock loader has that a batch of both kinds cannot keep.
+STOCK_LOADER_KEYS = ('sampler', 'batch_sampler', 'drop_last')
 OTHER_MODELS = dict(
-    BottomupPoseEstimator='bottom-up estimators hold several people in one image',
+    BottomupPoseEstimator='bottom-up estimators hold several instances in one image',
     PoseLifter='lifters turn 2D poses into 3D ones and see no images',
-    DWPoseDistiller="distillers train a student on a teacher's output; switch the student's own config instead")
-# Keys of the wrapper; all others of a switched config's ``model`` are the stock model's.
-WRAPPER_KEYS = ('networks', 'lessons', 'supervised_weight', 'pseudo_weight', 'pseudo_loss', 'confidence',
-                'min_score', 'teacher_mode', 'joint_cutout', 'predict_with', 'autocast', 'channels_last', 'compile')
-UNLABELED_META_KEYS = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size', 'flip', 'flip_direction',
-                       'flip_indices', 'view_matrix')
+    DWPoseDistiller="distillers train a student on a teacher's output; switch the student's own config instead",
+)
+UNLABELED_META_KEYS = (
+    'id',
+    'img_id',
+    'img_path',
+    'ori_shape',
+    'img_shape',
+    'input_size',
+    'flip',
+    'flip_direction',
+    'flip_indices',
+    'view_matrix',
+)
 
 
-def mutual_teaching(stock: Any,
-                    unlabeled: Union[str, dict],
-                    labeled: Union[str, dict, None] = None,
-                    batch: Optional[tuple] = None,
-                    epoch: str = 'unlabeled',
-                    views: Optional[dict] = None,
-                    rand_augment: Optional[dict] = None,
-                    model: Optional[dict] = None,
-                    hook: Optional[dict] = None,
-                    pictures: Optional[dict] = None) -> dict:
+def mutual_teaching(
+    stock: Any,
+    unlabeled: Union[str, dict],
+    labeled: Union[str, dict, None] = None,
+    batch: Optional[tuple] = None,
+    epoch: str = 'unlabeled',
+    views: Optional[dict] = None,
+    rand_augment: Optional[dict] = None,
+    model: Optional[dict] = None,
+    hook: Optional[dict] = None,
+    pictures: Optional[dict] = None,
+) -> dict:
     """Switch a stock top-down config to mutual teaching.
 
-    In a config file: ``globals().update(mutual_teaching(_base_, unlabeled=...))``. Whatever is not named in the result
-    keeps holding as the stock config says it.
+    In a config file: ``globals().update(mutual_teaching(_base_, unlabeled=...))``. What the file assigns above that
+    line is merged into the stock config first, as mmengine merges it; what it assigns below must be nothing that the
+    switch sets. Whatever is not named in the result keeps holding as the stock config says it.
 
     Args:
-        stock (dict): The stock config, ``_base_`` in a config file.
-        unlabeled (str | dict): The people without labels: a COCO-format annotation file or a folder of images, or
+        stock (dict | Config): The stock config; ``_base_`` (or ``globals()``) in a config file.
+        unlabeled (str | dict): The instances without labels: a COCO-format annotation file or a folder of images, or
             arguments of :class:`UnlabeledPoseDataset`. ``data_root`` and ``data_prefix`` are those of the labelled
             dataset where they are not given.
         labeled (str | dict, optional): The labelled annotation file, or arguments that differ from the stock
             training dataset's. Defaults to the stock training dataset.
-        batch (tuple, optional): Labelled and unlabelled people in a batch. Defaults to the stock batch size of each.
+        batch (tuple, optional): Labelled and unlabelled instances in a batch. Defaults to the stock batch size of each.
         epoch (str): The set that an epoch passes over, ``'unlabeled'`` or ``'labeled'``. Defaults to ``'unlabeled'``.
         views (dict, optional): Arguments of :class:`EasyHardViews` that differ from its defaults.
         rand_augment (dict, optional): ``num`` and ``magnitude`` (0 to 30) of photometric RandAugment on the hard view.
             Defaults to none.
         model (dict, optional): Arguments of :class:`MutualTeachingPoseEstimator` that differ from its defaults.
         hook (dict, optional): Arguments of :class:`DualTeacherHook` that differ from its defaults.
-        pictures (dict, optional): Arguments of :class:`LessonPictureHook` that differ from its defaults.
+        pictures (dict, optional): Arguments of :class:`LessonVisualizationHook` that differ from its defaults.
 
     Returns:
         dict: The keys of the config that change, for mmengine to merge into the stock config.
@@ -61,9 +88,13 @@ def mutual_teaching(stock: Any,
     Raises:
         ValueError: If the config cannot be switched; names the reason and the remedy.
     """
-    original = _plain(stock)
+    own_frame = inspect.currentframe()
+    file = OpenConfigFile.that_calls(stock, own_frame and own_frame.f_back)
+    base = _plain(stock[BASE] if isinstance(stock, Mapping) and BASE in stock else stock)
+    original = _merged(base, file.assigned) if file else base
     stock = repaired(copy.deepcopy(original))
     check_switchable(stock)
+    _check_options(stock['model'], model, views, hook, pictures)
     loader = stock['train_dataloader']
     labeled_set = _with_source(loader['dataset'], _source(labeled, 'labeled'))
     pipeline = _pipeline(labeled_set)
@@ -71,67 +102,92 @@ def mutual_teaching(stock: Any,
     batch = tuple(batch or (loader['batch_size'], loader['batch_size']))
     _check_batch(batch)
 
-    unlabeled_set = dict(_people_like(labeled_set), **_source(unlabeled, 'unlabeled'))
+    unlabeled_set = dict(_instances_like(labeled_set), **_source(unlabeled, 'unlabeled'))
     unlabeled_set.setdefault('pipeline', unlabeled_pipeline(pipeline, views, rand_augment))
+    options = dict(dual_teacher=hook, lesson_visualization=pictures)
 
     switched = dict(
         custom_imports=_with_package(stock.get('custom_imports')),
-        model={**stock['model'], 'networks': dict(a=dict(), b=dict()), **(model or {}), 'type': WRAPPER},
+        model=dict(
+            merged_parts(stock['model'], dict(dict(networks=dict(a=dict(), b=dict())), **_plain(model or {}))),
+            type=WRAPPER,
+        ),
         train_dataloader=dict(
-            {key: value for key, value in loader.items() if key not in ('batch_sampler', 'drop_last')},
+            {key: value for key, value in loader.items() if key not in STOCK_LOADER_KEYS},
             batch_size=sum(batch),
-            sampler=dict(type='LabeledUnlabeledSampler', labeled=batch[0], unlabeled=batch[1], epoch=epoch),
-            dataset=dict(type='LabeledUnlabeledDataset', labeled=labeled_set, unlabeled=unlabeled_set)),
-        custom_hooks=[
-            *stock.get('custom_hooks', []),
-            dict(type='DualTeacherHook', **(hook or {})),
-            dict(type='LessonPictureHook', **(pictures or {})),
-            dict(type='ExactResumeHook')
-        ])
+            sampler=dict(
+                type='LabeledUnlabeledSampler',
+                labeled=batch[0],
+                unlabeled=batch[1],
+                epoch=epoch,
+                stock={key: loader[key] for key in STOCK_LOADER_KEYS if key in loader},
+            ),
+            dataset=dict(type='LabeledUnlabeledDataset', labeled=labeled_set, unlabeled=unlabeled_set),
+        ),
+        default_hooks=dict(
+            stock.get('default_hooks') or {},
+            **{name: dict(type=kind, **(options.get(name) or {})) for name, kind in HOOKS.items()},
+        ),
+    )
     for key, loop in LOOPS.items():
         if stock.get(key) is not None:
             switched[key] = dict(stock[key], type=loop)
     if stock.get('auto_scale_lr'):
         # mmengine compares the loader's whole batch with this number; only the labelled part is the stock batch.
         switched['auto_scale_lr'] = dict(
-            stock['auto_scale_lr'], base_batch_size=_scaled(stock['auto_scale_lr']['base_batch_size'],
-                                                            sum(batch), batch[0]))
+            stock['auto_scale_lr'],
+            base_batch_size=_scaled(stock['auto_scale_lr']['base_batch_size'], sum(batch), batch[0]),
+        )
     for key in ('val_dataloader', 'test_dataloader'):
         if stock.get(key) != original.get(key):
             switched[key] = stock[key]
     optim = stock.get('optim_wrapper') or {}
     if 'constructor' in optim:  # It may go by the names of parameters, which have a prefix in the wrapper.
         switched['optim_wrapper'] = dict(
-            optim, constructor=CONSTRUCTOR,
-            paramwise_cfg=dict(optim.get('paramwise_cfg') or {}, stock_constructor=optim['constructor']))
-    for key in {'custom_imports', 'model', 'train_dataloader'} & set(stock):
-        switched[key]['_delete_'] = True  # mmengine would merge them into the stock ones otherwise.
+            optim,
+            constructor=CONSTRUCTOR,
+            paramwise_cfg=dict(optim.get('paramwise_cfg') or {}, stock_constructor=optim['constructor']),
+        )
+    for key, value in switched.items():
+        if isinstance(base.get(key), dict):
+            value['_delete_'] = True  # It is complete; mmengine would merge it into the stock one otherwise.
+    if file:
+        file.refuse_assignments_below(
+            switched, 'put it above the switch, or into a config of its own that inherits from this one'
+        )
     return switched
 
 
-def stock_config(config: Any) -> Config:
+def stock_config(config: Any, network: Optional[str] = None) -> Config:
     """Take mutual teaching out of a switched config again: the config of one of its networks.
 
     Args:
         config (Config | dict): A switched config.
+        network (str, optional): The network's name. Defaults to one without anything of its own.
 
     Returns:
         Config: A config that stock MMPose understands without this package.
     """
     stock = undone(_plain(config))
-    stock['model'] = {key: value for key, value in stock['model'].items() if key not in WRAPPER_KEYS}
-    stock['model']['type'] = stock['model'].pop('estimator', 'TopdownPoseEstimator')
+    own = (stock['model'].get('networks') or {}).get(network) or {}
+    shared = {key: value for key, value in stock['model'].items() if key not in OWN_ARGUMENTS}
+    kind = shared.pop('estimator', 'TopdownPoseEstimator')
+    stock['model'] = dict(merged_parts(shared, own), type=kind)
     loader = stock.get('train_dataloader')
     if loader and loader['dataset']['type'] == 'LabeledUnlabeledDataset':
         whole, part = loader['batch_size'], loader['sampler']['labeled']
-        stock['train_dataloader'] = dict(loader, batch_size=part, dataset=loader['dataset']['labeled'],
-                                         sampler=dict(type='DefaultSampler', shuffle=True))
+        loader = dict(loader, batch_size=part, dataset=loader['dataset']['labeled'])
+        stock['train_dataloader'] = dict(loader, **_stock_of_sampler(loader.pop('sampler')))
         if stock.get('auto_scale_lr'):
             stock['auto_scale_lr']['base_batch_size'] = _scaled(stock['auto_scale_lr']['base_batch_size'], part, whole)
     optim = stock.get('optim_wrapper') or {}
     if optim.get('constructor') == CONSTRUCTOR:
         optim['constructor'] = optim['paramwise_cfg'].pop('stock_constructor')
-    stock['custom_hooks'] = [h for h in stock.get('custom_hooks') or [] if h['type'] not in HOOKS]
+    stock['default_hooks'] = {
+        name: each
+        for name, each in (stock.get('default_hooks') or {}).items()
+        if (each or {}).get('type') not in HOOKS.values()
+    }
     for key, loop in LOOPS.items():
         if (stock.get(key) or {}).get('type') == loop:
             del stock[key]['type']
@@ -140,6 +196,37 @@ def stock_config(config: Any) -> Config:
     if imports:
         stock['custom_imports'] = dict(imports=imports, allow_failed_imports=False)
     return Config(stock)
+
+
+def _stock_of_sampler(sampler: dict) -> dict:
+    """What the stock loader had in the sampler's place."""
+    return sampler.get('stock') or dict(sampler=dict(type='DefaultSampler', shuffle=True))
+
+
+def _merged(base: dict, changes: Dict[str, Any]) -> dict:
+    """A config with what a file assigns on top, as mmengine merges it."""
+    merged = Config(copy.deepcopy(base))
+    merged.merge_from_dict(_plain(changes), allow_list_keys=False)
+    return _plain(merged)
+
+
+def _check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures: Any) -> None:
+    """Check the names of all options that are handed on to a class.
+
+    Raises:
+        ValueError: If one is unknown; names it.
+    """
+    # Here, since hooks import this module.
+    from mmpose_dualteach.engine.hooks import DualTeacherHook, LessonVisualizationHook
+
+    if model is not None and not isinstance(model, Mapping):
+        raise ValueError(f'model={model!r} must be a dict(...) of what differs in the switched model')
+    check_model_keys({**stock_model, **(model or {})}, (model or {}).get('estimator', stock_model['type']))
+    check_arguments(views, argument_names(EasyHardViews), 'views')
+    for view in ('easy', 'hard'):
+        check_arguments((views or {}).get(view), argument_names(RandomViewParams), f'views.{view}')
+    check_arguments(hook, {'priority', *argument_names(DualTeacherHook)}, 'hook')
+    check_arguments(pictures, {'priority', *argument_names(LessonVisualizationHook)}, 'pictures')
 
 
 def check_switchable(stock: dict) -> None:
@@ -156,8 +243,10 @@ def check_switchable(stock: dict) -> None:
         raise ValueError('this config has been switched to mutual teaching already; switch the stock config instead')
     if kind != 'TopdownPoseEstimator':
         remedy = OTHER_MODELS.get(kind, f'model.type is {kind}, no TopdownPoseEstimator')
-        raise ValueError(f'{remedy}; use a top-down config such as '
-                         'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py')
+        raise ValueError(
+            f'{remedy}; use a top-down config such as '
+            'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
+        )
     if not stock['model'].get('head'):
         raise ValueError('the config has no model.head; mutual teaching needs one')
     find_adapter(stock['model']['head'])
@@ -177,17 +266,22 @@ def check_codec(model: dict, pipeline: List[dict]) -> None:
         encoder = encoder[-1]
     for key in adapter.codec_keys:
         if _comparable(decoder.get(key)) != _comparable(encoder.get(key)):
-            raise ValueError(f'codec mismatch: {key} is {encoder.get(key)} in the training pipeline\'s '
-                             f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal')
+            raise ValueError(
+                f"codec mismatch: {key} is {encoder.get(key)} in the training pipeline's "
+                f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal'
+            )
     size = _find(pipeline, 'TopdownAffine')['input_size']
     if _comparable(size) != _comparable(decoder['input_size']):
-        raise ValueError(f'codec mismatch: TopdownAffine.input_size is {size}, the codec\'s input_size '
-                         f'{decoder["input_size"]}; make them equal')
+        raise ValueError(
+            f"codec mismatch: TopdownAffine.input_size is {size}, the codec's input_size "
+            f'{decoder["input_size"]}; make them equal'
+        )
 
 
-def unlabeled_pipeline(labeled: List[dict], views: Optional[dict] = None,
-                       rand_augment: Optional[dict] = None) -> List[dict]:
-    """The pipeline of the people without labels: the labelled one's loading, box, input size and codec.
+def unlabeled_pipeline(
+    labeled: List[dict], views: Optional[dict] = None, rand_augment: Optional[dict] = None
+) -> List[dict]:
+    """The pipeline of the instances without labels: the labelled one's loading, box, input size and codec.
 
     Args:
         labeled (List[dict]): The labelled training pipeline.
@@ -204,12 +298,14 @@ def unlabeled_pipeline(labeled: List[dict], views: Optional[dict] = None,
     return [
         _find(labeled, 'LoadImage'),
         dict(type='WholeImageBox'),
-        _find(labeled, 'GetBBoxCenterScale'), cut,
+        _find(labeled, 'GetBBoxCenterScale'),
+        cut,
         dict(
             type='mmdet.MultiBranch',
             branch_field=['labeled', 'easy', 'hard'],
             easy=[dict(type='TakeView', view='easy'), pack],
-            hard=[dict(type='TakeView', view='hard'), *photometric(rand_augment), pack])
+            hard=[dict(type='TakeView', view='hard'), *photometric(rand_augment), pack],
+        ),
     ]
 
 
@@ -230,6 +326,8 @@ def photometric(rand_augment: Optional[dict]) -> List[dict]:
     """
     if not rand_augment:
         return []
+    if not isinstance(rand_augment, dict):
+        raise ValueError(f'rand_augment={rand_augment!r}: give rand_augment=dict(num=2, magnitude={rand_augment!r})')
     num, magnitude = rand_augment.get('num'), rand_augment.get('magnitude')
     if not isinstance(num, int) or num < 1 or magnitude is None or not 0 <= magnitude <= 30:
         raise ValueError(f'rand_augment={rand_augment}: give num, at least 1, and magnitude, 0 to 30')
@@ -238,14 +336,15 @@ def photometric(rand_augment: Optional[dict]) -> List[dict]:
     def fixed(name: str, value: float) -> dict:
         return dict(type=f'mmdet.{name}', level=0, min_mag=float(value), max_mag=float(value))
 
-    space = [[dict(type=f'mmdet.{name}')] for name in ('AutoContrast', 'Equalize', 'Invert')]
+    space: List[List[dict]] = [[dict(type=f'mmdet.{name}')] for name in ('AutoContrast', 'Equalize', 'Invert')]
     space.append([fixed('Posterize', max(2, 6 - int(4 * share)))])
     space.append([fixed('Solarize', 256 - 256 * share)])
     space.append([fixed('SolarizeAdd', 110 * share)])
     for name in ('Color', 'Contrast', 'Brightness', 'Sharpness'):
         # As often weaker as stronger.
-        space.append([dict(type='RandomChoice', transforms=[[fixed(name, 1 - 0.9 * share)],
-                                                            [fixed(name, 1 + 0.9 * share)]])])
+        space.append(
+            [dict(type='RandomChoice', transforms=[[fixed(name, 1 - 0.9 * share)], [fixed(name, 1 + 0.9 * share)]])]
+        )
     return [dict(type='mmdet.RandAugment', aug_space=space, aug_num=num)]
 
 
@@ -258,7 +357,7 @@ def _source(source: Union[str, dict, None], name: str) -> dict:
     if source.endswith('.json'):
         return dict(ann_file=source)
     if name == 'labeled':
-        raise ValueError(f'labeled={source!r} is no .json annotation file; labelled people need one')
+        raise ValueError(f'labeled={source!r} is no .json annotation file; labelled instances need one')
     return dict(data_root='', ann_file='', data_prefix=dict(img=source))
 
 
@@ -270,20 +369,22 @@ def _with_source(dataset: dict, source: dict) -> dict:
         return dict(dataset, dataset=_with_source(dataset['dataset'], source))
     if 'datasets' in dataset and 'datasets' not in source and 'indices' not in source:
         names = ', '.join(sorted({_innermost(each)['type'] for each in dataset['datasets']}))
-        raise ValueError(f'the labelled set joins {len(dataset["datasets"])} datasets ({names}), so '
-                         f'labeled={source} does not say which; give labeled=dict(datasets=[...])')
+        raise ValueError(
+            f'the labelled set joins {len(dataset["datasets"])} datasets ({names}), so '
+            f'labeled={source} does not say which; give labeled=dict(datasets=[...])'
+        )
     return dict(dataset, **source)
 
 
-def _people_like(labeled: dict) -> dict:
+def _instances_like(labeled: dict) -> dict:
     """The unlabelled dataset that has a labelled one's keypoints, folders and way to read a box."""
     inner = _innermost(labeled)
-    people = dict(type='UnlabeledPoseDataset', dataset_type=inner['type'])
-    people.update({key: inner[key] for key in ('subset', 'metainfo', 'data_root', 'data_prefix') if key in inner})
+    instances = dict(type='UnlabeledPoseDataset', dataset_type=inner['type'])
+    instances.update({key: inner[key] for key in ('subset', 'metainfo', 'data_root', 'data_prefix') if key in inner})
     if 'datasets' in labeled:
         # Joined datasets are converted to keypoints of their own: a class that reads any COCO box, and that definition.
-        people.update(dataset_type='CocoDataset', metainfo=labeled['metainfo'])
-    return people
+        instances.update(dataset_type='CocoDataset', metainfo=labeled['metainfo'])
+    return instances
 
 
 def _innermost(dataset: dict) -> dict:
@@ -306,14 +407,18 @@ def _find(pipeline: List[dict], name: str) -> dict:
     for transform in pipeline:
         if transform['type'].split('.')[-1] == name:
             return transform
-    raise ValueError(f'the training pipeline has no {name}; mutual teaching needs a stock top-down pipeline with '
-                     'LoadImage, GetBBoxCenterScale, TopdownAffine and GenerateTarget')
+    raise ValueError(
+        f'the training pipeline has no {name}; mutual teaching needs a stock top-down pipeline with '
+        'LoadImage, GetBBoxCenterScale, TopdownAffine and GenerateTarget'
+    )
 
 
 def _check_batch(batch: tuple) -> None:
     if len(batch) != 2 or min(batch) < 1:
-        raise ValueError(f'batch={batch}: a batch must hold at least one labelled and one unlabelled person; give '
-                         'batch=(labelled, unlabelled)')
+        raise ValueError(
+            f'batch={batch}: a batch must hold at least one labelled and one unlabelled instance; give '
+            'batch=(labelled, unlabelled)'
+        )
 
 
 def _with_package(imports: Optional[dict]) -> dict:

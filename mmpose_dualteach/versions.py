@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """This package's version and the versions of others that it is tested with. setup.py reads this file as well."""
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 
 SUPPORTED = (
     'torch>=2.1',
@@ -34,5 +34,7 @@ def check_supported() -> None:
         if not requirement.specifier.contains(found, prereleases=True):
             problems.append(f'{requirement} is needed, {found} is installed')
     if problems:
-        raise ImportError(f'mmpose_dualteach {__version__}: {"; ".join(problems)}; '
-                          'install a version in that range, for example with pip')
+        raise ImportError(
+            f'mmpose_dualteach {__version__}: {"; ".join(problems)}; '
+            'install a version in that range, for example with pip'
+        )

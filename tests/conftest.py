@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
 import gc
+import importlib.util
 import json
 import os
 import warnings
@@ -16,7 +17,7 @@ from mmengine.runner import Runner
 from mmpose.utils import register_all_modules as register_mmpose
 
 import mmpose_dualteach  # noqa: F401
-from mmpose_dualteach.quickstart.people import draw_people
+from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.switch import mutual_teaching
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,8 +29,14 @@ for register in (register_mmdet, register_mmpose):
     register(init_default_scope=False)
 gc.freeze()
 # The same examples in every run, and no limit of time for each on a busy machine.
-settings.register_profile('tests', derandomize=True, deadline=None, database=None, max_examples=50,
-                          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+settings.register_profile(
+    'tests',
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 settings.load_profile('tests')
 
 
@@ -71,9 +78,24 @@ def switched(stock) -> Config:
     return switch(stock)
 
 
+@pytest.fixture
+def everything(stock):
+    """Moving averages, a ramp-up, cut-outs, RandAugment: all that has a state or draws random numbers."""
+    config = switch(
+        stock,
+        hook=dict(ramp_up=2, interval=1, momentum=0.1),
+        rand_augment=dict(num=2, magnitude=20),
+        model=dict(
+            joint_cutout=dict(), lessons=[dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')]
+        ),
+    )
+    config.merge_from_dict(dict(train_cfg=dict(max_epochs=3), default_hooks=dict(checkpoint=dict(max_keep_ckpts=1))))
+    return config
+
+
 def small_config(root: str) -> dict:
     """The quick start's stock config with a tiny network and no workers."""
-    config = Config.fromfile(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_drawn-64x96.py').to_dict()
+    config = Config.fromfile(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_1xb16-14e_drawn-64x96.py').to_dict()
     config['model']['backbone'].update(stem_channels=8, base_channels=8)
     config['model']['head'].update(in_channels=32, deconv_out_channels=(8, 8))
     for name in ('train', 'val', 'test'):
@@ -117,3 +139,11 @@ def edit_json(source: Path, target: Path, change) -> Path:
     change(content)
     Path(target).write_text(json.dumps(content))
     return target
+
+
+def tool(name: str):
+    """The ``main`` of one of tools/, as a command line calls it."""
+    spec = importlib.util.spec_from_file_location(f'tool_{name}', ROOT / 'tools' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main

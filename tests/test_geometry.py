@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The oracle: encode the easy keypoints, warp, and compare with encoding the hard keypoints."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,14 +11,14 @@ from mmpose.registry import KEYPOINT_CODECS
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.models.adapters import adapter_for
-from mmpose_dualteach.models.views import ViewPair
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 IMAGE = (200, 150)
 FLIP_INDICES = [1, 0, 2, 4, 3]
 CODECS = {
-    'msra': dict(type='MSRAHeatmap', sigma=2.),
-    'msra unbiased': dict(type='MSRAHeatmap', sigma=2., unbiased=True),
-    'udp': dict(type='UDPHeatmap', sigma=2.),
+    'msra': dict(type='MSRAHeatmap', sigma=2.0),
+    'msra unbiased': dict(type='MSRAHeatmap', sigma=2.0, unbiased=True),
+    'udp': dict(type='UDPHeatmap', sigma=2.0),
 }
 SIZES = {'192x256': ((192, 256), (48, 64)), '96x96': ((96, 96), (24, 24)), '160x64': ((160, 64), (40, 16))}
 
@@ -66,8 +67,11 @@ def test_encode_then_warp_equals_warp_then_encode(kind, size):
     for _ in range(30):
         (easy, hard), flips, zoom = random_views(views, rng, input_size)
         # Joints on cell centres of the easy view, so that a biased codec's rounding is not what is measured.
-        cells = rng.integers(6, np.array(heatmap_size) - 6, (5, 2)) if min(heatmap_size) > 16 else rng.integers(
-            5, np.array(heatmap_size) - 5, (5, 2))
+        cells = (
+            rng.integers(6, np.array(heatmap_size) - 6, (5, 2))
+            if min(heatmap_size) > 16
+            else rng.integers(5, np.array(heatmap_size) - 5, (5, 2))
+        )
         joints_easy = cells * codec.scale_factor
         back = geometry.invert(easy)
         original = (joints_easy[FLIP_INDICES] if flips[0] else joints_easy) @ back[:, :2].T + back[:, 2]
@@ -80,7 +84,7 @@ def test_encode_then_warp_equals_warp_then_encode(kind, size):
         target = adapter.move(encode(codec, joints_easy)[None], pair)
         ours, valid = target.value[0], target.valid[0, 0]
         expected = joints_hard / codec.scale_factor
-        sigma = 2. * zoom
+        sigma = 2.0 * zoom
         y, x = torch.meshgrid(*[torch.arange(n) for n in heatmap_size[::-1]], indexing='ij')
         for k in range(5):
             inside = (expected[k] > 1).all() and (expected[k] < np.array(heatmap_size) - 2).all()
@@ -89,7 +93,7 @@ def test_encode_then_warp_equals_warp_then_encode(kind, size):
             compared += 1
             peak = np.array(np.unravel_index(int(ours[k].argmax()), heatmap_size[::-1]))[::-1]
             assert np.abs(peak - expected[k]).max() <= 0.6, (kind, size, peak, expected[k])
-            analytic = torch.exp(-((x - expected[k][0])**2 + (y - expected[k][1])**2) / (2 * sigma**2))
+            analytic = torch.exp(-((x - expected[k][0]) ** 2 + (y - expected[k][1]) ** 2) / (2 * sigma**2))
             # MSRA cuts its Gaussians off at three sigma, so compare where they are drawn.
             near = valid & (analytic > 0.05)
             assert (ours[k] - analytic)[near].abs().mean() < 0.03
@@ -99,10 +103,10 @@ def test_encode_then_warp_equals_warp_then_encode(kind, size):
 def test_points_and_heatmaps_take_the_same_path():
     config = dict(CODECS['udp'], input_size=(192, 256), heatmap_size=(48, 64))
     adapter, codec = adapter_for(head(config)), KEYPOINT_CODECS.build(config)
-    matrix = EasyHardViews((192, 256), use_udp=True).view_matrix((90, 70), (60, 80), 35., False, IMAGE[0])
-    straight = EasyHardViews((192, 256), use_udp=True).view_matrix((90, 70), (60, 80), 0., False, IMAGE[0])
+    matrix = EasyHardViews((192, 256), use_udp=True).view_matrix((90, 70), (60, 80), 35.0, False, IMAGE[0])
+    straight = EasyHardViews((192, 256), use_udp=True).view_matrix((90, 70), (60, 80), 0.0, False, IMAGE[0])
     pair = ViewPair([sample(straight, False)], [sample(matrix, False)])
-    points = np.array([[90., 120.], [100., 100.], [80., 140.], [96., 128.], [110., 150.]])
+    points = np.array([[90.0, 120.0], [100.0, 100.0], [80.0, 140.0], [96.0, 128.0], [110.0, 150.0]])
     moved = adapter.move(encode(codec, points)[None], pair)
     joints, scores = adapter.joints(moved.value)
     distance = (joints - pair.move_points(torch.from_numpy(points)[None])).norm(dim=-1)
@@ -116,25 +120,27 @@ def test_identity_changes_nothing_and_everything_is_valid():
 
 
 def test_what_the_easy_view_did_not_show_is_not_valid():
-    right = np.array([[[1., 0., 5.], [0., 1., 0.]]])
+    right = np.array([[[1.0, 0.0, 5.0], [0.0, 1.0, 0.0]]])
     warped, valid = geometry.warp_heatmaps(torch.ones(1, 1, 8, 12), right, (12, 8))
     assert not valid[0, 0, :, :5].any() and valid[0, 0, :, 5:].all()
     assert (warped[0, 0, :, :5] == 0).all() and torch.allclose(warped[0, 0, :, 5:], torch.ones(8, 7), atol=1e-5)
 
 
 def test_rotation_is_no_shear_on_an_oblong_heatmap():
-    quarter = np.array([[0., -1., 0.], [1., 0., 0.]])
-    centre = np.array([[1., 0., 20.], [0., 1., 8.]])
+    quarter = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])
+    centre = np.array([[1.0, 0.0, 20.0], [0.0, 1.0, 8.0]])
     matrix = geometry.compose(centre, geometry.compose(quarter, geometry.invert(centre)))
     heatmap = torch.zeros(1, 1, 17, 41)
-    heatmap[0, 0, 8, 25] = 1.
+    heatmap[0, 0, 8, 25] = 1.0
     warped, _ = geometry.warp_heatmaps(heatmap, matrix[None], (41, 17))
-    assert warped[0, 0, 13, 20] == pytest.approx(1., abs=1e-4)
+    assert warped[0, 0, 13, 20] == pytest.approx(1.0, abs=1e-4)
 
 
 def test_only_people_whose_views_differ_in_flip_swap_sides():
-    pair = ViewPair([sample(np.eye(2, 3), True), sample(np.eye(2, 3), True)],
-                    [sample(np.eye(2, 3), False), sample(np.eye(2, 3), True)])
+    pair = ViewPair(
+        [sample(np.eye(2, 3), True), sample(np.eye(2, 3), True)],
+        [sample(np.eye(2, 3), False), sample(np.eye(2, 3), True)],
+    )
     joints = torch.arange(10).reshape(2, 5)
     assert pair.swap_sides(joints).tolist() == [[1, 0, 2, 4, 3], [5, 6, 7, 8, 9]]
 

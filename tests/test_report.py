@@ -5,9 +5,12 @@ import math
 import re
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
-from mmpose_dualteach.report import Chart, Picture, Series, Table, read_scalars, write_report
+from mmpose_dualteach.visualization.report import Chart, Picture, Series, Table, read_scalars, write_report
+from mmpose_dualteach.visualization.report.charts import chart_svg, draw, line_styles, running_mean
+from mmpose_dualteach.visualization.report.themes import SERIES_COLOURS, THEMES
 
 
 def write_scalars(work_dir, timestamp, lines, name='scalars.json'):
@@ -27,22 +30,55 @@ def chart(*series, **options):
 
 
 def svgs(page):
-    """The charts of a page, without the swatches of the legends."""
-    return [ET.fromstring(svg) for svg in re.findall(r'<svg viewBox.*?</svg>', page, re.DOTALL)]
+    """The charts of a page."""
+    return [ET.fromstring(svg) for svg in re.findall('<svg.*?</svg>', page, re.DOTALL)]
 
 
-def of_class(svg, name):
-    return [element for element in svg.iter() if element.get('class') == name]
+def svg_of(chart):
+    return ET.fromstring(chart_svg(chart, line_styles([chart]), 'x'))
+
+
+def of_kind(svg, kind):
+    return svg.iter(f'{{http://www.w3.org/2000/svg}}{kind}')
+
+
+def paths(svg, style):
+    """The paths that are drawn in a style, upside down as SVG is."""
+    return [path.get('d') for path in of_kind(svg, 'path') if style in path.get('style', '')]
 
 
 def texts(svg):
-    return [element.text for element in svg.iter('text')]
+    return [element.text for element in of_kind(svg, 'text')]
+
+
+def heights(path):
+    """The y of every point of a path."""
+    return [float(y) for y in re.findall(r'[ML] \S+ (\S+)', path)]
+
+
+def axes_of(chart):
+    return draw(chart, line_styles([chart])).axes[0]
+
+
+def rows(page):
+    """Body rows of all tables of a page, without spaces between the tags."""
+    return [re.sub(r'\s*\n\s*', '', row) for row in re.findall(r'<tr(?: class=.*?)?>\s*<td.*?</tr>', page, re.DOTALL)]
 
 
 def test_read_scalars_joins_resumed_runs(tmp_path):
     write_scalars(tmp_path, '20240102_000000', [{'loss': 2.5, 'lr': 0.1, 'step': 20}, {'loss': 2.0, 'step': 30}])
-    write_scalars(tmp_path, '20240101_000000', [{'loss': 4.0, 'step': 10}, '{"loss": 3.0, "st',
-                                                {'loss': 3.0, 'step': 20}, {'coco/AP': 0.5, 'step': 1}, '7', ''])
+    write_scalars(
+        tmp_path,
+        '20240101_000000',
+        [
+            {'loss': 4.0, 'step': 10},
+            '{"loss": 3.0, "st',
+            {'loss': 3.0, 'step': 20},
+            {'coco/AP': 0.5, 'step': 1},
+            '7',
+            '',
+        ],
+    )
     scalars = read_scalars(tmp_path)
     assert scalars == {'loss': [(10, 4.0), (20, 2.5), (30, 2.0)], 'coco/AP': [(1, 0.5)], 'lr': [(20, 0.1)]}
 
@@ -60,8 +96,11 @@ def test_read_scalars_keeps_numbers_only(tmp_path):
 
 
 def test_read_scalars_does_not_mix_times_of_epochs_with_those_of_iterations(tmp_path):
-    write_scalars(tmp_path, 'run', [{'loss': 1.0, 'time': 0.2, 'iter': 10, 'step': 10},
-                                    {'PCK': 0.5, 'time': 0.9, 'data_time': 0.1, 'step': 10}])
+    write_scalars(
+        tmp_path,
+        'run',
+        [{'loss': 1.0, 'time': 0.2, 'iter': 10, 'step': 10}, {'PCK': 0.5, 'time': 0.9, 'data_time': 0.1, 'step': 10}],
+    )
     scalars = read_scalars(tmp_path)
     assert scalars['time'] == [(10, 0.2)] and scalars['PCK'] == [(10, 0.5)] and 'data_time' not in scalars
 
@@ -75,91 +114,176 @@ def test_read_scalars_names_the_folder_without_scalars(tmp_path, exists):
         read_scalars(folder)
 
 
-def test_report_is_one_well_formed_file_without_outside_references(tmp_path):
-    noisy = [(i, math.sin(i)) for i in range(5000)]
+def test_report_is_one_file_without_outside_references(tmp_path):
     page = report(
         tmp_path,
         [Table('Accuracy', ['method', 'AP'], [['ours', 0.5]])],
-        [chart(Series('a', noisy), Series('b', [(1, 2.0)])), chart(Series('c', [(1, 2), (2, 3)], [0.1, 0.2]))])
-    assert not re.search(r'https?://', page.replace('http://www.w3.org/2000/svg', ''))
-    assert len(svgs(page)) == 2 and all(svg.find('title').text for svg in svgs(page))
-    assert len(page) < 100_000  # the 5000 points are thinned
+        [chart(Series('a', [(1, 2.0)])), chart(Series('c', [(1, 2), (2, 3)], [0.1, 0.2]))],
+    )
+    assert set(re.findall(r'https?://[^"<> ]*', page)) == {'http://www.w3.org/2000/svg', 'http://www.w3.org/1999/xlink'}
+    assert len(svgs(page)) == 2 and 'aria-label="Loss: loss over iteration"' in page
     assert [file.name for file in (tmp_path / 'out').iterdir()] == ['report.html']
+
+
+def test_reports_of_the_same_are_the_same(tmp_path):
+    content = dict(charts=[chart(Series('a', [(1, 2.0), (2, 3.0)], [0.1, 0.2]))])
+    assert report(tmp_path, **content) == report(tmp_path, **content)
 
 
 def test_html_is_escaped_everywhere(tmp_path):
     bad = '<script>"&\''
     picture = tmp_path / 'p.png'
     picture.write_bytes(b'png')
-    page = report(tmp_path, [Table(bad, [bad], [[bad]], bad)],
-                  [Chart(bad, bad, bad, [Series(bad, [(0, 0)], colour=f'red{bad}')], bad)],
-                  [Picture(bad, picture, bad)], bad, bad)
+    page = report(
+        tmp_path,
+        [Table(bad, [bad], [[bad]], bad)],
+        [Chart(bad, bad, bad, [Series(bad, [(0, 0)])], bad)],
+        [Picture(bad, picture, bad)],
+        bad,
+        bad,
+    )
     assert '<script' not in page and bad[-3:] not in page and '&lt;script&gt;' in page
-    assert len(svgs(page)) == 1
+    assert texts(svgs(page)[0]).count(bad) == 2
+
+
+def test_charts_of_a_page_share_no_ids(tmp_path):
+    same = chart(Series('a', [(1, 2.0), (2, 3.0)], [0.1, 0.2]))
+    page = report(tmp_path, charts=[same, same])
+    ids = re.findall(' id="(.*?)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'url\(#(.*?)\)|href="#(.*?)"', page)) <= {(name, '') for name in ids} | {
+        ('', name) for name in ids
+    }
+
+
+def test_charts_take_every_colour_from_the_theme():
+    few, many = (Series(f'{n}', [(i, i) for i in range(n)], [1.0] * n) for n in (5, 400))
+    svg = ET.tostring(svg_of(chart(few, many)), encoding='unicode')
+    used = set(re.findall(r'var\(--(\w+)\)', svg))
+    assert used == {'text', 'faint', 'grid', 'card', 'c0', 'c1'} and not re.search(r': #|rgb', svg)
+
+
+def test_labels_are_no_markup_of_any_kind():
+    label = 'in $x_1$ "#1" id="a" #0072b2'
+    assert texts(svg_of(Chart('', label, '', [Series('a', [(0, 0)])]))).count(label) == 1
+
+
+def test_themes_name_the_same_colours():
+    light, dark = THEMES['light'], THEMES['dark']
+    assert light.keys() == dark.keys() >= {f'c{i}' for i in range(SERIES_COLOURS)}
+    assert len(set(light.values())) == len(light), 'charts tell them apart by their values'
 
 
 def test_nan_and_infinity_leave_a_gap(tmp_path):
     points = [(1, 1.0), (2, 2.0), (3, math.nan), (4, math.inf), (5, 2.0), (6, 1.0)]
     page = report(tmp_path, [Table('t', ['x'], [[math.nan], [1.5]])], [chart(Series('a', points, [math.nan] * 6))])
-    svg, = svgs(page)
-    assert len(of_class(svg, 'line')) == 2 and len(list(svg.iter('circle'))) == 4
-    assert 'nan' not in page and 'inf' not in page and '<td class="number">–</td>' in page
+    (line,) = paths(svgs(page)[0], 'stroke: var(--c0); stroke-width: 2')
+    assert line.count('M') == line.count('L') == 2
+    assert not re.search('nan|inf', page) and '<td class="number">–</td>' in page
 
 
 @pytest.mark.parametrize('series', [[], [Series('a', [])], [Series('a', [(1, math.nan)])]])
-def test_nothing_to_draw_says_so(tmp_path, series):
-    svg, = svgs(report(tmp_path, charts=[chart(*series)]))
-    assert 'no data' in texts(svg)
+def test_nothing_to_draw_says_so(series):
+    assert texts(svg_of(chart(*series))) == ['iteration', 'no data', 'loss']
 
 
-def test_one_point_is_a_dot(tmp_path):
-    svg, = svgs(report(tmp_path, charts=[chart(Series('a', [(3, 0.5)]))]))
-    assert len(list(svg.iter('circle'))) == 1 and '3' in texts(svg)
+def test_one_point_is_a_dot_at_a_whole_step():
+    single = chart(Series('a', [(3, 0.5)]))
+    assert axes_of(single).lines[0].get_markevery().tolist() == [True]
+    assert texts(svg_of(single))[:2] == ['3', 'iteration']
+
+
+def test_a_lone_point_between_gaps_is_a_dot_in_a_long_series():
+    y = [1.0] * 100
+    y[50] = y[52] = y[98] = math.nan
+    marked = axes_of(chart(Series('a', list(enumerate(y))))).lines[0].get_markevery()
+    assert np.flatnonzero(marked).tolist() == [51, 99]
 
 
 def test_a_name_keeps_its_colour_and_many_names_stay_distinct(tmp_path):
-    many = [Series(f's{i}', [(0, i)]) for i in range(10)]
-    page = report(tmp_path, charts=[chart(*many), chart(many[3]), chart(Series('own', [(0, 1)], colour='#123456'))])
-    first, second, third = ([group.get('style') for group in svg.iter('g') if group.get('style')]
-                            for svg in svgs(page))
-    assert len(set(first)) == 10 and second == [first[3]] and '#123456' in third[0]
+    many = [Series(f's{i}', [(0, i), (1, i)]) for i in range(20)]
+    charts = [chart(*many), chart(many[11], many[11])]
+    styles = line_styles(charts)
+    assert len(set(styles.values())) == 20
+    page = report(tmp_path, charts=charts)
+    swatches = re.findall(r'border-top: 2px (\w+) var\(--(\w+)\)', page)
+    assert len(swatches) == 21 and swatches[-1] == swatches[11] == ('dashed', 'c3')
+    second = ET.tostring(svgs(page)[1], encoding='unicode')
+    assert set(re.findall(r'--(c\d)', second)) == {'c3'} and 'stroke-dasharray' in second
 
 
-def test_axes_have_round_ticks(tmp_path):
+def test_axes_have_round_ticks():
     points = [(i, 0.07 + 0.5 * i / 30) for i in range(1, 31)]
-    automatic, fixed = svgs(report(tmp_path, charts=[chart(Series('a', points)),
-                                                     chart(Series('a', points), y_range=(0, 1))]))
-    labels = [element.text for element in of_class(automatic, 'tick end')]
-    assert labels == ['0', '0.1', '0.2', '0.3', '0.4', '0.5', '0.6']
-    assert [element.text for element in of_class(automatic, 'tick middle')][-1] == '30'
-    assert of_class(fixed, 'tick end')[-1].text == '1.0'
+    labels = texts(svg_of(chart(Series('a', points), y_range=(0, 1))))
+    assert labels == ['5', '10', '15', '20', '25', '30', 'iteration', '0.0', '0.2', '0.4', '0.6', '0.8', '1.0', 'loss']
 
 
-@pytest.mark.parametrize('values, expected', [((0, 5e-4), '5e−4'), ((0, 30000), '30k'), ((0, 0.004), '0.004'),
-                                              ((-2, 0), '−2.0')])
-def test_tick_labels_stay_short(tmp_path, values, expected):
-    svg, = svgs(report(tmp_path, charts=[chart(Series('a', list(enumerate(values))))]))
-    assert expected in texts(svg)
+def test_y_range_is_kept_and_leaves_its_border_visible():
+    low, high = axes_of(chart(Series('a', [(0, -3.0), (1, 9.0)]), y_range=(0, 1))).get_ylim()
+    assert -0.05 < low < 0 and 1 < high < 1.05
 
 
-def test_many_points_get_a_running_mean(tmp_path):
+@pytest.mark.parametrize('values, expected', [((0, 5e-4), '0.0005'), ((0, 30000), '30000'), ((-2, 0), '−2.0')])
+def test_tick_labels_are_plain_numbers(values, expected):
+    assert expected in texts(svg_of(chart(Series('a', list(enumerate(values))))))
+
+
+def test_steps_have_thousands_separators():
+    assert '300,000' in texts(svg_of(chart(Series('a', [(0, 1.0), (300000, 2.0)]))))
+
+
+def test_many_points_get_a_running_mean_above_the_faint_raw_line():
     points = [(i, float(i % 2)) for i in range(400)]
-    few, many = svgs(report(tmp_path, charts=[chart(Series('a', points[:100])), chart(Series('a', points))]))
-    assert not of_class(few, 'raw') and len(of_class(many, 'raw')) == len(of_class(many, 'line')) == 1
+    few, many = axes_of(chart(Series('a', points[:100]))), axes_of(chart(Series('a', points)))
+    assert len(few.lines) == 1 and few.lines[0].get_ydata().tolist() == [y for _, y in points[:100]]
+    raw, mean = many.lines
+    assert raw.get_ydata().tolist() == [y for _, y in points] and np.abs(mean.get_ydata() - 0.5).max() < 0.1
+    assert raw.get_alpha() < 0.5 and raw.get_zorder() < mean.get_zorder()
 
 
-@pytest.mark.parametrize('count, kind', [(5, 'bar'), (30, 'band')])
-def test_spread_is_bars_or_a_band(tmp_path, count, kind):
-    svg, = svgs(report(tmp_path, charts=[chart(Series('a', [(i, i) for i in range(count)], [1.0] * count))]))
-    assert len(of_class(svg, kind)) == 1
+def test_running_mean_is_of_what_is_known():
+    values = np.array([1, 2, 3, np.nan, 5, 8])
+    np.testing.assert_allclose(running_mean(values, 3), [1.5, 2, 2.5, np.nan, 6.5, 6.5])
+
+
+def test_a_long_series_stays_small_and_loses_no_spike():
+    y = 0.5 * np.random.default_rng(0).random(50_000)
+    y[31_234] = 1
+    svg = svg_of(chart(Series('a', list(enumerate(y.tolist())), [0.1] * len(y)), y_range=(0, 1)))
+    assert len(ET.tostring(svg)) < 150_000
+    (raw,) = paths(svg, 'opacity: 0.25')
+    assert min(heights(raw)) == pytest.approx(min(heights(''.join(paths(svg, '--grid')))), abs=0.5)
+
+
+@pytest.mark.parametrize('count, bars', [(5, True), (30, False), (400, False)])
+def test_spread_is_bars_or_a_band(count, bars):
+    axes = axes_of(chart(Series('a', [(i, 10.0) for i in range(count)], [2.0] * (count - 1) + [math.nan])))
+    assert len(axes.containers) == bars and len(axes.collections) == 1
+    ends = np.concatenate([path.vertices for path in axes.collections[0].get_paths()])
+    assert ends[:, 1].min() == pytest.approx(8) and ends[:, 1].max() == pytest.approx(12)
 
 
 def test_table_aligns_formats_and_highlights(tmp_path):
-    rows = [['10 labels', 0.51234, 1200, '51.2 ± 0.4'], ['all', 0.6, 7, '60.0 ± 0.1']]
-    page = report(tmp_path, [Table('t', ['data', 'AP', 'images', 'text'], rows, highlight=1)])
-    assert '<td>10 labels</td><td class="number">0.512</td><td class="number">1,200</td>' in page
-    assert '<td class="number">51.2 ± 0.4</td>' in page
-    assert '<tr class="highlight"><td>all</td><td class="number">0.600</td>' in page
+    cells = [['10 labels', 0.51234, 1200, '51.2 ± 0.4', -107.25, 1e-5], ['all', 0.6, 7, '60.0 ± 0.1', 30.5, 2.5e-6]]
+    first, second = rows(
+        report(tmp_path, [Table('t', ['data', 'AP', 'images', 'text', 'gain', 'lr'], cells, highlight=1)])
+    )
+    number = '<td class="number">'
+    assert first == (
+        '<tr><td>10 labels</td>'
+        + ''.join(f'{number}{text}</td>' for text in ('0.512', '1,200', '51.2 ± 0.4', '−107.2', '1.00e−05'))
+        + '</tr>'
+    )
+    assert second == (
+        '<tr class="highlight"><td>all</td>'
+        + ''.join(f'{number}{text}</td>' for text in ('0.600', '7', '60.0 ± 0.1', '30.5', '2.50e−06'))
+        + '</tr>'
+    )
+
+
+def test_blank_lines_separate_paragraphs(tmp_path):
+    page = report(tmp_path, introduction='One\nand more.\n\n\n\nTwo.')
+    assert re.findall('<p>(.*?)</p>', page, re.DOTALL) == ['One\nand more.', 'Two.'] and '<section>' not in page
 
 
 def test_picture_is_embedded(tmp_path):

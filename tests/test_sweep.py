@@ -1,13 +1,14 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """One stock config for each family, codec and kind of dataset: switch, a training step, predict, export."""
+
 import json
 
 import pytest
 from conftest import SHARED
 
-from mmpose_dualteach.mmpose_files import stock_configs
-from mmpose_dualteach.sweep.check import check_config
-from mmpose_dualteach.sweep.run import Worker, summary, sweep, table
+from mmpose_dualteach.dev.sweep.check import check_config
+from mmpose_dualteach.dev.sweep.run import Worker, summary, sweep, table
+from mmpose_dualteach.utils.mmpose_files import stock_configs
 
 BODY, WHOLE = 'body_2d_keypoint', 'wholebody_2d_keypoint'
 FAMILIES = {
@@ -16,7 +17,7 @@ FAMILIES = {
     'heatmaps, JHMDB': f'{BODY}/topdown_heatmap/jhmdb/td-hm_res50-2deconv_8xb64-40e_jhmdb-sub1-256x256.py',
     'heatmaps, padding': 'animal_2d_keypoint/topdown_heatmap/zebra/td-hm_res50_8xb64-210e_zebra-160x160.py',
     'heatmaps, fewer keypoints of a class': 'fashion_2d_keypoint/topdown_heatmap/deepfashion/'
-                                            'td-hm_res50_8xb64-210e_deepfashion_lower-256x192.py',
+    'td-hm_res50_8xb64-210e_deepfashion_lower-256x192.py',
     'heatmaps, unbiased': f'{BODY}/topdown_heatmap/coco/td-hm_res50_dark-8xb64-210e_coco-256x192.py',
     'UDP, joined datasets': f'{BODY}/topdown_heatmap/coco/cspnext-tiny_udp_8xb256-210e_aic-coco-256x192.py',
     'UDP, a vision transformer': f'{BODY}/topdown_heatmap/coco/td-hm_ViTPose-small_8xb64-210e_coco-256x192.py',
@@ -33,17 +34,20 @@ FAMILIES = {
     'RTMW': f'{WHOLE}/rtmpose/cocktail14/rtmw-m_8xb1024-270e_cocktail14-256x192.py',
     'regression': f'{BODY}/topdown_regression/mpii/td-reg_res50_8xb64-210e_mpii-256x256.py',
     'regression, faces': 'face_2d_keypoint/topdown_regression/wflw/'
-                         'td-reg_res50_softwingloss_8xb64-210e_wflw-256x256.py',
+    'td-reg_res50_softwingloss_8xb64-210e_wflw-256x256.py',
     'RLE': f'{BODY}/topdown_regression/coco/td-reg_mobilenetv2_rle-pretrained-8xb64-210e_coco-256x192.py',
     'DSNT': f'{BODY}/integral_regression/coco/ipr_res50_dsnt-8xb64-210e_coco-256x256.py',
 }
 REFUSED = {
-    f'{BODY}/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py':
-        'bottom-up estimators hold several people in one image; use a top-down config such as mmpose::',
-    'hand_3d_keypoint/internet/interhand3d/internet_res50_4xb16-20e_interhand3d-256x256.py':
-        'model.head is InternetHead; supported are HeatmapHead',
-    'body_3d_keypoint/video_pose_lift/h36m/video-pose-lift_tcn-27frm-supv_8xb128-160e_h36m.py':
-        'see no images; use a top-down config',
+    f'{BODY}/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py': (
+        'bottom-up estimators hold several instances in one image; use a top-down config such as mmpose::'
+    ),
+    'hand_3d_keypoint/internet/interhand3d/internet_res50_4xb16-20e_interhand3d-256x256.py': (
+        'model.head is InternetHead; supported are HeatmapHead'
+    ),
+    'body_3d_keypoint/video_pose_lift/h36m/video-pose-lift_tcn-27frm-supv_8xb128-160e_h36m.py': (
+        'see no images; use a top-down config'
+    ),
 }
 
 
@@ -74,7 +78,7 @@ def test_without_samples_people_are_drawn(drawn):
 def test_a_sweep_goes_on_where_it_stopped_and_tries_again_what_failed(tmp_path):
     first, second = sorted(REFUSED)[:2]
     report = tmp_path / 'report.json'
-    done = dict(config=first, kind='kept', status='ok', reason='', seconds=1.)
+    done = dict(config=first, kind='kept', status='ok', reason='', seconds=1.0)
     report.write_text(json.dumps([done, dict(done, config=second, status='failed')]))
     results = list(sweep([first, second], str(tmp_path), jobs=1, report=str(report)))
     assert results[0] == done
@@ -89,15 +93,20 @@ def test_a_sweep_goes_on_where_it_stopped_and_tries_again_what_failed(tmp_path):
 
 
 def test_a_worker_that_dies_or_hangs_fails_one_config_and_is_replaced(tmp_path):
-    worker = Worker(str(tmp_path), str(tmp_path), limit=60., threads=1)
+    worker = Worker(str(tmp_path), str(tmp_path), limit=60.0, threads=1)
     worker._start()
     worker.process.kill()
     worker.process.join()
-    worker.pipe.send = lambda path: None  # It was alive when the config was sent.
     worker.process.is_alive = lambda: True
+    assert 'died with exit code -9' in worker.check(sorted(REFUSED)[0])['reason'], 'dead before it could be asked'
+    worker._start()
+    worker.process.kill()
+    worker.process.join()
+    worker.process.is_alive = lambda: True
+    worker.pipe.send = lambda path: None  # It was alive when the config was sent.
     assert 'died with exit code -9' in worker.check(sorted(REFUSED)[0])['reason']
     assert worker.check(sorted(REFUSED)[0])['status'] == 'refused', 'a new process takes over'
-    worker.limit = 0.
+    worker.limit = 0.0
     assert 'took more than 0 seconds' in worker.check(FAMILIES['RTMPose'])['reason']
     worker.stop()
 

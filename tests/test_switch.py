@@ -2,25 +2,25 @@
 import copy
 
 import pytest
-from conftest import ROOT, switch
+from conftest import ROOT, switch, tool
 from mmengine.config import Config
 from mmengine.hub import get_config
 from mmpose.registry import MODELS
 
-from mmpose_dualteach.commands import switch_config
-from mmpose_dualteach.commands.options import stock_of
 from mmpose_dualteach.switch import _plain as plain  # Without the scope marks that mmengine leaves.
 from mmpose_dualteach.switch import mutual_teaching, photometric, stock_config
+from mmpose_dualteach.utils.command_line import read_config
 
+switch_config = tool('switch_config')
 STOCK = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
 CONFIGS = [p for p in (ROOT / 'configs').rglob('*.py') if p.stem not in ('drawn_people', 'lspet_keypoints')]
-OVERLAY = f'''_base_ = '{STOCK}'
+OVERLAY = f"""_base_ = '{STOCK}'
 from mmpose_dualteach.switch import mutual_teaching
 
 globals().update(mutual_teaching(_base_, unlabeled=dict(
     ann_file='annotations/image_info_unlabeled2017.json', bbox_file='boxes.json',
     data_prefix=dict(img='unlabeled2017/'))))
-'''
+"""
 
 
 @pytest.fixture(scope='module')
@@ -33,12 +33,21 @@ def overlay(tmp_path_factory) -> Config:
 
 def test_what_the_stock_config_says_keeps_holding(overlay):
     stock = get_config(STOCK)
-    for key in ('optim_wrapper', 'param_scheduler', 'default_hooks', 'val_dataloader', 'val_evaluator', 'train_cfg',
-                'test_evaluator', 'visualizer', 'codec'):
+    for key in (
+        'optim_wrapper',
+        'param_scheduler',
+        'custom_hooks',
+        'val_dataloader',
+        'val_evaluator',
+        'train_cfg',
+        'test_evaluator',
+        'visualizer',
+        'codec',
+    ):
         assert plain(overlay[key]) == plain(stock[key]), key
     for key in ('backbone', 'head', 'test_cfg', 'data_preprocessor'):
         assert plain(overlay.model[key]) == plain(stock.model[key]), key
-    assert overlay.custom_hooks[0].type == 'SyncBuffersHook'
+    assert {key: plain(overlay.default_hooks[key]) for key in stock.default_hooks} == plain(stock.default_hooks)
     assert overlay.custom_imports['imports'] == ['mmpose_dualteach']
 
 
@@ -77,8 +86,14 @@ def test_joined_datasets_serve_as_the_labelled_side():
     assert dataset['labeled']['type'] == 'CombinedDataset'
     assert dataset['unlabeled']['metainfo'] == dict(from_file='configs/_base_/datasets/halpe26.py')
     assert dataset['unlabeled']['dataset_type'] == 'CocoDataset'
-    assert len(mutual_teaching(stock, unlabeled='u.json', labeled=dict(datasets=[
-        plain(stock.train_dataloader.dataset.datasets[0])]))['train_dataloader']['dataset']['labeled']['datasets']) == 1
+    assert (
+        len(
+            mutual_teaching(
+                stock, unlabeled='u.json', labeled=dict(datasets=[plain(stock.train_dataloader.dataset.datasets[0])])
+            )['train_dataloader']['dataset']['labeled']['datasets']
+        )
+        == 1
+    )
     with pytest.raises(ValueError, match=r'joins 7 datasets \(AicDataset, .*give labeled=dict\(datasets='):
         mutual_teaching(stock, unlabeled='u.json', labeled='l.json')
 
@@ -86,28 +101,33 @@ def test_joined_datasets_serve_as_the_labelled_side():
 def test_a_repeated_dataset_reads_what_the_user_names():
     stock = dict(get_config(STOCK))
     inner = stock['train_dataloader']['dataset']
-    stock['train_dataloader'] = dict(stock['train_dataloader'], dataset=dict(
-        type='RepeatDataset', times=3, dataset=inner))
+    stock['train_dataloader'] = dict(
+        stock['train_dataloader'], dataset=dict(type='RepeatDataset', times=3, dataset=inner)
+    )
     labeled = mutual_teaching(stock, unlabeled='u.json', labeled='l.json')['train_dataloader']['dataset']['labeled']
     assert labeled['times'] == 3 and labeled['dataset']['ann_file'] == 'l.json'
 
 
 def test_a_class_with_several_definitions_of_keypoints_gives_the_right_one():
-    stock = get_config('mmpose::fashion_2d_keypoint/topdown_heatmap/deepfashion/'
-                       'td-hm_res50_8xb64-210e_deepfashion_lower-256x192.py')
+    stock = get_config(
+        'mmpose::fashion_2d_keypoint/topdown_heatmap/deepfashion/td-hm_res50_8xb64-210e_deepfashion_lower-256x192.py'
+    )
     dataset = mutual_teaching(stock, unlabeled='u.json')['train_dataloader']['dataset']['unlabeled']
     assert dataset['dataset_type'] == 'DeepFashionDataset' and dataset['subset'] == 'lower'
 
 
 def test_the_list_says_which_stock_configs_can_be_switched(monkeypatch, capsys):
-    monkeypatch.setattr('mmpose_dualteach.commands.training.stock_configs', lambda: [
-        STOCK[len('mmpose::'):], 'body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py'])
+    monkeypatch.setitem(
+        switch_config.__globals__,
+        'stock_configs',
+        lambda: [STOCK[len('mmpose::') :], 'body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py'],
+    )
     with pytest.raises(SystemExit) as left:
         switch_config(['--list'])
     printed = capsys.readouterr()
     assert left.value.code == 0 and '1 of 2 stock configs' in printed.err
     yes, no = printed.out.strip().splitlines()
-    assert yes == f'yes  {STOCK[len("mmpose::"):]}' and 'dekr' in no and 'use a top-down config' in no
+    assert yes == f'yes  {STOCK[len("mmpose::") :]}' and 'dekr' in no and 'use a top-down config' in no
 
 
 def test_udp_goes_to_the_unlabelled_side():
@@ -118,27 +138,53 @@ def test_udp_goes_to_the_unlabelled_side():
 
 def test_command_line_options_do_what_the_overlay_does(tmp_path, capsys):
     output = tmp_path / 'new.py'
-    assert switch_config([STOCK, '--unlabeled', 'u.json', '--boxes', 'b.json', '--labeled', 'l.json', '--batch', '3',
-                          '5', '--burn-in', '2', '--joint-cutout', '-o', str(output)]) == 0
+    assert (
+        switch_config(
+            [
+                STOCK,
+                '--unlabeled',
+                'u.json',
+                '--boxes',
+                'b.json',
+                '--labeled',
+                'l.json',
+                '--batch',
+                '3',
+                '5',
+                '--burn-in',
+                '2',
+                '--joint-cutout',
+                '-o',
+                str(output),
+            ]
+        )
+        == 0
+    )
     config = Config.fromfile(output)
     dataset = config.train_dataloader.dataset
     assert dataset.labeled.ann_file == 'l.json' and dataset.unlabeled.ann_file == 'u.json'
     assert dataset.unlabeled.bbox_file == 'b.json' and config.train_dataloader.batch_size == 8
-    assert config.custom_hooks[1].burn_in == 2 and config.model.joint_cutout == dict()
+    assert config.default_hooks.dual_teacher.burn_in == 2 and config.model.joint_cutout == dict()
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda c: c['model'].update(type='BottomupPoseEstimator'), 'several people in one image; use a top-down'),
-    (lambda c: c['model'].update(type='PoseLifter'), 'see no images; use a top-down'),
-    (lambda c: c['model'].update(type='Other'), 'model.type is Other, no TopdownPoseEstimator; use a top-down'),
-    (lambda c: c['model'].update(type='MutualTeachingPoseEstimator'), 'already'),
-    (lambda c: c['model']['head'].update(type='SimCCHead'), 'codec of SimCCHead is MSRAHeatmap; supported are Heat'),
-    (lambda c: c['model']['head'].update(decoder=dict(type='SPR')), 'codec of HeatmapHead is SPR; supported are'),
-    (lambda c: c['model']['head']['decoder'].update(heatmap_size=(32, 48)), 'codec mismatch: heatmap_size'),
-    (lambda c: c['model']['head']['decoder'].update(type='UDPHeatmap'), 'codec mismatch: type'),
-    (lambda c: c.update(train_dataloader=None), 'no train_dataloader'),
-    (lambda c: c['train_dataloader']['dataset'].update(pipeline=[]), 'no GenerateTarget'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda c: c['model'].update(type='BottomupPoseEstimator'), 'several instances in one image; use a top-down'),
+        (lambda c: c['model'].update(type='PoseLifter'), 'see no images; use a top-down'),
+        (lambda c: c['model'].update(type='Other'), 'model.type is Other, no TopdownPoseEstimator; use a top-down'),
+        (lambda c: c['model'].update(type='MutualTeachingPoseEstimator'), 'already'),
+        (
+            lambda c: c['model']['head'].update(type='SimCCHead'),
+            'codec of SimCCHead is MSRAHeatmap; supported are Heat',
+        ),
+        (lambda c: c['model']['head'].update(decoder=dict(type='SPR')), 'codec of HeatmapHead is SPR; supported are'),
+        (lambda c: c['model']['head']['decoder'].update(heatmap_size=(32, 48)), 'codec mismatch: heatmap_size'),
+        (lambda c: c['model']['head']['decoder'].update(type='UDPHeatmap'), 'codec mismatch: type'),
+        (lambda c: c.update(train_dataloader=None), 'no train_dataloader'),
+        (lambda c: c['train_dataloader']['dataset'].update(pipeline=[]), 'no GenerateTarget'),
+    ],
+)
 def test_refusals_name_the_reason(stock, change, message):
     stock = copy.deepcopy(stock)
     change(stock)
@@ -146,12 +192,23 @@ def test_refusals_name_the_reason(stock, change, message):
         mutual_teaching(stock, unlabeled='train.json')
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(batch=(1, 0)), 'at least one labelled and one unlabelled'),
-    (dict(batch=(3, )), r'give batch=\(labelled, unlabelled\)'),
-    (dict(labeled='folder'), 'annotation file'),
-    (dict(rand_augment=dict(num=2, magnitude=40)), '0 to 30'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(batch=(1, 0)), 'at least one labelled and one unlabelled'),
+        (dict(batch=(3,)), r'give batch=\(labelled, unlabelled\)'),
+        (dict(labeled='folder'), 'annotation file'),
+        (dict(rand_augment=dict(num=2, magnitude=40)), '0 to 30'),
+        (dict(rand_augment=20), r'give rand_augment=dict\(num=2, magnitude=20\)'),
+        (dict(model=dict(supervised_weight=1)), "model has no 'supervised_weight'; did you mean sup_weight?"),
+        (dict(model=dict(backbonee=dict())), 'did you mean backbone?'),
+        (dict(hook=dict(burnin=1)), "hook has no 'burnin'; did you mean burn_in?"),
+        (dict(hook=3), r'hook=3 must be a dict'),
+        (dict(pictures=dict(every=1)), "pictures has no 'every'"),
+        (dict(views=dict(soft=dict())), "views has no 'soft'"),
+        (dict(views=dict(easy=dict(turn=1))), "views.easy has no 'turn'"),
+    ],
+)
 def test_bad_options_are_named(stock, options, message):
     with pytest.raises(ValueError, match=message):
         mutual_teaching(stock, unlabeled='train.json', **options)
@@ -176,6 +233,7 @@ def test_every_shipped_config_builds(path):
 def test_photometric_randaugment_changes_colours_only():
     import numpy as np
     from mmcv.transforms import Compose
+
     np.random.seed(0)
     transform = Compose(photometric(dict(num=2, magnitude=20)))
     image = np.random.randint(0, 255, (64, 48, 3), np.uint8)
@@ -187,18 +245,47 @@ def test_photometric_randaugment_changes_colours_only():
 def test_stock_of_a_file(stock, tmp_path):
     path = tmp_path / 'stock.py'
     Config(stock).dump(path)
-    assert stock_of(str(path)).model.type == 'TopdownPoseEstimator'
+    assert read_config(str(path)).model.type == 'TopdownPoseEstimator'
     assert switch(stock).model.networks == dict(a=dict(), b=dict())
 
 
 def test_every_source_has_its_options_on_the_command_line(tmp_path, people):
-    stock = str(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_drawn-64x96.py')
+    stock = str(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_1xb16-14e_drawn-64x96.py')
     overlay = tmp_path / 'overlay.py'
-    assert switch_config([
-        stock, '--labeled', str(people / 'train.json'), '--unlabeled', 'pictures', '--boxes', 'boxes.json',
-        '--box-score', '0.5', '--box-category', 'person', '3', '--box-area', '100', '--frame-every', '7',
-        '--frame-change', '0', '--frames', str(tmp_path / 'frames'), '--allow-outside', '--max-broken', '0.5',
-        '--backend-args', 'backend=petrel', '-o', str(overlay)]) == 0
+    assert (
+        switch_config(
+            [
+                stock,
+                '--labeled',
+                str(people / 'train.json'),
+                '--unlabeled',
+                'pictures',
+                '--boxes',
+                'boxes.json',
+                '--box-score',
+                '0.5',
+                '--box-category',
+                'person',
+                '3',
+                '--box-area',
+                '100',
+                '--frame-every',
+                '7',
+                '--frame-change',
+                '0',
+                '--frames',
+                str(tmp_path / 'frames'),
+                '--allow-outside',
+                '--max-broken',
+                '0.5',
+                '--backend-args',
+                'backend=petrel',
+                '-o',
+                str(overlay),
+            ]
+        )
+        == 0
+    )
     unlabeled = Config.fromfile(overlay).train_dataloader.dataset.unlabeled
     assert (unlabeled.bbox_file, unlabeled.bbox_thr, unlabeled.min_area) == ('boxes.json', 0.5, 100)
     assert unlabeled.category == ['person', 3] and unlabeled.data_prefix == dict(img='pictures')

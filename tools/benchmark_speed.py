@@ -1,9 +1,25 @@
 #!/usr/bin/env python
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Measure speed and memory against the floor."""
-import sys
 
-from mmpose_dualteach.commands import benchmark_speed
+import argparse
+import sys
+from typing import List, Optional
+
+from mmpose_dualteach.dev.benchmark.speed.run import measure_all
+from mmpose_dualteach.utils.command_line import exit_code
+
+
+def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Measure speed and memory against the floor, as ratios in one run')
+    parser.add_argument('--json', metavar='FILE', help='write the results')
+    parser.add_argument('--rounds', type=int, default=5, help='how often each comparison is made (default 5)')
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    return exit_code(lambda args: measure_all(args.json, args.rounds), parse_args(arguments))
+
 
 if __name__ == '__main__':
-    sys.exit(benchmark_speed())
+    sys.exit(main())

@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash tools/setup_env.sh
-exec .venv/bin/python -W ignore -m mmpose_dualteach.quickstart.run "$@"
+exec .venv/bin/python -W ignore tools/quickstart.py "$@"

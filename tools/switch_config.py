@@ -1,9 +1,55 @@
 #!/usr/bin/env python
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Write an overlay that switches a stock config to mutual teaching."""
-import sys
 
-from mmpose_dualteach.commands import switch_config
+import argparse
+import logging
+import sys
+from typing import List, Optional
+
+from mmpose_dualteach.switch import mutual_teaching
+from mmpose_dualteach.utils.command_line import add_switch_options, exit_code, write_overlay
+from mmpose_dualteach.utils.mmpose_files import read_stock_config, stock_configs
+
+
+class ListStockConfigs(argparse.Action):
+    """``--list``: print which stock configs can be switched and leave, as ``--help`` does."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, nargs=0, **kwargs)
+
+    def __call__(self, parser, *_) -> None:
+        yes = 0
+        configs = stock_configs()
+        for path in configs:
+            try:
+                config = read_stock_config(path)
+                logging.disable(logging.WARNING)  # What the switch says of a config it repairs.
+                mutual_teaching(config, unlabeled='images')
+                yes += 1
+                print(f'yes  {path}', flush=True)
+            except ValueError as reason:
+                print(f'no   {path}: {reason}', flush=True)
+            finally:
+                logging.disable(logging.NOTSET)
+        parser.exit(message=f'{yes} of {len(configs)} stock configs can be switched\n')
+
+
+def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Write an overlay that switches a stock config to mutual teaching')
+    parser.add_argument(
+        '--list',
+        action=ListStockConfigs,
+        help='print which stock configs of the installed MMPose can be switched, and why others cannot',
+    )
+    add_switch_options(parser)
+    parser.add_argument('-o', '--output', required=True, help='the overlay to write')
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    return exit_code(lambda args: print(f'wrote {write_overlay(args, args.output)}'), parse_args(arguments))
+
 
 if __name__ == '__main__':
-    sys.exit(switch_config())
+    sys.exit(main())

@@ -1,13 +1,16 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from . import safe_loading  # noqa: F401  (lets torch load mmengine's checkpoints)
-from .dual_teacher_hook import DualTeacherHook
-from .exact_resume_hook import ExactResumeHook
-from .lesson_picture_hook import LessonPictureHook
+from .checkpoints import safe_loading  # noqa: F401  (lets torch load mmengine's checkpoints)
+from .hooks import AtomicCheckpointHook, DualTeacherHook, ExactResumeHook, LessonVisualizationHook, StudentExportHook
 from .loops import MutualTeachingTestLoop, MutualTeachingValLoop
-from .network_optim_constructor import EachNetworkOptimWrapperConstructor
-from .whole_checkpoint_hook import WholeCheckpointHook
+from .optim_wrappers import PerNetworkOptimWrapperConstructor
 
 __all__ = [
-    'DualTeacherHook', 'EachNetworkOptimWrapperConstructor', 'ExactResumeHook', 'LessonPictureHook',
-    'MutualTeachingTestLoop', 'MutualTeachingValLoop', 'WholeCheckpointHook'
+    'AtomicCheckpointHook',
+    'DualTeacherHook',
+    'ExactResumeHook',
+    'LessonVisualizationHook',
+    'MutualTeachingTestLoop',
+    'MutualTeachingValLoop',
+    'PerNetworkOptimWrapperConstructor',
+    'StudentExportHook',
 ]

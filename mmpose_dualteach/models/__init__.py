@@ -1,6 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from .finite_js_loss import FiniteJSDiscretLoss
-from .mutual_teaching import MutualTeachingPoseEstimator
-from .pseudo_heatmap_loss import PseudoHeatmapLoss
+from .estimators import MutualTeachingPoseEstimator
+from .losses import FiniteJSDiscretLoss, PseudoHeatmapLoss
 
 __all__ = ['FiniteJSDiscretLoss', 'MutualTeachingPoseEstimator', 'PseudoHeatmapLoss']

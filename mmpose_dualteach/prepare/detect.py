@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""Boxes for people without labels, by any detector of mmdet."""
+"""Boxes for instances without labels, by any detector of mmdet."""
+
 import hashlib
 import json
 import os
@@ -12,27 +13,39 @@ import numpy as np
 from mmdet.apis import DetInferencer
 from mmengine.config import Config
 from mmengine.fileio import exists
+from mmengine.logging import print_log
 from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.utils import ProgressBar
 from mmpose.datasets.transforms import LoadImage
 
 from mmpose_dualteach.datasets.checks import read_json
-from mmpose_dualteach.datasets.sources.account import Account
 from mmpose_dualteach.datasets.sources.annotations import entries
 from mmpose_dualteach.datasets.sources.files import is_address, leads_outside
 from mmpose_dualteach.datasets.sources.folders import folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
-from mmpose_dualteach.datasets.sources.videos import FrameChoice, frame_choice
-from mmpose_dualteach.whole_files import whole_file, write_json
+from mmpose_dualteach.datasets.sources.load_report import LoadReport
+from mmpose_dualteach.datasets.sources.videos import FrameSelection, frame_selection, frames_in_words
+from mmpose_dualteach.utils.file_io import atomic_write, dump_json
 
-Image = Tuple[Any, str, Optional[list]]  # Id, path, and width and height if they are listed.
+Image = Tuple[Any, str, Optional[List[float]]]  # Id, path, and width and height if they are listed.
 
 
-def detect_boxes(config: Config, checkpoint: str, source: str, output: str, images: str = '', score: float = 0.3,
-                 categories: Sequence[str] = ('person', ), most: int = 100, batch: int = 8,
-                 device: Optional[str] = None, video: Optional[dict] = None, backend_args: Optional[dict] = None,
-                 allow_outside: bool = False) -> Dict[str, int]:
-    """Detect people and write a detection file in COCO's result format.
+def detect_boxes(
+    config: Config,
+    checkpoint: str,
+    source: str,
+    output: str,
+    images: str = '',
+    score: float = 0.3,
+    categories: Sequence[str] = ('person',),
+    most: int = 100,
+    batch: int = 8,
+    device: Optional[str] = None,
+    video: Optional[dict] = None,
+    backend_args: Optional[dict] = None,
+    allow_outside: bool = False,
+) -> Dict[str, int]:
+    """Detect people, or other categories, and write a detection file in COCO's result format.
 
     What is found is written down image by image in ``OUTPUT.part``, from which an interrupted call goes on; the output
     appears when it is whole. Images that cannot be used are listed in ``OUTPUT.skipped.json``.
@@ -50,7 +63,7 @@ def detect_boxes(config: Config, checkpoint: str, source: str, output: str, imag
         most (int): Most boxes of an image, those of the highest score. Defaults to 100.
         batch (int): Images at a time. Defaults to 8.
         device (str, optional): Defaults to a GPU if there is one.
-        video (dict, optional): Arguments of :class:`FrameChoice`. Defaults to None.
+        video (dict, optional): Arguments of :class:`FrameSelection`. Defaults to None.
         backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the paths' prefixes say.
         allow_outside (bool): Whether absolute file names in a list, and links that lead out of the folder, may be
             opened. Defaults to False.
@@ -63,8 +76,9 @@ def detect_boxes(config: Config, checkpoint: str, source: str, output: str, imag
         ValueError: If the detector has no such class, the source has no image, or ``OUTPUT.part`` is of another call.
     """
     if batch < 1 or most < 1 or not 0 <= score <= 1:
-        raise ValueError(f'batch {batch} and the most boxes of an image, {most}, must be at least 1; score {score} '
-                         'must be 0 to 1')
+        raise ValueError(
+            f'batch {batch} and the most boxes of an image, {most}, must be at least 1; score {score} must be 0 to 1'
+        )
     if not osp.isfile(checkpoint):
         raise FileNotFoundError(f'checkpoint {checkpoint} does not exist here; nothing is ever downloaded, name a file')
     for path, what in ((source, 'source'), (images, 'folder of images')):
@@ -72,40 +86,52 @@ def detect_boxes(config: Config, checkpoint: str, source: str, output: str, imag
             raise ValueError(f'{what} {path} is an address; nothing is ever downloaded, fetch it first')
         if path and not exists(path, backend_args):
             raise FileNotFoundError(f'{what} {path} does not exist; name one that does')
-    account = Account()
-    frames = frame_choice(video)
-    listed, known = _images_of(source, images, frames, account, backend_args, allow_outside)
+    load_report = LoadReport()
+    frames = frame_selection(video)
+    listed, known = _images_of(source, images, frames, load_report, backend_args, allow_outside)
+    told = frames_in_words(load_report)
+    if told:
+        print_log(told, logger='current')
     if not listed:
         raise ValueError(f'{source} has no image; name a folder of images or videos, a video, or a list of images')
     with scope_kept():
         inferencer = DetInferencer(config, checkpoint, device=device, show_progress=False)
     ids = _category_ids(inferencer.model.dataset_meta['classes'], categories, known)
     weights = os.stat(checkpoint)
-    made_by = dict(config=_digest(config.pretty_text), checkpoint=osp.abspath(checkpoint),
-                   weights=[weights.st_size, weights.st_mtime_ns], source=osp.abspath(source),
-                   images=_digest(json.dumps(listed)), score=score, categories=list(categories), most=most)
+    made_by = dict(
+        config=_digest(config.pretty_text),
+        checkpoint=osp.abspath(checkpoint),
+        weights=[weights.st_size, weights.st_mtime_ns],
+        source=osp.abspath(source),
+        images=_digest(json.dumps(listed)),
+        score=score,
+        categories=list(categories),
+        most=most,
+    )
 
     progress = Progress(f'{output}.part', made_by)
     places = [images if source.endswith('.json') else folder_of(source), frames.folder]
-    reader = ImageReader(LoadImage(), None if allow_outside else [place for place in places if place is not None],
-                         backend_args)
+    reader = ImageReader(
+        LoadImage(), None if allow_outside else [place for place in places if place is not None], backend_args
+    )
     todo = [each for each in listed if each[0] not in progress.done]
-    bar = ProgressBar(len(todo), file=sys.stderr) if todo else None
-    for start in range(0, len(todo), batch):
-        part = todo[start:start + batch]
-        progress.write(_detect(inferencer, reader, part, ids, score, most, batch))
-        bar.update(len(part))
-    if bar:
+    if todo:
+        bar = ProgressBar(len(todo), file=sys.stderr)
+        for start in range(0, len(todo), batch):
+            part = todo[start : start + batch]
+            progress.write(_detect(inferencer, reader, part, ids, score, most, batch))
+            bar.update(len(part))
         print(file=sys.stderr)
     found, skipped = progress.results([image for image, _, _ in listed])
-    write_json(found, output)
-    if skipped or account.broken:
-        write_json(dict(skipped, **account.broken), f'{output}.skipped.json', indent=1)
+    dump_json(found, output)
+    if skipped or load_report.broken:
+        dump_json(dict(skipped, **load_report.broken), f'{output}.skipped.json', indent=1)
     elif osp.exists(f'{output}.skipped.json'):  # Of an earlier call.
         os.remove(f'{output}.skipped.json')
     os.remove(progress.path)
-    return dict(images=len(listed) - len(skipped), boxes=len(found),
-                unusable=len(skipped) + sum(account.broken.values()))
+    return dict(
+        images=len(listed) - len(skipped), boxes=len(found), unusable=len(skipped) + sum(load_report.broken.values())
+    )
 
 
 def _digest(text: str) -> str:
@@ -123,25 +149,31 @@ def scope_kept() -> Iterator[None]:
             init_default_scope(scope.scope_name)
 
 
-def _images_of(source: str, folder: str, frames: FrameChoice, account: Account,
-               backend_args: Optional[dict], allow_outside: bool) -> Tuple[List[Image], List[dict]]:
+def _images_of(
+    source: str,
+    folder: str,
+    frames: FrameSelection,
+    load_report: LoadReport,
+    backend_args: Optional[dict],
+    allow_outside: bool,
+) -> Tuple[List[Image], List[dict]]:
     """The images, and the categories of a list."""
     if not source.endswith('.json'):
-        found = list_images(source, frames, account, backend_args, allow_outside=allow_outside)
+        found = list_images(source, frames, load_report, backend_args, allow_outside=allow_outside)
         return [(name, path, None) for name, path in found.items()], []
     content = read_json(source, backend_args)
     if not isinstance(content, dict) or 'images' not in content:
         raise ValueError(f"{source} is no list of images in COCO's format, it has no 'images'")
     listed = []
-    for image in entries(content['images'], 'image', account, key='id'):
+    for image in entries(content['images'], 'image', load_report, key='id'):
         problem = leads_outside(image.get('file_name'), allow_outside)
         if problem:
-            account.broken[problem] += 1
+            load_report.broken[problem] += 1
         else:
             # Boxes are of the same turn as training reads the image in.
             size = [image['width'], image['height']] if image.get('width') and image.get('height') else None
             listed.append((image['id'], osp.join(folder, image['file_name']), size))
-    return listed, entries(content.get('categories'), 'category', account, key='id')
+    return listed, entries(content.get('categories'), 'category', load_report, key='id')
 
 
 def _category_ids(classes: Sequence[str], wanted: Sequence[str], known: List[dict]) -> Dict[int, int]:
@@ -149,13 +181,22 @@ def _category_ids(classes: Sequence[str], wanted: Sequence[str], known: List[dic
     listed = {category.get('name'): category['id'] for category in known}
     for name in wanted:
         if name not in classes:
-            raise ValueError(f'the detector has no class {name!r}; it has {", ".join(classes[:10])}'
-                             + (', ...' if len(classes) > 10 else ''))
+            raise ValueError(
+                f'the detector has no class {name!r}; it has {", ".join(classes[:10])}'
+                + (', ...' if len(classes) > 10 else '')
+            )
     return {classes.index(name): listed.get(name, classes.index(name) + 1) for name in wanted}
 
 
-def _detect(inferencer: DetInferencer, reader: ImageReader, part: List[Image], ids: Dict[int, int],
-            score: float, most: int, batch: int) -> List[dict]:
+def _detect(
+    inferencer: DetInferencer,
+    reader: ImageReader,
+    part: List[Image],
+    ids: Dict[int, int],
+    score: float,
+    most: int,
+    batch: int,
+) -> List[dict]:
     """One line of the progress file for each image."""
     lines, pixels = [], []
     for image, path, size in part:
@@ -173,14 +214,23 @@ def _detect(inferencer: DetInferencer, reader: ImageReader, part: List[Image], i
 
 def _boxes(instances: Any, ids: Dict[int, int], score: float, most: int) -> List[list]:
     """(category_id, left, top, width, height, score) of the best boxes."""
-    kept = np.flatnonzero(np.isin(instances.labels, list(ids)) & (instances.scores >= score)
-                          & np.isfinite(instances.bboxes).all(axis=1))
+    kept = np.flatnonzero(
+        np.isin(instances.labels, list(ids)) & (instances.scores >= score) & np.isfinite(instances.bboxes).all(axis=1)
+    )
     kept = kept[np.argsort(-instances.scores[kept], kind='stable')][:most]
     rows = []
     for number in kept:
         left, top, right, bottom = instances.bboxes[number].astype(float).round(2).tolist()
-        rows.append([ids[int(instances.labels[number])], left, top, round(right - left, 2), round(bottom - top, 2),
-                     round(float(instances.scores[number]), 5)])
+        rows.append(
+            [
+                ids[int(instances.labels[number])],
+                left,
+                top,
+                round(right - left, 2),
+                round(bottom - top, 2),
+                round(float(instances.scores[number]), 5),
+            ]
+        )
     return rows
 
 
@@ -208,10 +258,12 @@ class Progress:
                 except (ValueError, TypeError, KeyError, RecursionError):
                     raise ValueError(f'{path} is no file of a call that was interrupted; remove it') from None
         if lines and lines[0] != made_by:
-            raise ValueError(f'{path} was begun with another detector, source or threshold; finish that call, remove '
-                             'the file, or choose another output')
+            raise ValueError(
+                f'{path} was begun with another detector, source or threshold; finish that call, remove '
+                'the file, or choose another output'
+            )
         os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             file.writelines(json.dumps(line) + '\n' for line in (made_by, *self.done.values()))
 
     def write(self, lines: List[dict]) -> None:

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """A plan from its file to its report."""
+
 import fcntl
 import json
 import os
@@ -12,27 +13,36 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, small_config
+from conftest import ROOT, small_config, tool
 from mmengine.config import Config
 from mmpose.registry import TRANSFORMS
 
-from mmpose_dualteach.benchmark.plan import Metric, Plan, Run
-from mmpose_dualteach.benchmark.report import as_markdown, score_table
-from mmpose_dualteach.benchmark.results import COLUMNS, Results, read_csv
-from mmpose_dualteach.benchmark.runs import commit
-from mmpose_dualteach.commands import benchmark
+from mmpose_dualteach.dev.benchmark.plan import Metric, Plan, Run
+from mmpose_dualteach.dev.benchmark.report import as_markdown, score_table
+from mmpose_dualteach.dev.benchmark.results import COLUMNS, Results, read_csv
+from mmpose_dualteach.dev.benchmark.runs import commit
+
+benchmark = tool('benchmark')
 
 PLANS = ROOT / 'configs' / 'benchmark'
-METHODS = ('supervised', 'supervised-two', 'naive-consistency', 'posecons', 'mean-teacher', 'posedual',
-           'posedual-randaugment', 'posedual-cutout')
-PLAN = '''stock = 'stock.py'
+METHODS = (
+    'supervised',
+    'supervised-two',
+    'naive-consistency',
+    'posecons',
+    'mean-teacher',
+    'posedual',
+    'posedual-randaugment',
+    'posedual-cutout',
+)
+PLAN = """stock = 'stock.py'
 dataset = 'drawn people'
 labels = [8]
 seeds = [0, 1]
 methods = ['supervised', 'posedual']
 metrics = [dict(key='PCK', name='PCK', unit='%', factor=100, better='greater')]
 switch = dict(unlabeled='train.json', hook=dict(interval=1), pictures=dict(interval=3))
-'''
+"""
 
 
 @pytest.fixture(scope='module')
@@ -69,7 +79,7 @@ def test_shipped_plans_give_every_method_the_same_labels_steps_and_schedule(name
         assert loader.dataset.labeled.indices == plan.labels[0]
     lessons = {method: config.model.get('lessons', 'both ways') for method, config in configs.items()}
     assert lessons['supervised'] == lessons['supervised-two'] == [] and lessons['posedual'] == 'both ways'
-    assert lessons['naive-consistency'][0].gradient and lessons['mean-teacher'][0].average
+    assert lessons['naive-consistency'][0].detach is False and lessons['mean-teacher'][0].ema
     assert list(configs['supervised-two'].model.networks) == ['a', 'b']
     for config in configs.values():
         assert '_delete_' not in str(config.train_dataloader) + str(config.model)
@@ -82,7 +92,7 @@ def test_naive_consistency_has_two_views_of_equal_strength():
         config = plan.config(Run(method, 50, 0))
         views = TRANSFORMS.build(config.train_dataloader.dataset.unlabeled.pipeline[3])
         assert views.independent == equal and (views.easy == views.hard) == equal
-        assert views.easy.rotation == (30 if equal else 15), 'the paper\'s views, and the plan\'s'
+        assert views.easy.rotation == (30 if equal else 15), "the paper's views, and the plan's"
 
 
 def test_a_plan_runs_resumes_and_reports(folder, capsys):
@@ -94,13 +104,16 @@ def test_a_plan_runs_resumes_and_reports(folder, capsys):
     assert {row['seed'] for row in rows} == {0, 1} and {row['steps'] for row in rows} == {6}
     for run in Plan(str(folder / 'tiny.py')).runs():
         tested = json.loads((work / 'runs' / run.name / 'test.json').read_text())
-        row = [row for row in rows if (row['method'], row['seed'], row['network'], row['metric']) == (
-            run.method, run.seed, 'a', 'PCK')]
+        row = [
+            row
+            for row in rows
+            if (row['method'], row['seed'], row['network'], row['metric']) == (run.method, run.seed, 'a', 'PCK')
+        ]
         assert [row['value'] for row in row] == pytest.approx([tested['PCK']], abs=1e-6)
     peaks = {row['method'] for row in rows if row['metric'] == 'peak_unlabeled'}
     assert peaks == {'posedual'}
     page = (work / 'report.html').read_text()
-    assert page.count('<img') == 1 and 'PoseDual' in page and 'Peak response on unlabelled people' in page
+    assert page.count('<img') == 1 and 'PoseDual' in page and 'Peak response on unlabelled instances' in page
     assert '| PoseDual | mean of both |' in capsys.readouterr().out
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, 'only while it runs'
 
@@ -115,8 +128,9 @@ def test_runs_of_another_plan_are_left_alone(folder, capsys):
 
 def test_a_failing_run_is_named_and_the_others_go_on(folder, tmp_path, capsys):
     (folder / 'methods' / 'broken.py').write_text("title = 'broken'\nmodel = dict(lessons=[dict(teacher='z')])\n")
-    (folder / 'broken.py').write_text(PLAN.replace("'supervised', 'posedual'", "'broken', 'supervised'").replace(
-        '[0, 1]', '[0]'))
+    (folder / 'broken.py').write_text(
+        PLAN.replace("'supervised', 'posedual'", "'broken', 'supervised'").replace('[0, 1]', '[0]')
+    )
     assert benchmark([str(folder / 'broken.py'), '--work-dir', str(tmp_path)]) == 1
     output = capsys.readouterr().out
     assert f'broken_8_seed0: failed, see {tmp_path}/configs/broken_8_seed0.log' in output
@@ -145,13 +159,17 @@ def test_what_is_missing_is_run_again_and_nothing_else_even_if_no_report_can_be_
     assert 'give no PKC; they give PCK' in printed.out and 'give no PKC' in printed.err
     after = {path: path.stat().st_mtime_ns for path in work.glob('runs/*/result.json')}
     assert set(after) == set(before) and [p.parent.name for p in before if before[p] != after[p]] == [
-        'supervised_8_seed1']
+        'supervised_8_seed1'
+    ]
 
 
-@pytest.mark.parametrize('change, message', [
-    (('[8]', '[8, 30]'), 'asks for 30 labelled people; .*train.json has 24'),
-    (('stock.py', 'gone.py'), 'plan wrong: .*gone.json'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (('[8]', '[8, 30]'), 'asks for 30 labelled instances; .*train.json has 24'),
+        (('stock.py', 'gone.py'), 'plan wrong: .*gone.json'),
+    ],
+)
 def test_labels_that_are_not_there_are_named(folder, tmp_path, capsys, change, message):
     config = Config.fromfile(folder / 'stock.py')
     config.train_dataloader.dataset.ann_file = 'gone.json'
@@ -181,8 +199,21 @@ def test_what_is_started_ends_with_the_tool(folder, tmp_path):
                 continue
         return [line for line in lines if 'train.py' in line and str(tmp_path) in line]
 
-    tool = subprocess.Popen([sys.executable, '-W', 'ignore', ROOT / 'tools' / 'benchmark.py', folder / 'tiny.py',
-                             '--work-dir', tmp_path, '--jobs', '1'], stderr=subprocess.PIPE, text=True)
+    tool = subprocess.Popen(
+        [
+            sys.executable,
+            '-W',
+            'ignore',
+            ROOT / 'tools' / 'benchmark.py',
+            folder / 'tiny.py',
+            '--work-dir',
+            tmp_path,
+            '--jobs',
+            '1',
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     until = time.monotonic() + 120
     while not trainings() and time.monotonic() < until:
         time.sleep(0.2)
@@ -199,12 +230,15 @@ def test_the_commit_is_a_version_where_git_refuses(monkeypatch):
     assert commit().startswith('version ')
 
 
-@pytest.mark.parametrize('change, message', [
-    (("labels = [8]\n", ''), 'labels missing; its keys are stock'),
-    (("seeds =", 'sedes ='), 'seeds missing'),
-    (("'posedual'", "'posequad'"), 'method .*posequad.py does not exist'),
-    (("'stock.py'", "'stok.py'"), 'stock config .*stok.py does not exist'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (('labels = [8]\n', ''), 'labels missing; its keys are stock'),
+        (('seeds =', 'sedes ='), 'seeds missing'),
+        (("'posedual'", "'posequad'"), 'method .*posequad.py does not exist'),
+        (("'stock.py'", "'stok.py'"), 'stock config .*stok.py does not exist'),
+    ],
+)
 def test_a_wrong_plan_is_one_line(folder, change, message):
     (folder / 'wrong.py').write_text(PLAN.replace(*change))
     with pytest.raises((ValueError, FileNotFoundError), match=message):
@@ -216,14 +250,22 @@ def test_gains_are_relative_to_the_baseline_of_the_same_seed():
         return dict(method=method, labels=50, seed=seed, network=network, metric='NME', value=value)
 
     nme = Metric('NME', 'NME', '%', 100, 'less')
-    results = Results([row('supervised', 0, .10), row('supervised', 1, .20), row('posedual', 0, .09),
-                       row('posedual', 1, .16), row('posedual', 2, .01), row('posedual', 0, .08, 'mean')])
+    results = Results(
+        [
+            row('supervised', 0, 0.10),
+            row('supervised', 1, 0.20),
+            row('posedual', 0, 0.09),
+            row('posedual', 1, 0.16),
+            row('posedual', 2, 0.01),
+            row('posedual', 0, 0.08, 'mean'),
+        ]
+    )
     mean, spread = results.gain('posedual', 50, 'a', nme)
-    assert mean == pytest.approx(.15) and spread == pytest.approx(.05 * 2**.5)
+    assert mean == pytest.approx(0.15) and spread == pytest.approx(0.05 * 2**0.5)
     assert results.gain('supervised', 50, 'a', nme) is None
     assert results.mean('posedual', 50, 'a', 'NME')[2] == 3 and results.mean('posedual', 100, 'a', 'NME') is None
     higher = Metric('NME', 'NME', '%', 100, 'greater')
-    assert results.gain('posedual', 50, 'mean', higher)[0] == pytest.approx(-.2)
+    assert results.gain('posedual', 50, 'mean', higher)[0] == pytest.approx(-0.2)
 
 
 def test_committed_results_are_rows_of_the_plans():

@@ -1,16 +1,18 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What the speed benchmark measures; how fast this machine is, no test asks."""
+
 import json
 
 import pytest
 import torch
+from conftest import tool
 
-from mmpose_dualteach.benchmark.speed import run
-from mmpose_dualteach.benchmark.speed.data import growth, pair_over_stock_rate
-from mmpose_dualteach.benchmark.speed.people import draw_images, write_index
-from mmpose_dualteach.benchmark.speed.step import Setup, compare, memory_over_floor, peak_bytes
-from mmpose_dualteach.commands import benchmark_speed
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
+from mmpose_dualteach.dev.benchmark.speed import data, run
+from mmpose_dualteach.dev.benchmark.speed.drawn_data import draw_images, write_index
+from mmpose_dualteach.dev.benchmark.speed.step import Setup, compare, memory_over_floor, peak_bytes
+
+benchmark_speed = tool('benchmark_speed')
 
 
 @pytest.fixture(scope='module')
@@ -21,7 +23,7 @@ def images(tmp_path_factory):
 
 def test_a_comparison_is_the_median_ratio_of_rounds_measured_in_turns():
     order = []
-    times = dict(one=iter([9., 2., 3., 8.]), other=iter([1., 2., 2., 2.]))
+    times = dict(one=iter([9.0, 2.0, 3.0, 8.0]), other=iter([1.0, 2.0, 2.0, 2.0]))
 
     def measured(name):
         order.append(name)
@@ -63,17 +65,27 @@ def test_the_floor_does_what_the_step_cannot_do_without(images):
     assert 0.9 < memory['ratio'] < 1.5 and memory['floor_mb'] > 10
 
 
-def test_rates_and_growth_have_their_numbers(images, tmp_path):
-    rate = pair_over_stock_rate(*images, 1)
-    assert rate['pair_per_s'] > 0 and rate['stock_per_s'] > 0
-    small, = growth([1000])
-    assert small['people'] == 1000 and small['startup_s'] > 0 and small['bytes_per_person'] >= 0
+def test_rates_compare_the_pair_with_the_stock_pipeline(images, monkeypatch):
+    measured = []
+
+    def compared(one, other, rounds):
+        measured.append(rounds)
+        return dict(ratio=2.0, one=4.0, other=2.0)
+
+    monkeypatch.setattr(data, 'compare', compared)
+    rate = data.pair_over_stock_rate(*images, 3)
+    assert rate == dict(ratio=2.0, stock_per_s=16.0, pair_per_s=32.0) and measured == [3]
+
+
+def test_growth_reads_as_many_as_it_says(tmp_path):
+    (small,) = data.growth([1000])
+    assert small['instances'] == 1000
     dataset = UnlabeledPoseDataset(ann_file=write_index(str(tmp_path), 1005), pipeline=[])
     assert len(dataset) == 1005 and dataset[1004]['img_path'].endswith('000000000100.jpg')
 
 
 def test_the_tool_writes_every_name(monkeypatch, tmp_path, capsys):
-    measured = {name: dict(value=0.9, parts=dict(one=1.)) for name in run.TARGETS}
+    measured = {name: dict(value=0.9, parts=dict(one=1.0)) for name in run.TARGETS}
     monkeypatch.setattr(run, 'measure', lambda rounds: measured)
     assert benchmark_speed(['--json', str(tmp_path / 'speed.json')]) == 0
     written = json.loads((tmp_path / 'speed.json').read_text())

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import mmpose_dualteach.datasets.sampler as module
+import mmpose_dualteach.datasets.samplers.labeled_unlabeled_sampler as module
 from mmpose_dualteach.datasets import LabeledUnlabeledSampler
 
 DATASET = SimpleNamespace(num_labeled=7, num_unlabeled=50)
@@ -78,16 +78,35 @@ def test_an_epoch_over_the_labelled(monkeypatch):
     assert len(drawn) == 3 and set(drawn[:, :3].ravel()) == set(range(7))
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(labeled=0), 'batch_size to 2 or more'),
-    (dict(unlabeled=0), 'batch_size to 2 or more'),
-    (dict(epoch='both'), "choose 'unlabeled' or 'labeled'"),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(labeled=0), 'batch_size to 2 or more'),
+        (dict(unlabeled=0), 'batch_size to 2 or more'),
+        (dict(epoch='both'), "choose 'unlabeled' or 'labeled'"),
+    ],
+)
 def test_bad_options_are_named(monkeypatch, options, message):
     with pytest.raises(ValueError, match=message):
         sampler(monkeypatch, **options)
 
 
-def test_fewer_people_than_processes(monkeypatch):
+def test_fewer_instances_than_processes(monkeypatch):
     with pytest.raises(ValueError, match='fewer than the 4 processes'):
         sampler(monkeypatch, 0, 4, SimpleNamespace(num_labeled=7, num_unlabeled=3))
+
+
+def test_batches_that_take_more_than_there_is_are_told(monkeypatch):
+    lines = []
+    monkeypatch.setattr(module, 'print_log', lambda line, **_: lines.append(line))
+    sampler(monkeypatch, labeled=7, unlabeled=50)
+    assert not lines
+    sampler(monkeypatch, labeled=8, unlabeled=50)
+    assert lines == [
+        'a batch takes 8 labelled instances, but there are only 7: some come several times in it; lower '
+        'sampler.labeled and batch_size of train_dataloader (--batch), or give more labelled instances'
+    ]
+    sampler(monkeypatch, 0, 2, labeled=3, unlabeled=26)
+    assert len(lines) == 2 and lines[1].startswith(
+        'a step of 2 processes takes 52 unlabelled instances, but there are only 50'
+    )

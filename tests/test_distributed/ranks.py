@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What each of two processes does; torchrun starts them: ``ranks.py JOB FOLDER``."""
+
 import copy
 import json
 import math
@@ -22,7 +23,7 @@ from mmengine.optim import build_optim_wrapper  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmpose.registry import DATASETS, HOOKS, MODELS  # noqa: E402
 
-from mmpose_dualteach.random_state import set_random_state  # noqa: E402
+from mmpose_dualteach.utils.random_state import set_random_state  # noqa: E402
 
 STEPS = 4
 
@@ -54,7 +55,7 @@ def batch_of(dataset, rows: list) -> dict:
     """The same people in the same views, whoever loads them: half labelled, half unlabelled."""
     samples = []
     for row in rows:
-        set_random_state((row, ))
+        set_random_state((row,))
         samples.append(dataset[row])
     return pseudo_collate(samples)
 
@@ -62,10 +63,13 @@ def batch_of(dataset, rows: list) -> dict:
 def steps(folder: Path, root: str) -> None:
     """Some steps of two ranks against the same steps of one process with the joined batch."""
     variants = dict(
-        frozen=dict(), synced=dict(norm='SyncedBN'), accumulated=dict(optim=dict(accumulative_counts=2)),
+        frozen=dict(),
+        synced=dict(norm='SyncedBN'),
+        accumulated=dict(optim=dict(accumulative_counts=2)),
         clipped=dict(optim=dict(clip_grad=dict(max_norm=0.01))),
         compiled=dict(model=dict(compile=dict(backend='eager'))),
-        bfloat16=dict(model=dict(autocast='bfloat16', channels_last=True)))
+        bfloat16=dict(model=dict(autocast='bfloat16', channels_last=True)),
+    )
     worst = {}
     for name, options in variants.items():
         config = switch(small_config(root), model=options.get('model'))
@@ -115,26 +119,36 @@ class RecordHook(Hook):
         if get_rank() == 1 and runner.iter == 2 and self.fault == 'skip':
             seen = []  # Of network b's passes: labelled, easy, hard.
             self.handle = network.backbone.register_forward_pre_hook(
-                lambda module, images: seen.append(1) or ((images[0] * math.inf, ) if len(seen) == 3 else None))
+                lambda module, images: seen.append(1) or ((images[0] * math.inf,) if len(seen) == 3 else None)
+            )
         elif hasattr(self, 'handle'):
             self.handle.remove()
 
     def after_train(self, runner) -> None:
         state = runner.model.module.state_dict()
         weights = {key: value.tolist() for key, value in list(state.items())[:3]}
-        record = dict(drawn=self.drawn, weights=weights, iterations=runner.iter,
-                      skipped=runner.model.module.guard.counts(), sum=sum(float(each.sum()) for each in state.values()))
+        record = dict(
+            drawn=self.drawn,
+            weights=weights,
+            iterations=runner.iter,
+            skipped=runner.model.module.guard.counts(),
+            sum=sum(float(each.sum()) for each in state.values()),
+        )
         (Path(self.folder) / f'rank{get_rank()}.json').write_text(json.dumps(record))
 
 
 def whole_run(folder: Path, root: str, fault: str = '') -> None:
     """A run of mmengine's Runner, each rank with a folder of its own to write to."""
     config = switch(small_config(root))
-    config.merge_from_dict(dict(launcher='pytorch', model_wrapper_cfg=dict(
-        type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None)))  # On CPUs.
+    config.merge_from_dict(
+        dict(
+            launcher='pytorch',
+            model_wrapper_cfg=dict(type='MMDistributedDataParallel', broadcast_buffers=False, device_ids=None),
+        )
+    )  # On CPUs.
     config.train_dataloader.sampler.update(labeled=2, unlabeled=3)
     config.train_dataloader.batch_size = 5
-    hooks = [*config.custom_hooks, dict(type='RecordHook', folder=str(folder), fault=fault)]
+    hooks = [*config.get('custom_hooks', []), dict(type='RecordHook', folder=str(folder), fault=fault)]
     run(config, folder / f'work{get_rank()}', custom_hooks=hooks, train_cfg=dict(max_epochs=1))
 
 

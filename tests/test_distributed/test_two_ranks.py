@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Two processes over gloo on the CPU, started by torchrun."""
+
 import json
 import math
 import os
@@ -17,11 +18,22 @@ RANKS = Path(__file__).parent / 'ranks.py'
 
 
 def start(job, folder, people) -> subprocess.CompletedProcess:
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2', str(RANKS), job,
-               str(folder), str(people)]
+    command = [
+        sys.executable,
+        '-m',
+        'torch.distributed.run',
+        '--standalone',
+        '--nproc_per_node',
+        '2',
+        str(RANKS),
+        job,
+        str(folder),
+        str(people),
+    ]
     environment = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', PYTHONPATH=str(ROOT))
-    return subprocess.run(command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=300)
+    return subprocess.run(
+        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300
+    )
 
 
 def free_port() -> int:
@@ -68,11 +80,30 @@ def test_a_lesson_that_is_not_finite_on_one_rank_is_skipped_there(people, tmp_pa
 def test_the_script_trains_on_cpus_too(people, tmp_path):
     switch(small_config(str(people))).dump(tmp_path / 'config.py')
     done = subprocess.run(
-        ['bash', str(ROOT / 'tools' / 'dist_train.sh'), 'config.py', '2', '--work-dir', 'work', '--cfg-options',
-         'optim_wrapper.accumulative_counts=2'], cwd=tmp_path, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=120, env=dict(
-            os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', PYTHONPATH=str(ROOT), PORT=str(free_port()),
-            PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}'))
+        [
+            'bash',
+            str(ROOT / 'tools' / 'dist_train.sh'),
+            'config.py',
+            '2',
+            '--work-dir',
+            'work',
+            '--cfg-options',
+            'optim_wrapper.accumulative_counts=2',
+        ],
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+        env=dict(
+            os.environ,
+            OMP_NUM_THREADS='1',
+            PYTHONWARNINGS='ignore',
+            PYTHONPATH=str(ROOT),
+            PORT=str(free_port()),
+            PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}',
+        ),
+    )
     assert done.returncode == 0, done.stdout[-4000:]
     checkpoint = torch.load(tmp_path / 'work' / 'epoch_1.pth')
     assert checkpoint['meta']['iter'] == 3 and (tmp_path / 'work' / 'student_best.pth').exists()

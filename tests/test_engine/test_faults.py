@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Faults while training, each injected: what is saved stays, and what can go on goes on."""
+
 import multiprocessing
 import os
 import resource
@@ -13,7 +14,7 @@ from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
-from mmpose_dualteach.models.lesson_guard import LessonGuard
+from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 
 
 def weights(runner) -> dict:
@@ -41,7 +42,7 @@ class CallHook(Hook):
 
 def calling(config, call, at: int) -> list:
     CALLS.append(call)
-    return [*config.custom_hooks, dict(type='CallHook', number=len(CALLS) - 1, at=at)]
+    return [*config.get('custom_hooks', []), dict(type='CallHook', number=len(CALLS) - 1, at=at)]
 
 
 # ------------------------------------------------------------------ losses that are not finite
@@ -80,7 +81,7 @@ def test_a_lesson_that_is_not_finite_is_skipped_and_counted(stock, tmp_path, mon
 
 def test_a_skipped_lesson_leaves_its_step_as_if_it_had_not_been_given(stock, tmp_path, monkeypatch):
     ends = []
-    for lessons, times in (([], ()), ([dict(teacher='a', student='b')], (1, ))):
+    for lessons, times in (([], ()), ([dict(teacher='a', student='b')], (1,))):
         config = switch(stock, model=dict(lessons=lessons), unlabeled=dict(ann_file='train.json', indices=4))
         with monkeypatch.context() as patched:
             hooks = spoil_lessons(patched, config, times, statistics=True)
@@ -92,11 +93,11 @@ def test_a_skipped_lesson_leaves_its_step_as_if_it_had_not_been_given(stock, tmp
 
 def test_what_a_gpu_does_is_what_a_cpu_does(stock, tmp_path, monkeypatch):
     """On a GPU the graph is kept and a gate takes the gradient away, since the host must not ask; here on the CPU."""
-    original, ends = LessonGuard.passed, []
+    original, ends = LessonGuard.step, []
     for gated in (False, True):
         config = switch(stock)
         with monkeypatch.context() as patched:
-            patched.setattr(LessonGuard, 'passed', lambda *arguments, gated=gated: original(*arguments[:-1], gated))
+            patched.setattr(LessonGuard, 'step', lambda guard, on_device, gated=gated: original(guard, gated))
             hooks = spoil_lessons(patched, config, (2, 5))
             ends.append(weights(run(config, tmp_path / str(len(ends)), custom_hooks=hooks)))
     assert all(torch.equal(value, ends[1][key]) and value.isfinite().all() for key, value in ends[0].items())
@@ -117,18 +118,22 @@ def test_out_of_memory_says_what_to_lower(stock, tmp_path, monkeypatch):
     def too_much(runner):
         def loss(*_):
             raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB')
+
         monkeypatch.setattr(runner.model.networks['b'], 'loss', loss)
 
     config = switch(stock, batch=(2, 6))
-    with pytest.raises(torch.cuda.OutOfMemoryError, match='2 labelled and 6 unlabelled people of 64x96 pixels: lower '
-                                                          'the unlabelled part .*--amp.*input_size'):
+    with pytest.raises(
+        torch.cuda.OutOfMemoryError,
+        match='2 labelled and 6 unlabelled instances of 64x96 pixels: lower the unlabelled part .*--amp.*input_size',
+    ):
         run(config, tmp_path, custom_hooks=calling(config, too_much, 0))
 
 
 def test_a_disk_that_fills_while_saving_loses_nothing(stock, tmp_path):
     config = switch(stock)
-    config.merge_from_dict(dict(train_cfg=dict(max_epochs=3), default_hooks=dict(checkpoint=dict(
-        max_keep_ckpts=1, save_best=None))))
+    config.merge_from_dict(
+        dict(train_cfg=dict(max_epochs=3), default_hooks=dict(checkpoint=dict(max_keep_ckpts=1, save_best=None)))
+    )
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def limit(size):
@@ -168,8 +173,9 @@ def test_a_disk_that_is_full_at_the_end_is_an_error(stock, tmp_path):
 def test_a_source_that_disappears_halfway_is_named_and_the_run_goes_on_when_it_is_back(stock, people, tmp_path):
     images = tmp_path / 'pictures'
     shutil.copytree(people / 'images', images)
-    config = switch(stock, unlabeled=dict(ann_file=str(people / 'train.json'), data_root='', data_prefix=dict(
-        img=str(images))))
+    config = switch(
+        stock, unlabeled=dict(ann_file=str(people / 'train.json'), data_root='', data_prefix=dict(img=str(images)))
+    )
     config.train_cfg.max_epochs = 2
     hooks = calling(config, lambda runner: images.rename(tmp_path / 'gone'), 8)
     with pytest.raises(ValueError, match=f'20 unlabelled images in a row cannot be used.*is missing.*{images}'):
@@ -181,13 +187,18 @@ def test_a_source_that_disappears_halfway_is_named_and_the_run_goes_on_when_it_i
 
 def test_a_killed_worker_ends_the_run_and_loses_nothing(stock, tmp_path):
     config = switch(stock)
-    config.merge_from_dict(dict(train_cfg=dict(max_epochs=2), train_dataloader=dict(
-        num_workers=2, multiprocessing_context='fork', persistent_workers=False)))
+    config.merge_from_dict(
+        dict(
+            train_cfg=dict(max_epochs=2),
+            train_dataloader=dict(num_workers=2, multiprocessing_context='fork', persistent_workers=False),
+        )
+    )
 
     def kill(runner):
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
 
-    with pytest.raises(RuntimeError, match='worker'):
+    # As torch finds out: by the worker's end, or in the middle of what it was handing over.
+    with pytest.raises((RuntimeError, ConnectionResetError)):
         run(config, tmp_path / 'part', custom_hooks=calling(config, kill, 7))
     resumed, whole = run(config, tmp_path / 'part', resume=True), run(config, tmp_path / 'whole')
     assert all(torch.equal(value, weights(whole)[key]) for key, value in weights(resumed).items())

@@ -11,9 +11,9 @@ from mmengine.runner import load_checkpoint
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.engine import DualTeacherHook
-from mmpose_dualteach.engine.dual_teacher_hook import clip_each_network
-from mmpose_dualteach.engine.safe_loading import load_safely
-from mmpose_dualteach.engine.schedule import PseudoSchedule
+from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
+from mmpose_dualteach.engine.hooks.dual_teacher_hook import clip_each_network
+from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
 from mmpose_dualteach.switch import stock_config
 
 
@@ -90,7 +90,7 @@ def test_a_resumed_run_goes_on_where_it_stopped(stock, tmp_path):
 
 
 def test_moving_average_teaches_buffers_included(stock, tmp_path):
-    lesson = dict(teacher='a', student='a', average=True)
+    lesson = dict(teacher='a', student='a', ema=True)
     config = switch(stock, model=dict(networks=dict(a=dict()), lessons=[lesson]), hook=dict(momentum=0.5))
     runner = run(config, tmp_path)
     model = runner.model
@@ -107,15 +107,17 @@ def test_moving_average_teaches_buffers_included(stock, tmp_path):
 @pytest.mark.parametrize('channels_last', [False, True])
 def test_a_young_average_follows_its_network_wherever_it_is_moved(stock, tmp_path, channels_last):
     """Another memory format is to weights what another device is: new tensors."""
-    lesson = dict(teacher='a', student='a', average=True)
-    runner = run(switch(stock, model=dict(
-        networks=dict(a=dict()), lessons=[lesson], channels_last=channels_last)), tmp_path)
+    lesson = dict(teacher='a', student='a', ema=True)
+    runner = run(
+        switch(stock, model=dict(networks=dict(a=dict()), lessons=[lesson], channels_last=channels_last)), tmp_path
+    )
     average, network = runner.model.averages['a'].module, runner.model.networks['a']
     start = MODELS.build(runner.cfg.model)
     start.init_weights()
     assert runner.model.averages['a'].momentum == pytest.approx(10 / 15)
-    for (key, mean), now, first in zip(average.named_parameters(), network.parameters(),
-                                       start.networks['a'].parameters()):
+    for (key, mean), now, first in zip(
+        average.named_parameters(), network.parameters(), start.networks['a'].parameters()
+    ):
         # Six updates of a thousandth would leave 99.4% of the beginning; here the last step weighs 10 / 15.
         assert (mean - now).norm() < 0.5 * (first - now).norm() or not (first - now).norm(), key
 
@@ -150,7 +152,7 @@ def test_collapse_watch_stops_if_asked():
 
 def test_non_finite_loss_stops_and_is_named(stock, tmp_path):
     config = switch(stock, hook=dict(burn_in=2, by_epoch=False))
-    config.model.supervised_weight = float('nan')
+    config.model.sup_weight = float('nan')
     with pytest.raises(RuntimeError, match='iteration 1: .*a/loss_kpt.*not finite'):
         run(config, tmp_path)
     assert not list(tmp_path.glob('epoch_*.pth')), 'nothing broken is saved'
@@ -163,10 +165,17 @@ def test_changed_batch_size_is_named(switched, tmp_path):
 
 def test_each_network_is_clipped_by_itself(stock, tmp_path):
     one, other = torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(2))
-    one.grad, other.grad = torch.tensor([3., 4.]), torch.tensor([0.3, 0.4])
-    norm = clip_each_network([[one], [other]], [one, other], max_norm=1.)
+    one.grad, other.grad = torch.tensor([3.0, 4.0]), torch.tensor([0.3, 0.4])
+    norm = clip_each_network([[one], [other]], [one, other], max_norm=1.0)
     assert norm == 5 and torch.allclose(one.grad, torch.tensor([0.6, 0.8]), atol=1e-5)
     assert torch.equal(other.grad, torch.tensor([0.3, 0.4]))
+    frozen = torch.nn.Parameter(torch.zeros(2))  # Without a gradient: mmengine does not hand it on.
+    calls = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(torch.nn.utils, 'clip_grad_norm_', lambda own, **_: calls.append(own) or torch.ones(()))
+        clip_each_network([[one], [frozen]], [one], max_norm=1.0)
+    assert calls == [[one]], "a frozen network's norm would be a zero on the CPU, wherever the others are"
+    assert clip_each_network([[frozen]], [], max_norm=1.0) == 0
     stock['optim_wrapper']['clip_grad'] = dict(max_norm=1e-9)
     runner = run(switch(stock), tmp_path)
     assert runner.optim_wrapper.clip_func.func is clip_each_network
@@ -185,8 +194,16 @@ def test_broken_images_are_listed_at_the_end_of_the_epoch(stock, people, tmp_pat
     broken = str(tmp_path / 'people' / 'images' / 'train_00020.jpg')
     assert report == dict(images={broken: 'does not decode'}, boxes={}, left_out={})
     config.train_dataloader.dataset.unlabeled.max_broken = 0.01
-    with pytest.raises(ValueError, match='4% of the unlabelled people.*max_broken=0.01'):
+    with pytest.raises(ValueError, match='4% of the unlabelled instances.*max_broken=0.01'):
         run(config, tmp_path / 'too_many')
+
+
+def test_images_that_are_learned_from_and_measured_on_are_told(stock, tmp_path):
+    stock['val_dataloader']['dataset']['ann_file'] = 'train.json'
+    run(switch(stock), tmp_path)
+    log = next(tmp_path.rglob('*.log')).read_text()
+    assert '8 of 8 labelled images are validation images too' in log
+    assert '24 of 24 unlabelled images are validation images too' in log
 
 
 @pytest.mark.parametrize('options', [dict(on_collapse='x'), dict(momentum=0), dict(interval=0), dict(ramp_up=-1)])

@@ -1,21 +1,25 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Stock hooks, optimizers and datasets that reach into the model or the training dataset keep working."""
+
+import pytest
 import torch
 from conftest import run, switch
 from mmengine.optim import build_optim_wrapper
 from mmpose.registry import MODELS
 
-from mmpose_dualteach.engine.loops import _without_dump
-from mmpose_dualteach.engine.safe_loading import load_safely
+from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.switch import stock_config
 
-EMA = dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.3, update_buffers=True, priority=49)
+EMA = dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.3, update_buffers=True)
 
 
-def test_ema_averages_both_networks_and_the_export_is_what_was_validated(stock, tmp_path):
-    stock['custom_hooks'] = [EMA]
-    run(switch(stock, model=dict(lessons=[dict(teacher='a', student='b', average=True),
-                                          dict(teacher='b', student='a')])), tmp_path)
+@pytest.mark.parametrize('priority', [49, 'NORMAL', 'BELOW_NORMAL'])
+def test_ema_averages_both_networks_and_the_export_is_what_was_validated(stock, tmp_path, priority):
+    stock['custom_hooks'] = [dict(EMA, priority=priority)]
+    run(
+        switch(stock, model=dict(lessons=[dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')])),
+        tmp_path,
+    )
     checkpoint = load_safely(str(next(tmp_path.glob('epoch_*.pth'))))
     averaged, trained = checkpoint['state_dict'], checkpoint['ema_state_dict']
     best = checkpoint['message_hub']['runtime_info']['mutual_teaching_scores']['best']
@@ -47,23 +51,23 @@ def test_sync_buffers_hook_finds_every_buffer(stock, tmp_path):
 
 def test_a_constructor_that_goes_by_names_sees_the_stock_names(stock):
     stock['optim_wrapper'] = dict(
-        optimizer=dict(type='AdamW', lr=1., weight_decay=0.1),
+        optimizer=dict(type='AdamW', lr=1.0, weight_decay=0.1),
         constructor='LayerDecayOptimWrapperConstructor',
-        paramwise_cfg=dict(num_layers=2, layer_decay_rate=0.5))
+        paramwise_cfg=dict(num_layers=2, layer_decay_rate=0.5),
+    )
     from mmpose.engine.optim_wrappers import layer_decay_optim_wrapper  # noqa: F401
+
     config = switch(stock)
     ours = build_optim_wrapper(MODELS.build(config.model), config.optim_wrapper.to_dict())
     restored = stock_config(config)
     assert restored.optim_wrapper.constructor == 'LayerDecayOptimWrapperConstructor'
     stocks = build_optim_wrapper(MODELS.build(restored.model), restored.optim_wrapper.to_dict())
-    expected = [(group['lr'], group['weight_decay'], [p.shape for p in group['params']])
-                for group in stocks.optimizer.param_groups]
-    got = [(group['lr'], group['weight_decay'], [p.shape for p in group['params']])
-           for group in ours.optimizer.param_groups]
+    expected = [
+        (group['lr'], group['weight_decay'], [p.shape for p in group['params']])
+        for group in stocks.optimizer.param_groups
+    ]
+    got = [
+        (group['lr'], group['weight_decay'], [p.shape for p in group['params']])
+        for group in ours.optimizer.param_groups
+    ]
     assert got == expected * 2
-
-
-def test_an_evaluator_of_a_class_of_its_own_stays_one():
-    joined = dict(type='MultiDatasetEvaluator', metrics=[dict(type='NME')], datasets=[dict(type='CocoDataset')])
-    assert _without_dump(joined) == joined
-    assert _without_dump([dict(type='NME'), dict(type='DumpResults')]) == [dict(type='NME')]

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Every kind of output through a whole run: training, scores of all networks, pictures, export, prediction."""
+
 import copy
 
 import cv2
@@ -9,9 +10,10 @@ import torch
 from conftest import run, switch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.optim import OptimWrapper
 from mmpose.registry import DATASETS, MODELS
 
-from mmpose_dualteach.engine.safe_loading import load_safely
+from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.switch import stock_config
 
 INPUT, CELLS, FEATURES = (64, 96), (16, 24), (4, 6)
@@ -19,27 +21,61 @@ JOINTS = dict(in_channels=32, num_joints=17)
 DECONV = dict(in_channels=32, deconv_out_channels=(8, 8), deconv_kernel_sizes=(4, 4))
 SIMCC = dict(in_channels=32, out_channels=17, input_size=INPUT, in_featuremap_size=FEATURES, simcc_split_ratio=2.0)
 WEIGHTED = dict(use_target_weight=True)
-GAU = dict(hidden_dims=32, s=16, expansion_factor=2, dropout_rate=0., drop_path=0., act_fn='SiLU',
-           use_rel_bias=False, pos_enc=False)
+GAU = dict(
+    hidden_dims=32,
+    s=16,
+    expansion_factor=2,
+    dropout_rate=0.0,
+    drop_path=0.0,
+    act_fn='SiLU',
+    use_rel_bias=False,
+    pos_enc=False,
+)
 KINDS = {
-    'simcc': (dict(type='SimCCHead', **SIMCC, deconv_out_channels=None, loss=dict(type='KLDiscretLoss', **WEIGHTED)),
-              dict(type='SimCCLabel', sigma=6.0, simcc_split_ratio=2.0)),
-    'rtmpose': (dict(type='RTMCCHead', **SIMCC, final_layer_kernel_size=3, gau_cfg=GAU, loss=dict(
-        type='KLDiscretLoss', beta=10., label_softmax=True, **WEIGHTED)),
-                dict(type='SimCCLabel', sigma=(4.9, 5.66), simcc_split_ratio=2.0, normalize=False)),
-    'regression': (dict(type='RegressionHead', **JOINTS, loss=dict(type='SmoothL1Loss', **WEIGHTED)),
-                   dict(type='RegressionLabel')),
+    'simcc': (
+        dict(type='SimCCHead', **SIMCC, deconv_out_channels=None, loss=dict(type='KLDiscretLoss', **WEIGHTED)),
+        dict(type='SimCCLabel', sigma=6.0, simcc_split_ratio=2.0),
+    ),
+    'rtmpose': (
+        dict(
+            type='RTMCCHead',
+            **SIMCC,
+            final_layer_kernel_size=3,
+            gau_cfg=GAU,
+            loss=dict(type='KLDiscretLoss', beta=10.0, label_softmax=True, **WEIGHTED),
+        ),
+        dict(type='SimCCLabel', sigma=(4.9, 5.66), simcc_split_ratio=2.0, normalize=False),
+    ),
+    'regression': (
+        dict(type='RegressionHead', **JOINTS, loss=dict(type='SmoothL1Loss', **WEIGHTED)),
+        dict(type='RegressionLabel'),
+    ),
     'rle': (dict(type='RLEHead', **JOINTS, loss=dict(type='RLELoss', **WEIGHTED)), dict(type='RegressionLabel')),
-    'dsnt': (dict(type='DSNTHead', **DECONV, num_joints=17, in_featuremap_size=FEATURES, loss=dict(
-        type='MultipleLossWrapper', losses=[dict(type='SmoothL1Loss', **WEIGHTED),
-                                            dict(type='JSDiscretLoss', **WEIGHTED)])),
-             dict(type='IntegralRegressionLabel', heatmap_size=CELLS, sigma=2.0, normalize=True)),
-    'combined': (dict(type='HeatmapHead', **DECONV, out_channels=51,
-                      loss=dict(type='CombinedTargetMSELoss', **WEIGHTED)),
-                 dict(type='UDPHeatmap', heatmap_size=CELLS, heatmap_type='combined', blur_kernel_size=5)),
-    'visibility': (dict(type='VisPredictHead', loss=dict(type='BCELoss', use_sigmoid=True, **WEIGHTED), pose_cfg=dict(
-        type='HeatmapHead', **DECONV, out_channels=17, loss=dict(type='KeypointMSELoss', **WEIGHTED))),
-                   dict(type='MSRAHeatmap', heatmap_size=CELLS, sigma=1.5)),
+    'dsnt': (
+        dict(
+            type='DSNTHead',
+            **DECONV,
+            num_joints=17,
+            in_featuremap_size=FEATURES,
+            loss=dict(
+                type='MultipleLossWrapper',
+                losses=[dict(type='SmoothL1Loss', **WEIGHTED), dict(type='JSDiscretLoss', **WEIGHTED)],
+            ),
+        ),
+        dict(type='IntegralRegressionLabel', heatmap_size=CELLS, sigma=2.0, normalize=True),
+    ),
+    'combined': (
+        dict(type='HeatmapHead', **DECONV, out_channels=51, loss=dict(type='CombinedTargetMSELoss', **WEIGHTED)),
+        dict(type='UDPHeatmap', heatmap_size=CELLS, heatmap_type='combined', blur_kernel_size=5),
+    ),
+    'visibility': (
+        dict(
+            type='VisPredictHead',
+            loss=dict(type='BCELoss', use_sigmoid=True, **WEIGHTED),
+            pose_cfg=dict(type='HeatmapHead', **DECONV, out_channels=17, loss=dict(type='KeypointMSELoss', **WEIGHTED)),
+        ),
+        dict(type='MSRAHeatmap', heatmap_size=CELLS, sigma=1.5),
+    ),
 }
 
 
@@ -64,8 +100,9 @@ def of_kind(stock: dict, kind: str) -> dict:
 
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_whole_run(kind, stock, tmp_path):
-    config = switch(of_kind(stock, kind), hook=dict(interval=1), pictures=dict(interval=6),
-                    model=dict(joint_cutout=dict(joints=2)))
+    config = switch(
+        of_kind(stock, kind), hook=dict(interval=1), pictures=dict(interval=6), model=dict(joint_cutout=dict(joints=2))
+    )
     runner = run(config, tmp_path)
     log = runner.message_hub.log_scalars
     scores = {key for key in log if key.endswith('PCK')}
@@ -97,8 +134,11 @@ def test_each_network_predicts_as_the_stock_estimator_and_their_mean_is_between(
                 assert np.array_equal(one.pred_instances.keypoint_scores, other.pred_instances.keypoint_scores)
         if kind in ('regression', 'rle', 'dsnt'):
             for mean, one, other in zip(*[answers[name] for name in ('mean', 'a', 'b')]):
-                assert np.allclose(mean.pred_instances.keypoints,
-                                   (one.pred_instances.keypoints + other.pred_instances.keypoints) / 2, atol=1e-3)
+                assert np.allclose(
+                    mean.pred_instances.keypoints,
+                    (one.pred_instances.keypoints + other.pred_instances.keypoints) / 2,
+                    atol=1e-3,
+                )
         # Two networks alike are their own mean.
         model.networks['b'].load_state_dict(model.networks['a'].state_dict())
         same = model.predict_all(data['inputs'], data['data_samples'])
@@ -107,10 +147,34 @@ def test_each_network_predicts_as_the_stock_estimator_and_their_mean_is_between(
             assert np.allclose(mean.pred_instances.keypoints_visible, one.pred_instances.keypoints_visible, atol=1e-4)
 
 
+@pytest.mark.parametrize('asked_by', ['the model', 'the optimizer'])
+@pytest.mark.parametrize('kind', ['heatmaps', *KINDS])
+def test_bfloat16_trains_every_kind(kind, asked_by, stock):
+    """``model.autocast``, and mmengine's AMP with that dtype, of which the context is what reaches the model."""
+    config = switch(
+        stock if kind == 'heatmaps' else of_kind(stock, kind),
+        model=dict(autocast='bfloat16' if asked_by == 'the model' else None),
+    )
+    torch.manual_seed(0)
+    model = MODELS.build(config.model).train()
+    model.watching = True
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    batch = pseudo_collate([dataset[i] for i in (0, 1, 8, 9)])
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-3))
+    if asked_by == 'the optimizer':
+        wrapper.optim_context = lambda _: torch.autocast('cpu', torch.bfloat16)
+    dtypes = []
+    model.networks['a'].backbone.layer1.register_forward_hook(lambda *args: dtypes.append(args[-1].dtype))
+    log = model.train_step(copy.deepcopy(batch), wrapper)
+    assert set(dtypes) == {torch.bfloat16}
+    assert all(torch.isfinite(torch.as_tensor(value)).all() for value in log.values())
+    assert {'a/loss_pseudo', 'b/loss_pseudo', 'a/peak_labeled', 'a/peak_unlabeled'} <= set(log)
+    assert kind == 'combined' or any('acc' in key for key in log)
+
+
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_lesson_teaches_the_student_alone(kind, stock):
-    config = switch(of_kind(stock, kind), model=dict(
-        lessons=[dict(teacher='a', student='b')], supervised_weight=0.))
+    config = switch(of_kind(stock, kind), model=dict(lessons=[dict(teacher='a', student='b')], sup_weight=0.0))
     torch.manual_seed(0)
     model = MODELS.build(config.model).train()
     dataset = DATASETS.build(config.train_dataloader.dataset)
@@ -118,6 +182,8 @@ def test_a_lesson_teaches_the_student_alone(kind, stock):
     data = model.data_preprocessor(batch, True)
     losses = model(**data, mode='loss')
     losses['b/loss_pseudo'].backward()
-    taught = {name: sum(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in network.parameters())
-              for name, network in model.networks.items()}
+    taught = {
+        name: sum(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in network.parameters())
+        for name, network in model.networks.items()
+    }
     assert taught['a'] == 0 and taught['b'] > 10

@@ -4,13 +4,15 @@ import torch
 from mmpose.models.losses import KeypointMSELoss
 
 from mmpose_dualteach.models import PseudoHeatmapLoss
-from mmpose_dualteach.models.joint_cutout import JointCutout
+from mmpose_dualteach.models.pseudo_labels.joint_cutout import JointCutout
 
 
 def released_joints_mse(output, target, weight):
     """The formula of the released code: half the mean squared error of each joint, averaged over joints."""
-    errors = [0.5 * ((output[:, k] * weight[:, k, None, None] - target[:, k] * weight[:, k, None, None])**2).mean()
-              for k in range(output.shape[1])]
+    errors = [
+        0.5 * ((output[:, k] * weight[:, k, None, None] - target[:, k] * weight[:, k, None, None]) ** 2).mean()
+        for k in range(output.shape[1])
+    ]
     return sum(errors) / output.shape[1]
 
 
@@ -27,7 +29,7 @@ def test_formula_of_the_released_code():
 def test_only_valid_cells_count():
     output, target = torch.rand(2, 3, 4, 5), torch.rand(2, 3, 4, 5)
     valid = torch.rand(2, 1, 4, 5) > 0.5
-    expected = ((output - target)**2)[valid.expand_as(output)].mean()
+    expected = ((output - target) ** 2)[valid.expand_as(output)].mean()
     assert torch.allclose(PseudoHeatmapLoss()(output, target, valid), expected)
     changed = torch.where(valid, target, torch.full_like(target, 1e6))
     assert torch.equal(PseudoHeatmapLoss()(output, changed, valid), PseudoHeatmapLoss()(output, target, valid))
@@ -45,7 +47,7 @@ def test_cutout_covers_joints_and_nothing_else(size):
     width, height = size
     points = torch.rand(6, 17, 2) * torch.tensor([width, height])
     cutout = JointCutout()
-    scale = (width * height / (192 * 256))**0.5
+    scale = (width * height / (192 * 256)) ** 0.5
     torch.manual_seed(1)
     boxes = cutout.boxes(points, size)
     torch.manual_seed(1)
@@ -70,8 +72,8 @@ def test_cutout_covers_joints_and_nothing_else(size):
 
 
 def test_cutout_draws_different_joints_of_each_person():
-    far_apart = torch.arange(8.).reshape(1, 8, 1).expand(4, 8, 2) * 1000
-    boxes = JointCutout(jitter=0.).boxes(far_apart, (192, 256))
+    far_apart = torch.arange(8.0).reshape(1, 8, 1).expand(4, 8, 2) * 1000
+    boxes = JointCutout(jitter=0.0).boxes(far_apart, (192, 256))
     drawn = ((boxes[..., 0] + boxes[..., 2]) / 2 / 1000).round()
     assert all(len(set(person.tolist())) == 5 for person in drawn)
     assert len({tuple(sorted(person.tolist())) for person in drawn}) > 1

@@ -10,6 +10,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmpose.registry import DATASETS, MODELS
 
 from mmpose_dualteach.models import MutualTeachingPoseEstimator
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config
 
 
@@ -39,13 +40,13 @@ def gradients(network) -> list:
 def train(model, data, scale=None):
     wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), lr=1e-3))
     if scale is not None:
-        model.pseudo_scale = scale
+        model.unsup_scale = scale
     return [model.train_step(copy.deepcopy(batch), wrapper) for batch in data]
 
 
 @pytest.mark.parametrize('off', ['burn-in', 'no lessons'])
 def test_with_the_pseudo_part_off_a_network_is_the_stock_estimator_bit_for_bit(stock, off):
-    options = dict(supervised_weight=1.0)
+    options = dict(sup_weight=1.0)
     if off == 'no lessons':
         options['lessons'] = []
     config = switch(stock, model=options)
@@ -54,11 +55,16 @@ def test_with_the_pseudo_part_off_a_network_is_the_stock_estimator_bit_for_bit(s
         assert torch.equal(value, mutual.networks['a'].state_dict()[key]), f'{key} starts differently'
 
     data = batches(config)
-    labeled = [dict(inputs=[x for x in batch['inputs']['labeled'] if x is not None],
-                    data_samples=[s for s in batch['data_samples']['labeled'] if s is not None]) for batch in data]
+    labeled = [
+        dict(
+            inputs=[x for x in batch['inputs']['labeled'] if x is not None],
+            data_samples=[s for s in batch['data_samples']['labeled'] if s is not None],
+        )
+        for batch in data
+    ]
     calls = []
     mutual.predict_easy = lambda images: calls.append(1)
-    ours, stocks = train(mutual, data, scale=0.), train(baseline, labeled)
+    ours, stocks = train(mutual, data, scale=0.0), train(baseline, labeled)
     assert not calls, 'unlabelled images must not be forwarded'
     for one, other in zip(ours, stocks):
         assert torch.equal(one['a/loss_kpt'], other['loss_kpt'])
@@ -95,19 +101,25 @@ def test_each_network_may_have_its_own_checkpoint(stock, tmp_path):
     assert not torch.equal(model.networks['a'].head.final_layer.weight, donor.networks['a'].head.final_layer.weight)
 
 
-def added_up(parts, *arguments):
+def added_up(parts):
     losses = {}
-    for part in parts(*arguments):
+    for part in parts:
         assert not set(part) & set(losses)
         losses.update(part)
     return losses
+
+
+def lessons_of(model, images, samples):
+    """The lessons' losses alone."""
+    model.sup_losses = lambda *_: iter(())
+    return added_up(model.loss_parts(images, samples))
 
 
 def test_no_gradient_reaches_a_teacher(stock):
     config = switch(stock, model=dict(lessons=[dict(teacher='a', student='b')]))
     model = build(config)
     images, samples = preprocessed(model, batches(config, 1)[0])
-    losses = added_up(model.losses_by_lessons, images, _views(samples))
+    losses = lessons_of(model, images, samples)
     assert set(losses) == {'b/loss_pseudo'}
     losses['b/loss_pseudo'].backward()
     assert not gradients(model.networks['a']) and gradients(model.networks['b'])
@@ -116,18 +128,18 @@ def test_no_gradient_reaches_a_teacher(stock):
 def test_each_student_gets_gradient_from_its_own_lesson_only(switched):
     model = build(switched)
     images, samples = preprocessed(model, batches(switched, 1)[0])
-    losses = added_up(model.losses_by_lessons, images, _views(samples))
+    losses = lessons_of(model, images, samples)
     assert set(losses) == {'a/loss_pseudo', 'b/loss_pseudo'}
     losses['a/loss_pseudo'].backward()
     assert gradients(model.networks['a']) and not gradients(model.networks['b'])
 
 
 def test_naive_consistency_lets_gradient_through_both_views(stock):
-    lesson = dict(teacher='a', student='b', gradient=True)
+    lesson = dict(teacher='a', student='b', detach=False)
     config = switch(stock, model=dict(lessons=[lesson]))
     model = build(config)
     images, samples = preprocessed(model, batches(config, 1)[0])
-    added_up(model.losses_by_lessons, images, _views(samples))['b/loss_pseudo'].backward()
+    lessons_of(model, images, samples)['b/loss_pseudo'].backward()
     assert gradients(model.networks['a']) and gradients(model.networks['b'])
 
 
@@ -136,8 +148,8 @@ def test_lesson_loss_is_what_it_says(stock):
     config = switch(stock, model=dict(lessons=[dict(teacher='a', student='b')], teacher_mode='eval'))
     model = build(config)
     images, samples = preprocessed(model, batches(config, 1)[0])
-    views = _views(samples)
-    loss = added_up(model.losses_by_lessons, images, views)['b/loss_pseudo']
+    views = ViewPair(samples['easy'], samples['hard'])
+    loss = lessons_of(model, images, samples)['b/loss_pseudo']
     a, b = model.networks['a'], model.networks['b']
     a.eval()
     with torch.no_grad():
@@ -146,7 +158,7 @@ def test_lesson_loss_is_what_it_says(stock):
     answer = b.head(b.extract_feat(images['hard']))
     target = model.adapter.move(easy, views)
     mask = target.valid.expand_as(answer)
-    assert torch.allclose(loss, ((answer - target.value)**2)[mask].mean(), rtol=1e-4)
+    assert torch.allclose(loss, ((answer - target.value) ** 2)[mask].mean(), rtol=1e-4)
 
 
 def test_evaluation_mode_of_a_teacher_leaves_its_statistics_and_modes_alone(stock):
@@ -183,7 +195,7 @@ def test_default_weights(switched):
     model = build(switched)
     data = batches(switched, 1)
     images, samples = preprocessed(model, data[0])
-    weighted = added_up(model.losses_by_labels, images['labeled'], samples['labeled'])
+    weighted = added_up(model.sup_losses(images['labeled'], samples['labeled']))
     stock_loss = build(switched).networks['a'].loss(images['labeled'], samples['labeled'])['loss_kpt']
     assert torch.allclose(weighted['a/loss_kpt'], 0.5 * stock_loss)
     assert model.adapter.criterion.loss_weight == 1.0
@@ -195,7 +207,7 @@ def test_cutout_touches_the_hard_view_only(stock):
     model.record_lessons = True
     images, samples = preprocessed(model, batches(config, 1)[0])
     before = {branch: value.clone() for branch, value in images.items()}
-    added_up(model.losses_by_lessons, images, _views(samples))
+    lessons_of(model, images, samples)
     assert all(torch.equal(images[branch], before[branch]) for branch in images)
     assert len(model.records) == 2
     for record in model.records:
@@ -204,7 +216,7 @@ def test_cutout_touches_the_hard_view_only(stock):
 
 
 def test_mean_answers_between_the_networks(stock):
-    config = switch(stock, model=dict(predict_with='mean'))
+    config = switch(stock, model=dict(predict_on='mean'))
     model = build(config).eval()
     dataset = DATASETS.build(copy.deepcopy(config.val_dataloader.dataset))
     batch = pseudo_collate([dataset[0], dataset[1]])
@@ -238,14 +250,17 @@ def test_bfloat16_channels_last_trains(stock):
     assert last['loss'] < first['loss']
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(lessons=[dict(teacher='c', student='a')]), "no network 'c'"),
-    (dict(lessons=[dict(teacher='a')]), 'takes teacher, student'),
-    (dict(lessons=[dict(teacher='a', student='b', average=True, gradient=True)]), 'takes no gradient'),
-    (dict(teacher_mode='frozen'), "'train' or 'eval'"),
-    (dict(predict_with='c'), 'predict_with'),
-    (dict(networks=dict()), 'networks is empty'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(lessons=[dict(teacher='c', student='a')]), "no network 'c'"),
+        (dict(lessons=[dict(teacher='a')]), 'takes teacher, student'),
+        (dict(lessons=[dict(teacher='a', student='b', ema=True, detach=False)]), 'takes no gradient'),
+        (dict(teacher_mode='frozen'), "'train' or 'eval'"),
+        (dict(predict_on='c'), 'predict_on'),
+        (dict(networks=dict()), 'networks is empty'),
+    ],
+)
 def test_bad_options_are_named(stock, options, message):
     model = dict(switch(stock).model, **options)
     with pytest.raises(ValueError, match=message):
@@ -258,16 +273,47 @@ def test_wrong_heatmap_size_is_a_codec_mismatch(switched):
         model.adapter.output(model.networks['a'], torch.rand(1, 3, 96, 192))
 
 
-def _views(samples):
-    from mmpose_dualteach.models.views import ViewPair
-    return ViewPair(samples['easy'], samples['hard'])
+def test_a_detached_lesson_gives_its_teacher_no_gradient_whatever_others_do(stock):
+    lessons = [dict(teacher='a', student='b'), dict(teacher='a', student='a', detach=False)]
+    config = switch(stock, model=dict(lessons=lessons))
+    model = build(config)
+    losses = lessons_of(model, *preprocessed(model, batches(config, 1)[0]))
+    losses['b/loss_pseudo'].backward()
+    assert gradients(model.networks['b']) and not gradients(model.networks['a'])
+
+
+def test_an_average_beside_its_network_has_a_peak_of_its_own(stock):
+    lessons = [dict(teacher='a', student='b', ema=True), dict(teacher='a', student='b')]
+    model = build(switch(stock, model=dict(lessons=lessons)))
+    model.watching = True
+    with torch.no_grad():
+        for parameter in model.averages['a'].module.parameters():
+            parameter.mul_(0.5)
+    log = model(*preprocessed(model, batches(switch(stock), 1)[0]), mode='loss')
+    assert log['a_ema/peak_unlabeled'] != log['a/peak_unlabeled']
+    model = build(switch(stock, model=dict(lessons=lessons[:1])))
+    model.watching = True
+    assert 'a/peak_unlabeled' in model(*preprocessed(model, batches(switch(stock), 1)[0]), mode='loss')
+
+
+def test_initial_weights_leave_every_other_random_sequence_alone(stock, monkeypatch):
+    """Above all those of GPUs: torch.manual_seed would set them all, and fork_rng save them all."""
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    config = switch(stock)
+    monkeypatch.setattr(torch, 'manual_seed', None)
+    monkeypatch.setattr(torch.random, 'fork_rng', None)
+    MODELS.build(config.model).init_weights()
+    assert torch.equal(torch.rand(3), expected)
 
 
 LESSONS = dict(
     dual=[dict(teacher='a', student='b'), dict(teacher='b', student='a')],
-    naive=[dict(teacher='a', student='a', gradient=True), dict(teacher='a', student='b', gradient=True)],
-    averaged=[dict(teacher='a', student='b', average=True), dict(teacher='a', student='b')],
-    none=[])
+    naive=[dict(teacher='a', student='a', detach=False), dict(teacher='a', student='b', detach=False)],
+    averaged=[dict(teacher='a', student='b', ema=True), dict(teacher='a', student='b')],
+    none=[],
+)
 
 
 @pytest.mark.parametrize('accumulated', [1, 2])
@@ -279,8 +325,9 @@ def test_a_step_part_by_part_is_the_step_of_the_whole_loss(stock, lessons, accum
     whole, parts = build(config), build(config)
     logs = []
     for model, step in ((whole, BaseModel.train_step), (parts, type(parts).train_step)):
-        optim = build_optim_wrapper(model, dict(
-            type='OptimWrapper', optimizer=dict(type='SGD', lr=0.5), accumulative_counts=accumulated))
+        optim = build_optim_wrapper(
+            model, dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.5), accumulative_counts=accumulated)
+        )
         optim.initialize_count_status(model, 0, 3)
         model.watching = True
         torch.manual_seed(1)
@@ -319,6 +366,7 @@ def test_a_step_keeps_the_activations_of_one_part_at_a_time(switched):
 
 def test_accuracy_is_computed_only_when_it_is_looked_at(switched, monkeypatch):
     from mmpose.models.heads.heatmap_heads import heatmap_head
+
     calls = []
     monkeypatch.setattr(heatmap_head, 'pose_pck_accuracy', lambda *a, **k: calls.append(1) or (0, 0.5, 0))
     model = build(switched)
@@ -327,14 +375,14 @@ def test_accuracy_is_computed_only_when_it_is_looked_at(switched, monkeypatch):
     model.watching = True
     assert 'a/acc_pose' in model(*data, mode='loss') and len(calls) == 2
     with torch.autocast('cpu', torch.bfloat16):  # numpy, in which it is computed, has no bfloat16.
-        assert 'a/acc_pose' not in model(*data, mode='loss') and len(calls) == 2
+        assert 'a/acc_pose' in model(*data, mode='loss') and len(calls) == 4
     model.wants_accuracy = False
-    assert 'a/acc_pose' not in model(*data, mode='loss') and len(calls) == 2
+    assert 'a/acc_pose' not in model(*data, mode='loss') and len(calls) == 4
 
 
 def test_compiled_networks_learn_and_are_saved_as_others(stock):
     """By a backend that compiles nothing, which is quick and shows what would be compiled."""
-    lessons = [dict(teacher='a', student='a', average=True)]
+    lessons = [dict(teacher='a', student='a', ema=True)]
     compiled_calls = []
 
     def backend(graph, inputs):

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Made-up files with the names of xierc/Semi_Human_Pose, whose forward passes are written down again by those names."""
+
 import os
 import subprocess
 import sys
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import ROOT, small_config, switch
+from conftest import ROOT, small_config, switch, tool
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from mmpose_dualteach.commands import convert_checkpoint, export_network
+convert_checkpoint = tool('convert_checkpoint')
+export_network = tool('export')
+
 
 COCO = [11, 21, 20, 23, 22, 14, 17, 15, 18, 16, 19, 4, 1, 5, 2, 6, 3]
 MPII = [3, 2, 1, 4, 5, 6, 0, 8, 10, 13, 19, 18, 17, 14, 15, 16]
@@ -24,7 +27,7 @@ MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
 
 def add_conv(state, name, into, out, size, norm=None):
-    state[f'{name}.weight'] = torch.randn(out, into, size, size) / (into * size * size)**0.5
+    state[f'{name}.weight'] = torch.randn(out, into, size, size) / (into * size * size) ** 0.5
     if norm:
         state[f'{norm}.weight'], state[f'{norm}.bias'] = 0.5 + torch.rand(out), 0.1 * torch.randn(out)
         state[f'{norm}.running_mean'], state[f'{norm}.running_var'] = 0.1 * torch.randn(out), 0.5 + torch.rand(out)
@@ -34,7 +37,7 @@ def add_conv(state, name, into, out, size, norm=None):
 def add_final(state, name, into, joints):
     """The bias of a row is its number plus one."""
     add_conv(state, name, into, joints, 1)
-    state[f'{name}.bias'] = torch.arange(joints) + 1.
+    state[f'{name}.bias'] = torch.arange(joints) + 1.0
 
 
 def add_block(state, name, into, width, wide=False, stride=1):
@@ -52,11 +55,12 @@ def resnet18(joints=24, final='final_layer_1', width=8):
     add_conv(state, 'conv1', 3, width, 7, 'bn1')
     for layer in range(4):
         for block in range(2):
-            into = add_block(state, f'layer{layer + 1}.{block}', into, width << layer,
-                             stride=2 if layer and not block else 1)
+            into = add_block(
+                state, f'layer{layer + 1}.{block}', into, width << layer, stride=2 if layer and not block else 1
+            )
     for number in (0, 3, 6):
         add_conv(state, f'deconv_layers.{number}', into, width, 4, f'deconv_layers.{number + 1}')
-        state[f'deconv_layers.{number}.weight'] = torch.randn(into, width, 4, 4) / (into * 4)**0.5
+        state[f'deconv_layers.{number}.weight'] = torch.randn(into, width, 4, 4) / (into * 4) ** 0.5
         into = width
     add_final(state, final, width, joints)
     return state
@@ -101,8 +105,11 @@ def normed(state, x, name):
 
 def block(state, x, name, stride=1):
     convs = [number for number in (1, 2, 3) if f'{name}.conv{number}.weight' in state]
-    shortcut = conv(state, x, f'{name}.downsample.0', f'{name}.downsample.1', stride) \
-        if f'{name}.downsample.0.weight' in state else x
+    shortcut = (
+        conv(state, x, f'{name}.downsample.0', f'{name}.downsample.1', stride)
+        if f'{name}.downsample.0.weight' in state
+        else x
+    )
     for number in convs:
         step = stride if number == len(convs) - 1 else 1  # The 3x3 one of three, the first of two.
         x = conv(state, x, f'{name}.conv{number}', f'{name}.bn{number}', step)
@@ -147,7 +154,7 @@ def predict_hrnet(state, x):
                 for source, x in enumerate(branches):
                     fuse = f'{name}.fuse_layers.{to}.{source}'
                     if source > to:
-                        x = F.interpolate(conv(state, x, f'{fuse}.0', f'{fuse}.1'), scale_factor=2**(source - to))
+                        x = F.interpolate(conv(state, x, f'{fuse}.0', f'{fuse}.1'), scale_factor=2 ** (source - to))
                     for step in range(to - source):
                         x = conv(state, x, f'{fuse}.{step}.0', f'{fuse}.{step}.1', 2)
                         x = x.relu() if step < to - source - 1 else x
@@ -161,7 +168,8 @@ def as_authors(images, rgb=False):
     """Their input of BGR images in shape (N, 3, H, W)."""
     images = images.flip(1) if rgb else images
     return (images / 255 - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
-        [0.229, 0.224, 0.225]).view(3, 1, 1)
+        [0.229, 0.224, 0.225]
+    ).view(3, 1, 1)
 
 
 # ---------------------------------------------------------------------- configs, files and answers
@@ -179,10 +187,17 @@ def stock_of(kind='resnet', dataset='CocoDataset', joints=17, **preprocessor):
         model['backbone'] = dict(type='ResNet', depth=18, stem_channels=8, base_channels=8)
         model['head'].update(in_channels=64, deconv_out_channels=(8, 8, 8), deconv_kernel_sizes=(4, 4, 4))
     else:
-        stages = {f'stage{stage}': dict(num_modules=modules, num_branches=stage, block='BASIC',
-                                        num_blocks=(1, ) * stage, num_channels=tuple(4 << n for n in range(stage)))
-                  for stage, modules in ((2, 1), (3, 2), (4, 2))}
-        stem = dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(4, ), num_channels=(64, ))
+        stages = {
+            f'stage{stage}': dict(
+                num_modules=modules,
+                num_branches=stage,
+                block='BASIC',
+                num_blocks=(1,) * stage,
+                num_channels=tuple(4 << n for n in range(stage)),
+            )
+            for stage, modules in ((2, 1), (3, 2), (4, 2))
+        }
+        stem = dict(num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(4,), num_channels=(64,))
         model['backbone'] = dict(type='HRNet', extra=dict(stage1=stem, **stages))
         model['head'].update(in_channels=4, deconv_out_channels=None, deconv_kernel_sizes=None)
     model['head']['out_channels'] = joints
@@ -194,16 +209,20 @@ def stock_of(kind='resnet', dataset='CocoDataset', joints=17, **preprocessor):
 
 
 def dual(first, second, prefix=''):
-    return {f'{prefix}{name}.{key}': value for name, state in (('resnet', first), ('resnet2', second))
-            for key, value in state.items()}
+    return {
+        f'{prefix}{name}.{key}': value
+        for name, state in (('resnet', first), ('resnet2', second))
+        for key, value in state.items()
+    }
 
 
 def command(folder, content, config, *options):
     """Write a file and a config, and run the command."""
     torch.save(content, folder / 'theirs.pth.tar')
     Config.dump(config if isinstance(config, Config) else Config(config), folder / 'config.py')
-    return convert_checkpoint([str(folder / 'theirs.pth.tar'), str(folder / 'config.py'), '-o',
-                               str(folder / 'ours.pth'), *options])
+    return convert_checkpoint(
+        [str(folder / 'theirs.pth.tar'), str(folder / 'config.py'), '-o', str(folder / 'ours.pth'), *options]
+    )
 
 
 def converted(folder, content, config, *options):
@@ -239,9 +258,13 @@ def test_both_networks_answer_as_the_authors_do(tmp_path, images, wrapped, capsy
     first, second = resnet18(), resnet18()
     content = dual(first, second)
     if wrapped:
-        content = dict(epoch=3, model=('pose_dual_18', '256x192_pose_dual_18_d256d256d256'), perf=np.float64(0.4),
-                       state_dict=dual(first, second, 'module.'),
-                       optimizer=dict(state={0: dict(step=4, exp_avg=torch.zeros(2))}, param_groups=[dict(lr=1e-3)]))
+        content = dict(
+            epoch=3,
+            model=('pose_dual_18', '256x192_pose_dual_18_d256d256d256'),
+            perf=np.float64(0.4),
+            state_dict=dual(first, second, 'module.'),
+            optimizer=dict(state={0: dict(step=4, exp_avg=torch.zeros(2))}, param_groups=[dict(lr=1e-3)]),
+        )
     model, checkpoint = converted(tmp_path, content, switch(stock_of(bgr_to_rgb=False)))
     printed = capsys.readouterr()
     assert 'network a is' in printed.out and 'network resnet2' in printed.out and 'note' not in printed.out
@@ -256,8 +279,11 @@ def test_both_networks_answer_as_the_authors_do(tmp_path, images, wrapped, capsy
 @pytest.mark.parametrize('form', ['posecons', 'supervised', 'first of two', 'second of two', 'before torch 1.6'])
 def test_one_network_of_an_hrnet(tmp_path, images, form):
     state, other = hrnet(), hrnet()
-    content = {'posecons': {f'resnet.{key}': value for key, value in state.items()}, 'first of two': dual(state, other),
-               'second of two': dual(other, state)}.get(form, state)
+    content = {
+        'posecons': {f'resnet.{key}': value for key, value in state.items()},
+        'first of two': dual(state, other),
+        'second of two': dual(other, state),
+    }.get(form, state)
     if form == 'before torch 1.6':
         torch.save(content, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
         content = torch.load(tmp_path / 'old.pth')
@@ -292,11 +318,14 @@ def test_joints_that_were_never_taught_are_named(tmp_path, capsys):
     assert 'was never taught' not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('preprocessor, options', [
-    (dict(bgr_to_rgb=True, mean=MEAN[::-1], std=STD[::-1]), ()),
-    (dict(bgr_to_rgb=True, mean=MEAN, std=STD), ('--rgb', )),
-    (dict(bgr_to_rgb=False, mean=MEAN, std=[50., 60., 70.]), ()),
-])
+@pytest.mark.parametrize(
+    'preprocessor, options',
+    [
+        (dict(bgr_to_rgb=True, mean=MEAN[::-1], std=STD[::-1]), ()),
+        (dict(bgr_to_rgb=True, mean=MEAN, std=STD), ('--rgb',)),
+        (dict(bgr_to_rgb=False, mean=MEAN, std=[50.0, 60.0, 70.0]), ()),
+    ],
+)
 def test_channels_are_the_configs(tmp_path, images, preprocessor, options):
     state = resnet18()
     model, _ = converted(tmp_path, state, stock_of(**preprocessor), *options)
@@ -320,7 +349,7 @@ def test_the_stock_preprocessor_differs_at_the_edge_alone(tmp_path, images, kind
 
 def test_moving_averages_begin_with_their_networks(tmp_path):
     first, second = resnet18(), resnet18()
-    lessons = [dict(teacher='a', student='b', average=True), dict(teacher='b', student='a')]
+    lessons = [dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')]
     model, _ = converted(tmp_path, dual(first, second), switch(stock_of(), model=dict(lessons=lessons)))
     average = model.averages['a'].module.state_dict()
     assert all(torch.equal(average[key], value) for key, value in model.networks['a'].state_dict().items())
@@ -347,8 +376,11 @@ def test_files_that_do_not_suit_are_one_line(tmp_path, capsys):
     says(dict(one, **{'final_layer.weight': torch.ones(1)}), 'final_layer.weight has no place')
     says(without(one, 'layer3.1.bn2.bias'), 'nothing for backbone.layer3.1.bn2.bias', 'take a config')
     says(without(two, 'resnet2.conv1.weight'), 'network resnet2', 'backbone.conv1.weight', config=switch(stock))
-    says({f'resnet.{key}': value for key, value in one.items()}, '1 and the config 2 networks (a, b)',
-         config=switch(stock))
+    says(
+        {f'resnet.{key}': value for key, value in one.items()},
+        '1 and the config 2 networks (a, b)',
+        config=switch(stock),
+    )
     says(one, 'no network 2', options=('--network', '2'))
     says(resnet18(width=4), 'backbone.conv1.weight has shape (4, 3, 7, 7)', '(8, 3, 7, 7)')
     says(resnet18(joints=16), '16 joints', '24 union joints', '17')
@@ -359,8 +391,13 @@ def test_files_that_do_not_suit_are_one_line(tmp_path, capsys):
 def animal():
     """A dataset with a joint that is no human one."""
     stock = stock_of(joints=2)
-    info = dict(dataset_name='horses', keypoint_info={0: dict(name='nose'), 1: dict(name='jaw_upper_left')},
-                skeleton_info={}, joint_weights=[1., 1.], sigmas=[0.1, 0.1])
+    info = dict(
+        dataset_name='horses',
+        keypoint_info={0: dict(name='nose'), 1: dict(name='jaw_upper_left')},
+        skeleton_info={},
+        joint_weights=[1.0, 1.0],
+        sigmas=[0.1, 0.1],
+    )
     stock['train_dataloader']['dataset']['metainfo'] = info
     return stock
 
@@ -383,12 +420,11 @@ def test_configs_that_do_not_suit_are_one_line(tmp_path, capsys):
 
 
 class Payload:
-
     def __init__(self, witness):
         self.witness = witness
 
     def __reduce__(self):
-        return os.system, (f'touch {self.witness}', )
+        return os.system, (f'touch {self.witness}',)
 
 
 def test_nothing_in_a_file_is_run(tmp_path, capsys):
@@ -402,9 +438,20 @@ def test_the_tool_takes_a_config_by_its_name(tmp_path):
     state = {f'resnet.{key}': value for key, value in resnet50().items()}
     torch.save(state, tmp_path / 'theirs.pth')
     done = subprocess.run(
-        [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / 'convert_checkpoint.py'), 'theirs.pth',
-         'mmpose::body_2d_keypoint/topdown_heatmap/mpii/td-hm_res50_8xb64-210e_mpii-256x256.py', '-o', 'ours.pth'],
-        cwd=tmp_path, text=True, capture_output=True)
+        [
+            sys.executable,
+            '-W',
+            'ignore',
+            str(ROOT / 'tools' / 'convert_checkpoint.py'),
+            'theirs.pth',
+            'mmpose::body_2d_keypoint/topdown_heatmap/mpii/td-hm_res50_8xb64-210e_mpii-256x256.py',
+            '-o',
+            'ours.pth',
+        ],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+    )
     assert done.returncode == 0 and done.stdout == 'ours.pth: the network is theirs.pth, network resnet\n', done.stderr
     ours = torch.load(tmp_path / 'ours.pth')['state_dict']
     assert ours['head.final_layer.bias'].tolist() == [row + 1 for row in MPII]

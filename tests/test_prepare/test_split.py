@@ -3,26 +3,41 @@ import json
 
 import numpy as np
 import pytest
+from conftest import tool
 from mmpose.registry import DATASETS
 
-from mmpose_dualteach.commands import split_labels
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.prepare.split import split_labels as split
+
+split_labels = tool('split_labels')
 
 
 def people(images=40, seed=0):
     """A COCO-format file: 1 to 4 people an image, some of them without labels, a crowd, an image with nobody."""
     random = np.random.default_rng(seed)
-    content = dict(info=dict(of='this test'), images=[], annotations=[],
-                   categories=[dict(id=1, name='person', keypoints=['nose'])])
+    content = dict(
+        info=dict(of='this test'), images=[], annotations=[], categories=[dict(id=1, name='person', keypoints=['nose'])]
+    )
     for image in range(images):
         content['images'].append(dict(id=1000 + image, file_name=f'{image}.jpg', width=100, height=100))
         for _ in range(random.integers(1, 5) if image else 0):
             labels = int(random.random() < 0.8)
-            content['annotations'].append(dict(
-                id=len(content['annotations']), image_id=1000 + image, category_id=1, iscrowd=0, bbox=[1, 2, 30, 40],
-                area=600., keypoints=[5, 6, 2 * labels] * 17, num_keypoints=17 * labels, face_kpts=[1., 2., 2.],
-                face_box=[1, 1, 2, 2], face_valid=True, segmentation=[[1, 2, 3, 4]]))
+            content['annotations'].append(
+                dict(
+                    id=len(content['annotations']),
+                    image_id=1000 + image,
+                    category_id=1,
+                    iscrowd=0,
+                    bbox=[1, 2, 30, 40],
+                    area=600.0,
+                    keypoints=[5, 6, 2 * labels] * 17,
+                    num_keypoints=17 * labels,
+                    face_kpts=[1.0, 2.0, 2.0],
+                    face_box=[1, 1, 2, 2],
+                    face_valid=True,
+                    segmentation=[[1, 2, 3, 4]],
+                )
+            )
     content['annotations'][0].update(iscrowd=1)
     return content
 
@@ -41,12 +56,13 @@ def has_label(person):
 
 
 @pytest.mark.parametrize('seed', [0, 1])
-def test_a_split_has_as_many_labelled_people_as_asked_for_and_shares_no_image(tmp_path, seed):
+def test_a_split_has_as_many_labelled_instances_as_asked_for_and_shares_no_image(tmp_path, seed):
     content = people()
     manifest = split(write(tmp_path / 'all.json', content), 31, str(tmp_path), seed)
     labeled, unlabeled, written = read(tmp_path)
     assert manifest == written and written['seed'] == seed
-    assert sum(has_label(person) for person in labeled['annotations']) == 31 == written['labeled']['people_with_labels']
+    assert sum(has_label(person) for person in labeled['annotations']) == 31
+    assert written['labeled']['instances_with_labels'] == 31
     sides = [{image['id'] for image in part['images']} for part in (labeled, unlabeled)]
     assert not sides[0] & sides[1] and sides[0] | sides[1] == {image['id'] for image in content['images']}
     for part, side in zip((labeled, unlabeled), sides):
@@ -89,8 +105,11 @@ def test_a_split_depends_on_seed_and_ids_alone(tmp_path):
         manifest = split(write(tmp_path / f'{number}.json', source), 25, str(tmp_path / str(number)), seed)
         sums.append(manifest['checksum'])
     assert sums[0] == sums[1] != sums[2]
-    few, many = [{person['id'] for person in read(tmp_path / name)[0]['annotations']} for name in ('0', 'more')
-                 if split(write(tmp_path / 'a.json', content), 50, str(tmp_path / 'more'))]
+    few, many = [
+        {person['id'] for person in read(tmp_path / name)[0]['annotations']}
+        for name in ('0', 'more')
+        if split(write(tmp_path / 'a.json', content), 50, str(tmp_path / 'more'))
+    ]
     assert len(few & many) > 0.9 * len(few), 'fewer labels are about the beginning of more'
 
 
@@ -103,18 +122,22 @@ def test_images_shares_and_shared_images(tmp_path):
     labeled, _, manifest = read(tmp_path)
     assert len({image['id'] for image in labeled['images']}) == 10 == manifest['labeled']['images']
     assert {image['id'] for image in labeled['images']} <= with_labels
-    assert split(path, 0.25, str(tmp_path))['labeled']['people_with_labels'] == round(0.25 * total)
+    assert split(path, 0.25, str(tmp_path))['labeled']['instances_with_labels'] == round(0.25 * total)
     split(path, 30, str(tmp_path), share_images=True)
     labeled, unlabeled, _ = read(tmp_path)
     sides = [{image['id'] for image in part['images']} for part in (labeled, unlabeled)]
     assert len(labeled['annotations']) == 30 and sides[0] & sides[1]
-    with pytest.raises(ValueError, match='cannot be counted; count people'):
+    with pytest.raises(ValueError, match='cannot be counted; count instances'):
         split(path, 3, str(tmp_path), unit='images', share_images=True)
 
 
 def test_mpiis_list_is_split_by_image_too(tmp_path):
-    listed = [dict(image=f'{n // 3:06d}.jpg', center=[50., 60.], scale=1. + n, joints=[[1., 2.]] * 16,
-                   joints_vis=[1] * 16) for n in range(30)]
+    listed = [
+        dict(
+            image=f'{n // 3:06d}.jpg', center=[50.0, 60.0], scale=1.0 + n, joints=[[1.0, 2.0]] * 16, joints_vis=[1] * 16
+        )
+        for n in range(30)
+    ]
     split(write(tmp_path / 'mpii.json', listed), 9, str(tmp_path))
     labeled, unlabeled, manifest = read(tmp_path)
     assert len(labeled) == 9 and len(unlabeled) == 21 and manifest['unlabeled']['images'] == 7
@@ -129,7 +152,8 @@ def test_mpiis_list_is_split_by_image_too(tmp_path):
 
 
 def test_every_stock_sample_in_such_a_format_splits_and_is_read_again(shared_data, tmp_path):
-    from mmpose_dualteach.sweep.samples import SAMPLES
+    from mmpose_dualteach.dev.sweep.samples import SAMPLES
+
     done = []
     for kind, (ann_file, images) in sorted(SAMPLES.items()):
         path = shared_data / 'stock_samples' / ann_file
@@ -138,9 +162,9 @@ def test_every_stock_sample_in_such_a_format_splits_and_is_read_again(shared_dat
         try:
             manifest = split(str(path), 0.6, str(tmp_path / kind))
         except ValueError as error:
-            assert 'has 0 people with labels' in str(error) or 'no image has so few' in str(error), kind
+            assert 'has 0 instances with labels' in str(error) or 'no image has so few' in str(error), kind
             continue
-        assert manifest['labeled']['people_with_labels'] >= 1, kind
+        assert manifest['labeled']['instances_with_labels'] >= 1, kind
         prefix = dict(img=str(shared_data / 'stock_samples' / images))
         labeled = DATASETS.build(dict(type=kind, ann_file=str(tmp_path / kind / 'labeled.json'), data_prefix=prefix))
         assert len(labeled) >= 1, kind
@@ -148,7 +172,7 @@ def test_every_stock_sample_in_such_a_format_splits_and_is_read_again(shared_dat
     assert len(done) > 15
 
 
-def test_where_no_image_has_so_few_people_it_says_so(tmp_path):
+def test_where_no_image_has_so_few_instances_it_says_so(tmp_path):
     content = people()
     for person in content['annotations']:
         person['image_id'] = 1003
@@ -161,9 +185,13 @@ def test_the_tool_prints_what_to_compare_and_names_what_is_wrong(tmp_path, capsy
     assert split_labels([path, '--labeled', '12', '-o', str(tmp_path / 'out')]) == 0
     printed = capsys.readouterr().out
     checksum = json.loads((tmp_path / 'out' / 'manifest.json').read_text())['checksum']
-    assert 'labeled: 12 people with labels' in printed and f'checksum {checksum} (seed 0, counted in people)' in printed
-    for content, message in ((people(), 'has 86 people with labels; 900 were asked for'),
-                             ([1, 2], "neither in COCO's format"), (dict(a=1), "neither in COCO's format")):
+    assert 'labeled: 12 instances with labels' in printed
+    assert f'checksum {checksum} (seed 0, counted in instances)' in printed
+    for content, message in (
+        (people(), 'has 86 instances with labels; 900 were asked for'),
+        ([1, 2], "neither in COCO's format"),
+        (dict(a=1), "neither in COCO's format"),
+    ):
         assert split_labels([write(tmp_path / 'x.json', content), '--labeled', '900', '-o', str(tmp_path / 'no')]) == 1
         error = capsys.readouterr().err
         assert 'x.json' in error and error.count('\n') == 1

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Whatever a JSON file holds: it is read, or one line says which file it is and what is wrong."""
+
 import copy
 import json
 from pathlib import Path
@@ -13,23 +14,67 @@ from mmpose_dualteach.datasets.checks import build_labeled, check_labeled, read_
 from mmpose_dualteach.prepare.detect import Progress
 from mmpose_dualteach.prepare.split import split_labels
 
-plain = st.one_of(st.none(), st.booleans(), st.integers(-2, 3), st.integers(), st.floats(), st.text(max_size=5),
-                  st.sampled_from([10**30, 10**400, -1, 1e308, '\ud800', 'a\nb', '../x.jpg', '0.jpg', 'x' * 5000]))
-values = st.recursive(plain, lambda inside: st.lists(inside, max_size=4) | st.dictionaries(
-    st.sampled_from(['images', 'annotations', 'categories', 'id', 'image_id', 'bbox', 'image', 'center', 'scale', 'a']),
-    inside, max_size=4), max_leaves=12)
-PERSON = dict(id=1, image_id=1, category_id=1, bbox=[1, 2, 30, 40], area=1200, iscrowd=0, num_keypoints=17,
-              keypoints=[5, 6, 2] * 17, score=0.9)
-COCO = dict(images=[dict(id=1, file_name='0.jpg', width=60, height=50), dict(id=2, file_name='1.jpg')],
-            annotations=[PERSON, dict(PERSON, id=2, image_id=2)],
-            categories=[dict(id=1, name='person', keypoints=['nose'])])
+plain = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 3),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from([10**30, 10**400, -1, 1e308, '\ud800', 'a\nb', '../x.jpg', '0.jpg', 'x' * 5000]),
+)
+values = st.recursive(
+    plain,
+    lambda inside: (
+        st.lists(inside, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ['images', 'annotations', 'categories', 'id', 'image_id', 'bbox', 'image', 'center', 'scale', 'a']
+            ),
+            inside,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+PERSON = dict(
+    id=1,
+    image_id=1,
+    category_id=1,
+    bbox=[1, 2, 30, 40],
+    area=1200,
+    iscrowd=0,
+    num_keypoints=17,
+    keypoints=[5, 6, 2] * 17,
+    score=0.9,
+)
+COCO = dict(
+    images=[dict(id=1, file_name='0.jpg', width=60, height=50), dict(id=2, file_name='1.jpg')],
+    annotations=[PERSON, dict(PERSON, id=2, image_id=2)],
+    categories=[dict(id=1, name='person', keypoints=['nose'])],
+)
 DETECTIONS = [dict(image_id=1, category_id=1, bbox=[1, 2, 30, 40], score=0.9)]
-MPII = [dict(image='0.jpg', center=[30, 20], scale=1.5, joints=[[1., 2.]] * 16, joints_vis=[1] * 16)]
-WHOLE = dict(COCO, annotations=[dict(PERSON, face_box=[1, 2, 9, 9], face_valid=True, lefthand_box=[1, 2, 9, 9],
-                                     lefthand_valid=True, righthand_box=[3, 2, 9, 9], righthand_valid=False,
-                                     foot_kpts=[1] * 18, face_kpts=[1] * 204, lefthand_kpts=[1] * 63,
-                                     righthand_kpts=[1] * 63, foot_valid=True)])
-CIRCLE = dict(COCO, annotations=[dict(PERSON, center=[30., 20.], scale=0.3)])
+MPII = [dict(image='0.jpg', center=[30, 20], scale=1.5, joints=[[1.0, 2.0]] * 16, joints_vis=[1] * 16)]
+WHOLE = dict(
+    COCO,
+    annotations=[
+        dict(
+            PERSON,
+            face_box=[1, 2, 9, 9],
+            face_valid=True,
+            lefthand_box=[1, 2, 9, 9],
+            lefthand_valid=True,
+            righthand_box=[3, 2, 9, 9],
+            righthand_valid=False,
+            foot_kpts=[1] * 18,
+            face_kpts=[1] * 204,
+            lefthand_kpts=[1] * 63,
+            righthand_kpts=[1] * 63,
+            foot_valid=True,
+        )
+    ],
+)
+CIRCLE = dict(COCO, annotations=[dict(PERSON, center=[30.0, 20.0], scale=0.3)])
 
 
 @st.composite
@@ -79,17 +124,27 @@ def everyone(dataset) -> list:
     return [dataset.get_data_info(number) for number in range(len(dataset))]
 
 
-@pytest.mark.parametrize('whole, options', [
-    (COCO, dict()), (COCO, dict(category='person', min_area=5.)), (CIRCLE, dict(dataset_type='Face300WDataset')),
-    (WHOLE, dict(dataset_type='CocoWholeBodyDataset')), (WHOLE, dict(dataset_type='CocoWholeBodyFaceDataset')),
-    (WHOLE, dict(dataset_type='CocoWholeBodyHandDataset')), (COCO, dict(dataset_type='JhmdbDataset')),
-    (COCO, dict(dataset_type='AP10KDataset')), (MPII, dict(dataset_type='MpiiDataset')), (MPII, dict()),
-], ids=lambda value: value.get('dataset_type', ' '.join(value)) if isinstance(value, dict) else 'list')
+@pytest.mark.parametrize(
+    'whole, options',
+    [
+        (COCO, dict()),
+        (COCO, dict(category='person', min_area=5.0)),
+        (CIRCLE, dict(dataset_type='Face300WDataset')),
+        (WHOLE, dict(dataset_type='CocoWholeBodyDataset')),
+        (WHOLE, dict(dataset_type='CocoWholeBodyFaceDataset')),
+        (WHOLE, dict(dataset_type='CocoWholeBodyHandDataset')),
+        (COCO, dict(dataset_type='JhmdbDataset')),
+        (COCO, dict(dataset_type='AP10KDataset')),
+        (MPII, dict(dataset_type='MpiiDataset')),
+        (MPII, dict()),
+    ],
+    ids=lambda value: value.get('dataset_type', ' '.join(value)) if isinstance(value, dict) else 'list',
+)
 @given(data=st.data())
 @settings(max_examples=30)
 def test_boxes_of_an_annotation_file(folder, whole, options, data):
     path = write(folder, data.draw(spoilt(whole)))
-    people = read_or_told(lambda: UnlabeledPoseDataset(ann_file=path, max_broken=1., pipeline=[], **options))
+    people = read_or_told(lambda: UnlabeledPoseDataset(ann_file=path, max_broken=1.0, pipeline=[], **options))
     for person in everyone(people) if people else ():
         box = person['bbox'][0]
         assert (box[2:] > box[:2]).all() and person['img_path'].endswith('.jpg') | (len(person['img_path']) > 0)
@@ -99,8 +154,11 @@ def test_boxes_of_an_annotation_file(folder, whole, options, data):
 def test_boxes_of_a_detection_file(folder, content):
     path = write(folder, content)
     (folder / 'fine.json').write_text(json.dumps(COCO))
-    people = read_or_told(lambda: UnlabeledPoseDataset(
-        ann_file=str(folder / 'fine.json'), bbox_file=path, bbox_thr=0.3, max_broken=1., pipeline=[]))
+    people = read_or_told(
+        lambda: UnlabeledPoseDataset(
+            ann_file=str(folder / 'fine.json'), bbox_file=path, bbox_thr=0.3, max_broken=1.0, pipeline=[]
+        )
+    )
     assert people is None or everyone(people)
 
 
@@ -109,7 +167,7 @@ def test_anything_as_either_file(folder, content):
     path = write(folder, content)
     (folder / 'fine.json').write_text(json.dumps(COCO))
     for files in (dict(ann_file=path), dict(ann_file=str(folder / 'fine.json'), bbox_file=path)):
-        read_or_told(lambda files=files: UnlabeledPoseDataset(max_broken=1., pipeline=[], **files))
+        read_or_told(lambda files=files: UnlabeledPoseDataset(max_broken=1.0, pipeline=[], **files))
     read_or_told(lambda: split_labels(path, 1, str(folder / 'sides')))
 
 
@@ -121,8 +179,10 @@ def test_splits(folder, whole, data):
     read_or_told(lambda: split_labels(path, 1, str(folder / 'sides'), share_images=share_images))
 
 
-@pytest.mark.parametrize('whole, kind', [(COCO, 'CocoDataset'), (CIRCLE, 'Face300WDataset'),
-                                         (WHOLE, 'CocoWholeBodyDataset'), (MPII, 'MpiiDataset')])
+@pytest.mark.parametrize(
+    'whole, kind',
+    [(COCO, 'CocoDataset'), (CIRCLE, 'Face300WDataset'), (WHOLE, 'CocoWholeBodyDataset'), (MPII, 'MpiiDataset')],
+)
 @given(data=st.data())
 @settings(max_examples=30)
 def test_labels(folder, whole, kind, data):
@@ -130,7 +190,7 @@ def test_labels(folder, whole, kind, data):
 
     def read():
         dataset = build_labeled(dict(type=kind, ann_file=path, data_prefix=dict(img=''), pipeline=[]))
-        check_labeled(dataset, decode=False)
+        check_labeled(dataset)
 
     try:
         read_or_told(read)
@@ -145,19 +205,36 @@ def test_bytes_that_are_no_json(folder, content):
     read_or_told(lambda: read_json(str(folder / 'spoilt.json')))
 
 
-@pytest.mark.parametrize('content', [
-    '[' * 200000, '{"a":' * 200000, '[' * 900 + ']' * 900, '"' + 'x' * 10**7, '1' * 10**6, '[' + '0,' * 10**6,
-    '\ufeff{}', '{"images": [], "images": 1}', '[NaN, Infinity, -Infinity, 1e999]', '', ' ', '\0', 'nul',
-    '{"images": [{"id": 1, "file_name": "' + 'a' * 10**6 + '"}], "annotations": [{"image_id": 1, "bbox": [1, 2]}]}',
-    '{"images": ' + '[' * 900 + ']' * 900 + ', "annotations": [' + '{"a": ' * 900 + '1' + '}' * 900 + ']}',
-], ids=lambda text: text[:12] or 'nothing')
+@pytest.mark.parametrize(
+    'content',
+    [
+        '[' * 200000,
+        '{"a":' * 200000,
+        '[' * 900 + ']' * 900,
+        '"' + 'x' * 10**7,
+        '1' * 10**6,
+        '[' + '0,' * 10**6,
+        '\ufeff{}',
+        '{"images": [], "images": 1}',
+        '[NaN, Infinity, -Infinity, 1e999]',
+        '',
+        ' ',
+        '\0',
+        'nul',
+        '{"images": [{"id": 1, "file_name": "' + 'a' * 10**6 + '"}], "annotations": [{"image_id": 1, "bbox": [1, 2]}]}',
+        '{"images": ' + '[' * 900 + ']' * 900 + ', "annotations": [' + '{"a": ' * 900 + '1' + '}' * 900 + ']}',
+    ],
+    ids=lambda text: text[:12] or 'nothing',
+)
 def test_huge_and_deep_files(tmp_path, content):
     (tmp_path / 'spoilt.json').write_text(content, encoding='utf-8')
     path = str(tmp_path / 'spoilt.json')
-    for call in (lambda: UnlabeledPoseDataset(ann_file=path, pipeline=[]),
-                 lambda: UnlabeledPoseDataset(bbox_file=path, data_prefix=dict(img=str(tmp_path)), pipeline=[]),
-                 lambda: split_labels(path, 1, str(tmp_path / 'sides')),
-                 lambda: build_labeled(dict(type='CocoDataset', ann_file=path, data_prefix=dict(img=''), pipeline=[]))):
+    for call in (
+        lambda: UnlabeledPoseDataset(ann_file=path, pipeline=[]),
+        lambda: UnlabeledPoseDataset(bbox_file=path, data_prefix=dict(img=str(tmp_path)), pipeline=[]),
+        lambda: split_labels(path, 1, str(tmp_path / 'sides')),
+        lambda: build_labeled(dict(type='CocoDataset', ann_file=path, data_prefix=dict(img=''), pipeline=[])),
+    ):
         assert read_or_told(call) is None
 
 

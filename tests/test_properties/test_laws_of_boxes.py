@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Laws of what reads boxes, for any boxes, ids and names."""
+
 import json
 
 import numpy as np
@@ -10,16 +11,24 @@ from mmpose.registry import DATASETS
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.checks import box_problem, boxes_are_usable
-from mmpose_dualteach.datasets.people_index import PackedStrings, PeopleIndex, as_numbers, packed
+from mmpose_dualteach.datasets.datasets.instance_index import InstanceIndex, PackedStrings, as_numbers, packed
 from mmpose_dualteach.datasets.sources.files import leads_outside
 from mmpose_dualteach.prepare.split import split_labels
 
 numbers = st.one_of(st.floats(-50, 250), st.integers(-50, 250), st.sampled_from([0, 1e-3, float('nan'), float('inf')]))
 extents = st.lists(numbers, min_size=4, max_size=4)
-anything = st.one_of(extents, st.none(), st.text(max_size=3), st.lists(numbers, max_size=5), st.booleans(), numbers,
-                     st.dictionaries(st.text(max_size=2), numbers, max_size=2), st.lists(extents, max_size=4),
-                     st.just(10**400))
-ids = st.one_of(st.integers(-2**70, 2**70), st.text(max_size=5))
+anything = st.one_of(
+    extents,
+    st.none(),
+    st.text(max_size=3),
+    st.lists(numbers, max_size=5),
+    st.booleans(),
+    numbers,
+    st.dictionaries(st.text(max_size=2), numbers, max_size=2),
+    st.lists(extents, max_size=4),
+    st.just(10**400),
+)
+ids = st.one_of(st.integers(-(2**70), 2**70), st.text(max_size=5))
 
 
 @given(st.lists(st.text(st.characters(), max_size=10)))
@@ -30,7 +39,7 @@ def test_names_come_out_as_they_went_in(names):
 
 @given(st.lists(ids, max_size=20))
 def test_ids_come_out_as_they_went_in(some):
-    people = PeopleIndex(['a.jpg'] * len(some), some, ids=some)
+    people = InstanceIndex(['a.jpg'] * len(some), some, ids=some)
     assert [people[number]['id'] for number in range(len(people))] == some
     assert [people[number]['img_id'] for number in range(len(people))] == some
     assert [type(each) for each in some] == [type(people[number]['id']) for number in range(len(people))]
@@ -38,9 +47,13 @@ def test_ids_come_out_as_they_went_in(some):
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=20), st.data())
-def test_a_part_of_a_part_has_the_people_it_should(images, data):
-    whole = PeopleIndex([f'{number}.jpg' for number in range(5)], list(range(5)), np.array(images),
-                        boxes=dict(bbox=np.arange(4. * len(images), dtype=np.float32).reshape(-1, 4)))
+def test_a_part_of_a_part_has_the_instances_it_should(images, data):
+    whole = InstanceIndex(
+        [f'{number}.jpg' for number in range(5)],
+        list(range(5)),
+        np.array(images),
+        boxes=dict(bbox=np.arange(4.0 * len(images), dtype=np.float32).reshape(-1, 4)),
+    )
     rows = list(range(len(images)))
     part = whole
     for _ in range(2):
@@ -83,6 +96,7 @@ def test_a_name_stays_in_the_folder_or_is_told(name):
     problem = leads_outside(name, allow_absolute=False)
     if problem is None:
         import os.path as osp
+
         inside = osp.normpath(osp.join('/folder', name))
         assert inside == '/folder' or inside.startswith('/folder/')
 
@@ -96,20 +110,41 @@ def folder(tmp_path_factory):
 def coco(draw):
     """A file in COCO's format, some of whose boxes cannot be used."""
     width, height = draw(st.integers(2, 200)), draw(st.integers(2, 200))
-    images = [dict(id=number, file_name=f'{number}.jpg', width=width, height=height)
-              for number in range(draw(st.integers(1, 3)))]
-    boxes = [dict(id=number, image_id=draw(st.integers(0, 3)), category_id=1, bbox=draw(anything), iscrowd=0,
-                  num_keypoints=1, keypoints=[1.] * 51) for number in range(draw(st.integers(0, 8)))]
-    boxes.append(dict(id=99, image_id=0, category_id=1, bbox=[0, 0, width, height], iscrowd=0, num_keypoints=1,
-                      keypoints=[1.] * 51))
+    images = [
+        dict(id=number, file_name=f'{number}.jpg', width=width, height=height)
+        for number in range(draw(st.integers(1, 3)))
+    ]
+    boxes = [
+        dict(
+            id=number,
+            image_id=draw(st.integers(0, 3)),
+            category_id=1,
+            bbox=draw(anything),
+            iscrowd=0,
+            num_keypoints=1,
+            keypoints=[1.0] * 51,
+        )
+        for number in range(draw(st.integers(0, 8)))
+    ]
+    boxes.append(
+        dict(
+            id=99,
+            image_id=0,
+            category_id=1,
+            bbox=[0, 0, width, height],
+            iscrowd=0,
+            num_keypoints=1,
+            keypoints=[1.0] * 51,
+        )
+    )
     return dict(images=images, annotations=boxes, categories=[dict(id=1, name='person')])
 
 
 @given(coco())
-def test_every_usable_box_becomes_a_person_as_the_stock_dataset_has_it(folder, content):
+def test_every_usable_box_becomes_an_instance_as_the_stock_dataset_has_it(folder, content):
     path = folder / 'boxes.json'
     path.write_text(json.dumps(content))
-    people = UnlabeledPoseDataset(ann_file=str(path), max_broken=1., pipeline=[])
+    people = UnlabeledPoseDataset(ann_file=str(path), max_broken=1.0, pipeline=[])
     usable, seen = [], set()
     for box in content['annotations']:
         size = content['images'][0]['width'], content['images'][0]['height']
@@ -127,7 +162,7 @@ def test_every_usable_box_becomes_a_person_as_the_stock_dataset_has_it(folder, c
         if person['id'] in found:
             assert np.array_equal(found[person['id']]['bbox'], person['bbox'])
             assert found[person['id']]['img_path'] == person['img_path']
-    broken = sum(people.account.broken.values())
+    broken = sum(people.load_report.broken.values())
     assert broken == len(content['annotations']) - len(usable)
     assert len(found) <= len(usable) and 99 in found or len(seen) < len(usable)
 
@@ -147,4 +182,4 @@ def test_a_split_keeps_everyone_on_one_side(folder, content, labeled, seed, shar
     assert not any('keypoints' in person for person in sides['unlabeled']['annotations'])
     on = {side: {person['image_id'] for person in part['annotations']} for side, part in sides.items()}
     assert share_images or not on['labeled'] & on['unlabeled']
-    assert len(ids['labeled']) == manifest['labeled']['people_with_labels'] <= manifest['asked_for']
+    assert len(ids['labeled']) == manifest['labeled']['instances_with_labels'] <= manifest['asked_for']

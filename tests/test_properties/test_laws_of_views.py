@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Laws of the geometry, the views and what is drawn on them, for any box, image and view."""
+
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,10 +12,10 @@ from mmpose.structures.bbox import bbox_xyxy2cs
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets import EasyHardViews
-from mmpose_dualteach.models.joint_cutout import JointCutout
-from mmpose_dualteach.models.pseudo_heatmap_loss import PseudoHeatmapLoss
-from mmpose_dualteach.models.views import ViewPair
-from mmpose_dualteach.random_state import set_random_state
+from mmpose_dualteach.models.losses.pseudo_heatmap_loss import PseudoHeatmapLoss
+from mmpose_dualteach.models.pseudo_labels.joint_cutout import JointCutout
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.utils.random_state import set_random_state
 
 FLIPS = [1, 0, 2]
 seeds = st.integers(0, 2**31)
@@ -49,9 +50,9 @@ def views_of(person, size, use_udp: bool, seed: int, **options) -> dict:
     center, scale = bbox_xyxy2cs(box, padding=1.25)
     image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     untouched = image.copy()
-    set_random_state((seed, ))
+    set_random_state((seed,))
     results = EasyHardViews(size, use_udp=use_udp, **options)(dict(img=image, bbox_center=center, bbox_scale=scale))
-    assert (image == untouched).all(), 'other people are on the same image'
+    assert (image == untouched).all(), 'other instances are on the same image'
     return dict(results, center=center[0])
 
 
@@ -71,8 +72,12 @@ def test_maps_are_a_group(three, points):
     assert np.allclose(turn @ turn.T, np.eye(2), atol=1e-9)
 
 
-@given(maps(1), st.tuples(st.floats(0.25, 8), st.floats(0.25, 8)), st.floats(-1, 1),
-       arrays.arrays(float, (5, 2), elements=numbers))
+@given(
+    maps(1),
+    st.tuples(st.floats(0.25, 8), st.floats(0.25, 8)),
+    st.floats(-1, 1),
+    arrays.arrays(float, (5, 2), elements=numbers),
+)
 def test_cells_go_the_way_of_their_input_pixels(one, factor, offset, cells):
     to_input = geometry.cells_to_input(factor, offset)
     matrix = geometry.in_cells(one[0], to_input)
@@ -81,26 +86,32 @@ def test_cells_go_the_way_of_their_input_pixels(one, factor, offset, cells):
     assert np.allclose(cells @ matrix[:, :2].T + matrix[:, 2], moved / factor - offset, rtol=1e-9, atol=1e-6)
 
 
-@given(maps(2), st.tuples(st.integers(1, 20), st.integers(1, 20)), st.tuples(st.integers(1, 20), st.integers(1, 20)),
-       seeds)
+@given(
+    maps(2), st.tuples(st.integers(1, 20), st.integers(1, 20)), st.tuples(st.integers(1, 20), st.integers(1, 20)), seeds
+)
 def test_known_cells_are_those_whose_source_lies_inside(two, source, size, seed):
     heatmaps = torch.rand((2, 3, source[1], source[0]), generator=torch.Generator().manual_seed(seed))
     warped, valid = geometry.warp_heatmaps(heatmaps, two, size)
     assert warped.shape == (2, 3, size[1], size[0]) and valid.shape == (2, 1, size[1], size[0])
     assert torch.isfinite(warped).all() and not warped[~valid.expand_as(warped)].any()
-    rows, columns = np.mgrid[:size[1], :size[0]]
+    rows, columns = np.mgrid[: size[1], : size[0]]
     for matrix, known in zip(geometry.invert(two), valid[:, 0].numpy()):
         x, y = np.moveaxis(np.stack([columns, rows], -1) @ matrix[:, :2].T + matrix[:, 2], -1, 0)
         slack = 1e-2 + 1e-5 * np.abs(matrix).max()  # float32 of large shifts.
-        inside = [(x > -slack + more) & (x < source[0] - 1 + slack - more) & (y > -slack + more) &
-                  (y < source[1] - 1 + slack - more) for more in (0, 2 * slack)]
+        inside = [
+            (x > -slack + more)
+            & (x < source[0] - 1 + slack - more)
+            & (y > -slack + more)
+            & (y < source[1] - 1 + slack - more)
+            for more in (0, 2 * slack)
+        ]
         assert (known <= inside[0]).all() and (known >= inside[1]).all()
 
 
 @given(st.integers(-5, 5), st.integers(-5, 5), st.booleans(), seeds)
 def test_whole_cells_and_mirrors_are_moved_exactly(right, down, flip, seed):
     heatmaps = torch.rand((1, 2, 9, 7), generator=torch.Generator().manual_seed(seed))
-    matrix = np.array([[1., 0., right], [0., 1., down]])
+    matrix = np.array([[1.0, 0.0, right], [0.0, 1.0, down]])
     if flip:
         matrix = geometry.compose(matrix, geometry.mirror(7))
     warped, valid = geometry.warp_heatmaps(heatmaps, matrix[None], (7, 9))
@@ -163,10 +174,10 @@ def test_cutout_covers_boxes_and_nothing_else(seed, people, joints, shape, count
     untouched = images.clone()
     covered = JointCutout(joints=count)(images, centres)
     assert torch.equal(images, untouched) and covered.shape == images.shape
-    changed = (covered != images)
+    changed = covered != images
     assert not covered[changed].any(), 'with the mean colour'
     assert (changed.all(dim=1) == changed.any(dim=1)).all(), 'in all channels'
-    side = 2 * 20 * (shape[0] * shape[1] / (192 * 256))**0.5 + 1
+    side = 2 * 20 * (shape[0] * shape[1] / (192 * 256)) ** 0.5 + 1
     assert (changed[:, 0].sum(dim=(1, 2)) <= min(count, joints) * side**2).all()
 
 

@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_dualteach.quickstart import people
-from mmpose_dualteach.quickstart.people import KEYPOINTS, draw_people, draw_sample
+from mmpose_dualteach.dev.quickstart import drawn_people as people
+from mmpose_dualteach.dev.quickstart.drawn_people import KEYPOINTS, draw_people, draw_sample
 
 SIZE = (96, 128)
 INDEX = {name: index for index, name in enumerate(KEYPOINTS)}
@@ -42,7 +42,7 @@ def test_seeds_and_splits_differ(drawn, tmp_path):
 @pytest.mark.parametrize('split, count', [('train', 12), ('val', 5)])
 def test_coco_fields(drawn, split, count):
     content = json.loads((drawn / f'{split}.json').read_text())
-    category, = content['categories']
+    (category,) = content['categories']
     assert category['id'] == 1 and category['keypoints'] == list(KEYPOINTS)
     assert np.min(category['skeleton']) == 1 and np.max(category['skeleton']) == len(KEYPOINTS)
     assert len(content['images']) == len(content['annotations']) == count
@@ -91,26 +91,32 @@ def test_a_ball_is_drawn_at_its_label():
     """The label of a canvas point is the centre of what is drawn there, to a tenth of an image pixel."""
     for centre in ((40.0, 60.0), (41.3, 58.6), (52.5, 49.9)):
         canvas = np.zeros((128, 128, 3), np.uint8)
-        people._draw_shape(canvas, 'head', 'skin', np.array([centre]), np.array([9.]), np.zeros(2))
+        people._draw_shape(canvas, 'head', 'skin', np.array([centre]), np.array([9.0]), np.zeros(2))
         drawn = cv2.resize(np.float32(canvas[..., 0]), (64, 64), interpolation=cv2.INTER_AREA)
         ys, xs = np.mgrid[:64, :64]
         found = np.array(((xs * drawn).sum(), (ys * drawn).sum())) / drawn.sum()
-        person = people.Person({name: np.array((*centre, 1.)) * (1, -1, 1) for name in KEYPOINTS}, [], np.zeros(3),
-                               np.eye(3))
-        label = people._keypoints(person, canvas, 1., np.zeros(2))[0, :2]
+        person = people.Person(
+            {name: np.array((*centre, 1.0)) * (1, -1, 1) for name in KEYPOINTS}, [], np.zeros(3), np.eye(3)
+        )
+        label = people._keypoints(person, canvas, 1.0, np.zeros(2))[0, :2]
         assert np.abs(found - label).max() < 0.1
 
 
 def test_limbs_have_plausible_lengths():
     """No limb looks longer than its bones, and both sides share one body."""
-    chains = [(('shoulder', 'elbow'), 0.2), (('elbow', 'wrist'), 0.17), (('hip', 'knee'), 0.27),
-              (('knee', 'ankle'), 0.26)]
+    chains = [
+        (('shoulder', 'elbow'), 0.2),
+        (('elbow', 'wrist'), 0.17),
+        (('hip', 'knee'), 0.27),
+        (('knee', 'ankle'), 0.26),
+    ]
     rng = np.random.default_rng(0)
     for _ in range(40):
         joints = people._make_person(rng).joints
         for (start, end), longest in chains:
-            left, right = (np.linalg.norm(joints[f'{side}_{start}'] - joints[f'{side}_{end}'])
-                           for side in ('left', 'right'))
+            left, right = (
+                np.linalg.norm(joints[f'{side}_{start}'] - joints[f'{side}_{end}']) for side in ('left', 'right')
+            )
             assert left == pytest.approx(right) and 0.1 < left < longest
 
 
@@ -129,10 +135,10 @@ def test_head_labels_are_on_the_drawn_head():
         person = people._make_person(rng)
         person = people._turn(person, (person.head_axes / np.linalg.norm(person.head_axes, axis=0)).T)
         canvas = np.zeros((256, 256, 3), np.uint8)
-        offset = np.array((128., 128.)) - person.head[:2] * (200, -200)
-        people._paint_head(rng, canvas, person, 200., offset, np.zeros(2))
+        offset = np.array((128.0, 128.0)) - person.head[:2] * (200, -200)
+        people._paint_head(rng, canvas, person, 200.0, offset, np.zeros(2))
         for eye in ('left_eye', 'right_eye'):
-            x, y = np.rint(people._project(person.joints[eye], 200., offset)).astype(int)
+            x, y = np.rint(people._project(person.joints[eye], 200.0, offset)).astype(int)
             assert tuple(canvas[y, x, :2]) == (people.PART['head'], people.MATERIAL['dark'])
 
 
@@ -142,8 +148,9 @@ def test_progress_is_reported(tmp_path):
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize('splits, size', [({}, SIZE), ({'train': 0}, SIZE), ({'train': 3, 'val': -1}, SIZE),
-                                          ({'train': 1}, (8, 128))])
+@pytest.mark.parametrize(
+    'splits, size', [({}, SIZE), ({'train': 0}, SIZE), ({'train': 3, 'val': -1}, SIZE), ({'train': 1}, (8, 128))]
+)
 def test_bad_arguments(tmp_path, splits, size):
     with pytest.raises(ValueError, match='at least one split'):
         draw_people(tmp_path, splits, image_size=size)

@@ -1,2 +1,2 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""Where people without labels come from: annotation files, detections, folders, videos."""
+"""Where instances without labels come from: annotation files, detections, folders, videos."""

@@ -1,12 +1,13 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Files below a folder, and names that must not lead out of it."""
+
 import os
 import os.path as osp
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from mmengine.fileio import LocalBackend, get_file_backend
 
-from .account import Account
+from mmpose_dualteach.datasets.sources.load_report import LoadReport
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 
@@ -16,8 +17,9 @@ def is_local(path: str, backend_args: Optional[dict] = None) -> bool:
     return isinstance(get_file_backend(path, backend_args=backend_args), LocalBackend)
 
 
-def list_folder(folder: str, suffixes: Tuple[str, ...], account: Account,
-                backend_args: Optional[dict] = None) -> List[str]:
+def list_folder(
+    folder: str, suffixes: Tuple[str, ...], load_report: LoadReport, backend_args: Optional[dict] = None
+) -> List[str]:
     """List the files of some kinds below a folder.
 
     Links to folders are not followed, so that a loop ends and nothing is listed twice.
@@ -25,44 +27,44 @@ def list_folder(folder: str, suffixes: Tuple[str, ...], account: Account,
     Args:
         folder (str): The folder, on any of mmengine's storage backends.
         suffixes (Tuple[str, ...]): Suffixes in lower case.
-        account (Account): Is told what is broken and left out.
+        load_report (LoadReport): Is told what is broken and left out.
         backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the path's prefix says.
 
     Returns:
         List[str]: Names relative to the folder, sorted.
     """
     names = []
-    for name in _walk(folder, backend_args, account):
+    for name in _walk(folder, backend_args, load_report):
         suffix = osp.splitext(name)[1].lower()
         if suffix in suffixes:
             names.append(name)
         else:
-            account.left_out[f'files with suffix {suffix!r}'] += 1
+            load_report.left_out[f'files with suffix {suffix!r}'] += 1
     return sorted(names)
 
 
-def _walk(folder: str, backend_args: Optional[dict], account: Account) -> Iterator[str]:
+def _walk(folder: str, backend_args: Optional[dict], load_report: LoadReport) -> Iterator[str]:
     if not is_local(folder, backend_args):
         backend = get_file_backend(folder, backend_args=backend_args)
         yield from backend.list_dir_or_file(folder, list_dir=False, recursive=True)
         return
 
     def unreadable(error: OSError) -> None:
-        account.broken[f'folder {error.filename} cannot be read ({error.strerror})'] += 1
+        load_report.broken[f'folder {error.filename} cannot be read ({error.strerror})'] += 1
 
     for inside, folders, files in os.walk(folder, onerror=unreadable):
         for name in folders:
             if osp.islink(osp.join(inside, name)):
-                account.left_out['links to folders'] += 1
+                load_report.left_out['links to folders'] += 1
         for name in files:
             yield osp.relpath(osp.join(inside, name), folder)
 
 
-def leads_outside(name: str, allow_absolute: bool) -> Optional[str]:
+def leads_outside(name: Any, allow_absolute: bool) -> Optional[str]:
     """Say why a file name that a JSON file gives must not be opened.
 
     Args:
-        name (str): The name.
+        name (Any): What the file has for a name.
         allow_absolute (bool): Whether the user allows absolute names.
 
     Returns:
@@ -73,8 +75,14 @@ def leads_outside(name: str, allow_absolute: bool) -> Optional[str]:
     if '://' in name:
         return f'file name {name!r} is an address; nothing is ever downloaded'
     if osp.isabs(name):
-        return None if allow_absolute else (f'file name {name!r} is absolute; set unlabeled.allow_outside=True '
-                                            '(--allow-outside) if you trust the file')
+        return (
+            None
+            if allow_absolute
+            else (
+                f'file name {name!r} is absolute; set unlabeled.allow_outside=True '
+                '(--allow-outside) if you trust the file'
+            )
+        )
     if osp.normpath(name).split(os.sep)[0] == os.pardir:
         return f'file name {name!r} leads out of the folder of images'
     return None
@@ -93,8 +101,10 @@ def link_outside(path: str, folders: Sequence[str]) -> Optional[str]:
     real = osp.realpath(path)
     if any(osp.commonpath([real, folder]) == folder for folder in folders):
         return None
-    return (f'is a link to {real}, outside of the folder of images; set unlabeled.allow_outside=True '
-            '(--allow-outside) if you trust it')
+    return (
+        f'is a link to {real}, outside of the folder of images; set unlabeled.allow_outside=True '
+        '(--allow-outside) if you trust it'
+    )
 
 
 def is_address(path: str) -> bool:

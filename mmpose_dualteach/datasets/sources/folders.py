@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The images and video frames below a folder, and the boxes that name them."""
+
 import os.path as osp
 import sys
 from typing import Dict, List, Optional, Sequence
@@ -7,9 +8,17 @@ from typing import Dict, List, Optional, Sequence
 from mmengine.dist import is_main_process
 from mmengine.utils import ProgressBar
 
-from .account import Account
-from .files import IMAGE_SUFFIXES, link_outside, list_folder
-from .videos import VIDEO_SUFFIXES, FrameChoice, is_frame, is_video, list_frames, video_of
+from mmpose_dualteach.datasets.sources.files import IMAGE_SUFFIXES, link_outside, list_folder
+from mmpose_dualteach.datasets.sources.load_report import LoadReport
+from mmpose_dualteach.datasets.sources.videos import (
+    VIDEO_SUFFIXES,
+    FrameSelection,
+    is_frame,
+    is_video,
+    is_video_name,
+    list_frames,
+    video_of,
+)
 
 
 def folder_of(source: str) -> str:
@@ -17,17 +26,23 @@ def folder_of(source: str) -> str:
     return osp.dirname(source) if is_video(source) else source
 
 
-def list_images(source: str, frames: FrameChoice, account: Account, backend_args: Optional[dict] = None,
-                named: Optional[Sequence] = None, allow_outside: bool = False) -> Dict[str, str]:
+def list_images(
+    source: str,
+    frames: FrameSelection,
+    load_report: LoadReport,
+    backend_args: Optional[dict] = None,
+    named: Optional[Sequence] = None,
+    allow_outside: bool = False,
+) -> Dict[str, str]:
     """List the images and video frames of a folder, or the frames of one video.
 
     Args:
         source (str): The folder or the video.
-        frames (FrameChoice): Which frames of videos.
-        account (Account): Is told what is broken and left out.
+        frames (FrameSelection): Which frames of videos.
+        load_report (LoadReport): Is told what is broken and left out.
         backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the path's prefix says.
-        named (Sequence, optional): Names in a box file: of videos the frames among them are taken, whatever ``frames``
-            would choose, unless these are written as files. Defaults to None.
+        named (Sequence, optional): Names in a box file: of videos exactly the frames among them are taken, whatever
+            ``frames`` would choose. Defaults to None.
         allow_outside (bool): Whether videos may be links out of the folder. Defaults to False.
 
     Returns:
@@ -38,27 +53,32 @@ def list_images(source: str, frames: FrameChoice, account: Account, backend_args
     """
     folder = folder_of(source)
     if frames.folder and not link_outside(frames.folder, [osp.realpath(folder)]):
-        raise ValueError(f'frames would be written to {frames.folder}, inside of {folder}, and be taken for images '
-                         'there; name another folder')
-    frames_of: Dict[str, Dict[str, str]] = {}
+        raise ValueError(
+            f'frames would be written to {frames.folder}, inside of {folder}, and be taken for images '
+            'there; name another folder'
+        )
+    frames_of: Dict[str, List[str]] = {}
     for name in sorted({name for name in named or () if isinstance(name, str) and is_frame(name)}):
-        frames_of.setdefault(video_of(name), {})[name] = osp.join(folder, name)
-    names = [osp.basename(source)] if is_video(source) else list_folder(
-        folder, IMAGE_SUFFIXES + VIDEO_SUFFIXES, account, backend_args)
-    known = named is not None and not frames.folder
-    videos = 0 if known else sum(map(is_video, names))
+        frames_of.setdefault(video_of(name), []).append(name)
+    names = (
+        [osp.basename(source)]
+        if is_video(source)
+        else list_folder(folder, IMAGE_SUFFIXES + VIDEO_SUFFIXES, load_report, backend_args)
+    )
+    videos = [name for name in names if is_video_name(name) and (named is None or name in frames_of)]
     # Whole videos may have to be decoded.
-    progress = ProgressBar(videos, file=sys.stderr) if videos > 1 and is_main_process() else None
+    decoding = len(videos) > 1 and (named is None or frames.folder) and is_main_process()
+    progress = ProgressBar(len(videos), file=sys.stderr) if decoding else None
     images: Dict[str, str] = {}
     for name in names:
-        if is_video(name) and known:
-            images.update(frames_of.get(name, {}))
-        elif is_video(name):
-            images.update(list_frames(folder, name, frames, account, backend_args, allow_outside))
+        if not is_video_name(name):
+            images[name] = osp.join(folder, name)
+        elif named is None or name in frames_of:
+            images.update(
+                list_frames(folder, name, frames, load_report, backend_args, allow_outside, frames_of.get(name))
+            )
             if progress:
                 progress.update()
-        else:
-            images[name] = osp.join(folder, name)
     if progress:
         print(file=sys.stderr)
     return images
@@ -81,5 +101,9 @@ def by_name(boxes: List[dict], images: List[dict]) -> List[dict]:
             numbers.setdefault(int(stem), []).append(image['id'])
     # Two images of one number are not told apart by it.
     names = {number: found[0] for number, found in numbers.items() if len(found) == 1}
-    return [dict(box, image_id=names[box['image_id']])
-            if type(box.get('image_id')) is int and box['image_id'] in names else box for box in boxes]
+    return [
+        dict(box, image_id=names[box['image_id']])
+        if type(box.get('image_id')) is int and box['image_id'] in names
+        else box
+        for box in boxes
+    ]

@@ -1,5 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Reading an image or a video's frame as the labelled pipeline reads its images."""
+
+import io
 import os.path as osp
 import re
 from typing import Optional, Sequence, Tuple
@@ -8,11 +10,13 @@ import mmcv
 import numpy as np
 from mmengine.fileio import get
 from mmpose.datasets.transforms import LoadImage
+from PIL import Image
 
-from .files import is_address, is_local, link_outside
-from .videos import FrameReader, is_frame, video_of
+from mmpose_dualteach.datasets.sources.files import is_address, is_local, link_outside
+from mmpose_dualteach.datasets.sources.videos import FrameReader, is_frame, video_of
 
-JPEG, END_OF_IMAGE = b'\xff\xd8\xff', 0xd9
+EXIF_ORIENTATION, ON_THE_SIDE = 0x0112, (5, 6, 7, 8)
+JPEG, END_OF_IMAGE = b'\xff\xd8\xff', 0xD9
 MARKER = re.compile(b'\xff[^\x00\xd0-\xd7\xff]')  # No stuffed byte, no restart, no fill.
 PNG, LAST_CHUNK = b'\x89PNG', b'IEND'
 
@@ -24,7 +28,7 @@ class UnusableImage(Exception):
 class ImageReader:
     """Read images, each of them as stock pipelines do: three channels of 8 bits, turned as its EXIF data says.
 
-    The last image is kept: who asks for several people of one image in a row has it decoded once.
+    The last image is kept: who asks for several instances of one image in a row has it decoded once.
 
     Args:
         load (LoadImage): The labelled pipeline's transform.
@@ -32,22 +36,23 @@ class ImageReader:
         backend_args (dict, optional): Of mmengine's storage backend. Defaults to what a path's prefix says.
     """
 
-    def __init__(self, load: LoadImage, folders: Optional[Sequence[str]] = None,
-                 backend_args: Optional[dict] = None) -> None:
+    def __init__(
+        self, load: LoadImage, folders: Optional[Sequence[str]] = None, backend_args: Optional[dict] = None
+    ) -> None:
         self._load = load
         self.backend_args = backend_args or load.backend_args
         self._roots = None
         if folders is not None and all(is_local(folder, self.backend_args) for folder in folders):
             self._roots = [osp.realpath(folder or '.') for folder in folders]
         self._frames = FrameReader()
-        self._last: Tuple[Optional[str], Optional[np.ndarray]] = (None, None)
+        self._last: Optional[Tuple[str, np.ndarray]] = None
 
-    def read(self, path: str, size: Optional[Tuple[float, float]] = None) -> np.ndarray:
+    def read(self, path: str, size: Optional[Sequence[float]] = None) -> np.ndarray:
         """Read an image.
 
         Args:
             path (str): Its path, or that of a video's frame (``clip.mp4#frame=120``).
-            size (Tuple[float, float], optional): Width and height in pixels that its boxes are of. Where that is the
+            size (Sequence[float], optional): Width and height in pixels that its boxes are of. Where that is the
                 image before it is turned as its EXIF data says, it is not turned.
 
         Returns:
@@ -56,11 +61,11 @@ class ImageReader:
         Raises:
             UnusableImage: If it is missing, does not decode or lies outside of the folder.
         """
-        if self._last[0] != path:
+        if self._last is None or self._last[0] != path:
             self._last = (path, self.read_with_file(path, size)[0])
         return self._last[1]
 
-    def read_with_file(self, path: str, size: Optional[Tuple[float, float]] = None) -> Tuple[np.ndarray, bytes]:
+    def read_with_file(self, path: str, size: Optional[Sequence[float]] = None) -> Tuple[np.ndarray, bytes]:
         """The same, with the bytes of the image's file, none of a video's frame; nothing is kept. See :meth:`read`."""
         self._refuse_outside(path)
         try:
@@ -73,7 +78,27 @@ class ImageReader:
             reason = ' '.join(str(error).split())
             raise UnusableImage(f'does not decode ({reason or type(error).__name__})') from None
 
-    def _decode(self, path: str, size: Optional[Tuple[float, float]]) -> Tuple[np.ndarray, bytes]:
+    def size(self, path: str) -> Optional[Tuple[int, int]]:
+        """Width and height of an image as it is read without a listed size, by its header where it is a file.
+
+        Args:
+            path (str): Its path, or that of a video's frame.
+
+        Returns:
+            Tuple[int, int], optional: None if they cannot be found.
+        """
+        try:
+            if is_frame(path):
+                height, width = self.read(path).shape[:2]
+                return width, height
+            self._refuse_outside(path)
+            with Image.open(io.BytesIO(get(path, backend_args=self.backend_args))) as header:
+                turned = header.getexif().get(EXIF_ORIENTATION, 1) in ON_THE_SIDE
+                return header.size[::-1] if turned else header.size
+        except Exception:  # Whoever reads the image says what is wrong with it.
+            return None
+
+    def _decode(self, path: str, size: Optional[Sequence[float]]) -> Tuple[np.ndarray, bytes]:
         content = get(path, backend_args=self.backend_args)
         if not content:
             raise UnusableImage('is empty')
@@ -123,5 +148,5 @@ def _ends(jpeg: bytes) -> bool:
         if kind == END_OF_IMAGE:
             return True
         # Segments say how long they are; the pixels that follow a start of scan go on to the next marker.
-        marker = MARKER.search(jpeg, after + int.from_bytes(jpeg[after:after + 2], 'big'))
+        marker = MARKER.search(jpeg, after + int.from_bytes(jpeg[after : after + 2], 'big'))
     return False

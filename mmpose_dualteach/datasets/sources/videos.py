@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Frames of video files. A frame's name is ``clip.mp4#frame=120``, counted from 0."""
+
 import os
 import os.path as osp
 import tempfile
@@ -7,7 +8,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from itertools import takewhile
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import mmcv
@@ -15,23 +16,29 @@ import numpy as np
 from mmcv import VideoReader
 from mmengine.fileio import dump, load
 
-from .account import Account
-from .files import is_local, link_outside
+from mmpose_dualteach.datasets.sources.files import is_local, link_outside
+from mmpose_dualteach.datasets.sources.load_report import FrameCount, LoadReport
+from mmpose_dualteach.utils.file_io import printable
 
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm', '.mpg', '.mpeg', '.wmv', '.flv')
 MARK = '#frame='
 INDEX = 'frames.json'
 MOST_OPEN = 8
 THUMBNAIL = (32, 32)
+SLOW_MOTION = 100  # Frames a second.
+MOST_TOLD = 5
+# What the tools call the options of a FrameSelection.
+FLAGS = dict(every='--frame-every', rate='--frame-rate', min_change='--frame-change', folder='--frames')
 
 
 @dataclass(frozen=True)
-class FrameChoice:
+class FrameSelection:
     """Which frames of a video to take.
 
     Args:
         every (int, optional): Every n-th frame. Defaults to None.
-        rate (float): Frames a second, where ``every`` is not given. Defaults to 2.
+        rate (float): Frames a second of the video's own time, where ``every`` is not given: few of slow motion.
+            Defaults to 2.
         min_change (float): Frames that differ by less from the last one taken, as the mean difference of thumbnails in
             grey levels (0 to 255), are dropped as near-duplicates; 0 drops none, and begins without decoding the video
             once. Defaults to 2.
@@ -41,47 +48,54 @@ class FrameChoice:
     Raises:
         ValueError: If a number is out of range.
     """
+
     every: Optional[int] = None
-    rate: float = 2.
-    min_change: float = 2.
+    rate: float = 2.0
+    min_change: float = 2.0
     folder: Optional[str] = None
 
     def __post_init__(self) -> None:
         if (self.every is not None and self.every < 1) or self.rate <= 0 or self.min_change < 0:
-            raise ValueError(f'unlabeled.video={asdict(self)}: every must be at least 1, rate above 0, min_change not '
-                             'negative')
+            raise ValueError(
+                f'unlabeled.video={asdict(self)}: every must be at least 1, rate above 0, min_change not negative'
+            )
 
     def wanted(self, fps: float) -> Iterator[int]:
         """Numbers of frames, without end."""
-        step = self.every or max(1., (fps if np.isfinite(fps) and fps > 0 else 25.) / self.rate)
+        step = self.every or max(1.0, (fps if np.isfinite(fps) and fps > 0 else 25.0) / self.rate)
         number = 0
         while True:
             yield int(round(number * step))
             number += 1
 
 
-def frame_choice(options: Optional[dict]) -> FrameChoice:
+def frame_selection(options: Optional[dict]) -> FrameSelection:
     """A choice from a config.
 
     Raises:
         ValueError: If an option is unknown or out of range.
     """
-    known = [option.name for option in fields(FrameChoice)]
+    known = [option.name for option in fields(FrameSelection)]
     for key in options or {}:
         if key not in known:
             raise ValueError(f'unlabeled.video has no {key!r}; it has {", ".join(known)}')
-    return FrameChoice(**(options or {}))
+    return FrameSelection(**(options or {}))
 
 
 def is_video(path: str) -> bool:
-    """Whether a path is of a video."""
-    return path.lower().endswith(VIDEO_SUFFIXES)
+    """Whether a path is of a video. A folder never is, whatever its name: those of written frames are named so."""
+    return is_video_name(path) and not osp.isdir(path)
+
+
+def is_video_name(name: str) -> bool:
+    """Whether a file of a name is a video."""
+    return name.lower().endswith(VIDEO_SUFFIXES)
 
 
 def is_frame(path: str) -> bool:
     """Whether a path is of a video's frame."""
     video, mark, number = path.rpartition(MARK)
-    return bool(mark) and number.isdecimal() and is_video(video)
+    return bool(mark) and number.isdecimal() and is_video_name(video)
 
 
 def video_of(path: str) -> str:
@@ -89,17 +103,26 @@ def video_of(path: str) -> str:
     return path.rpartition(MARK)[0]
 
 
-def list_frames(root: str, name: str, choice: FrameChoice, account: Account,
-                backend_args: Optional[dict] = None, allow_outside: bool = False) -> Dict[str, str]:
+def list_frames(
+    root: str,
+    name: str,
+    choice: FrameSelection,
+    load_report: LoadReport,
+    backend_args: Optional[dict] = None,
+    allow_outside: bool = False,
+    named: Optional[Sequence[str]] = None,
+) -> Dict[str, str]:
     """List the frames of a video.
 
     Args:
         root (str): The folder of videos.
         name (str): The video's name in it.
-        choice (FrameChoice): Which frames.
-        account (Account): Is told what is broken and left out.
+        choice (FrameSelection): Which frames.
+        load_report (LoadReport): Is told what is broken and left out.
         backend_args (dict, optional): Of mmengine's storage backend. Defaults to what the path's prefix says.
         allow_outside (bool): Whether the video may be a link out of the folder. Defaults to False.
+        named (Sequence[str], optional): Names of the frames to take in place of those that ``choice`` would. Defaults
+            to None.
 
     Returns:
         Dict[str, str]: Path by name of each frame, in order.
@@ -116,40 +139,75 @@ def list_frames(root: str, name: str, choice: FrameChoice, account: Account,
     if name.encode('utf-8', 'replace').decode('utf-8') != name:
         problem = 'has a name that is no UTF-8, on which OpenCV would crash'
     try:
-        if not problem and choice.folder:
-            return _written(video, name, choice, account)
         if not problem:
-            return {f'{name}{MARK}{number}': f'{video}{MARK}{number}' for number in _numbers(video, choice, account)}
+            numbers = None if named is None else {frame: int(frame.rpartition(MARK)[2]) for frame in named}
+            if choice.folder:
+                return _written(choice.folder, video, name, choice, load_report, numbers)
+            if numbers is None:
+                numbers = {f'{name}{MARK}{number}': number for number in _numbers(video, choice, load_report)}
+            return {frame: f'{video}{MARK}{number}' for frame, number in numbers.items()}
     except OSError as error:
         problem = f'cannot be read ({error.strerror})'
-    account.broken[f'video {video} {problem}'] += 1
+    load_report.broken[f'video {video} {problem}'] += 1
     return {}
 
 
-def _numbers(video: str, choice: FrameChoice, account: Account, folder: Optional[str] = None) -> List[int]:
+def frames_in_words(load_report: LoadReport) -> Optional[str]:
+    """Say how many frames were taken of which videos, or None where there was none to take them from."""
+    frames = load_report.frames
+    if not frames:
+        return None
+    # Those first that may have been meant otherwise.
+    counts = sorted(frames.items(), key=lambda item: (item[1].rate <= SLOW_MOTION, item[1].taken))
+    told = [
+        f'{printable(osp.basename(video))} {count.taken}'
+        + (f' of {count.total}' if count.total else '')
+        + (f' (slow motion, {count.rate:g} a second)' if count.rate > SLOW_MOTION else '')
+        for video, count in counts[:MOST_TOLD]
+    ]
+    more = f', and {len(frames) - MOST_TOLD} more videos' if len(frames) > MOST_TOLD else ''
+    total = sum(count.total for _, count in counts) if all(count.total for _, count in counts) else 0
+    return (
+        f'took {sum(count.taken for _, count in counts)}' + (f' of {total}' if total else '') + ' frames of '
+        f'{len(frames)} {"video" if len(frames) == 1 else "videos"}: {", ".join(told)}{more}; video.rate '
+        f'({FLAGS["rate"]}) or video.every ({FLAGS["every"]}) takes more or fewer'
+    )
+
+
+def _numbers(
+    video: str,
+    choice: FrameSelection,
+    load_report: LoadReport,
+    folder: Optional[str] = None,
+    named: Optional[Sequence[int]] = None,
+) -> List[int]:
     """Numbers of the frames to take; the frames are written where a folder is given."""
     reader = VideoReader(video)
     if not reader.opened:
-        account.broken[f'video {video} does not open'] += 1
+        load_report.broken[f'video {video} does not open'] += 1
         return []
     if not folder and reader.frame_cnt < 1:
-        account.broken[f'video {video} does not say how many frames it has; set unlabeled.video.folder'] += 1
+        load_report.broken[f'video {video} does not say how many frames it has; set unlabeled.video.folder'] += 1
         return []
     if not folder and not choice.min_change:
-        return list(takewhile(lambda number: number < reader.frame_cnt, choice.wanted(reader.fps)))
+        numbers = list(takewhile(lambda number: number < reader.frame_cnt, choice.wanted(reader.fps)))
+        load_report.frames[video] = FrameCount(len(numbers), reader.frame_cnt, reader.fps)
+        return numbers
     numbers, last = [], None
-    for number, frame in _decoded(reader.vcap, choice.wanted(reader.fps)):
-        if choice.min_change:
+    for number, frame in _decoded(reader.vcap, choice.wanted(reader.fps) if named is None else iter(named)):
+        if choice.min_change and named is None:
             thumbnail = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), THUMBNAIL, interpolation=cv2.INTER_AREA)
             if last is not None and np.abs(thumbnail.astype(int) - last).mean() < choice.min_change:
-                account.left_out['near-duplicate frames'] += 1
+                load_report.left_out['near-duplicate frames'] += 1
                 continue
             last = thumbnail.astype(int)
         numbers.append(number)
         if folder:
             mmcv.imwrite(frame, osp.join(folder, f'{number:08d}.jpg'))
     if not numbers:
-        account.broken[f'video {video} gives no frame'] += 1
+        load_report.broken[f'video {video} gives no frame'] += 1
+    if named is None:
+        load_report.frames[video] = FrameCount(len(numbers), max(0, reader.frame_cnt), reader.fps)
     return numbers
 
 
@@ -166,33 +224,54 @@ def _decoded(video: cv2.VideoCapture, wanted: Iterator[int]) -> Iterator[Tuple[i
             yield number, frame
 
 
-def _written(video: str, name: str, choice: FrameChoice, account: Account) -> Dict[str, str]:
-    """The same as files, written unless they are there already, of this video and choice."""
-    folder = osp.join(choice.folder, name)
+def _written(
+    root: str, video: str, name: str, choice: FrameSelection, load_report: LoadReport, named: Optional[Dict[str, int]]
+) -> Dict[str, str]:
+    """The same as files, written unless they are there already: of this video, and of this choice or those named."""
+    folder = osp.join(root, name)
     state = os.stat(video)
-    made_of = dict(asdict(choice), folder=None, bytes=state.st_size, modified=state.st_mtime_ns)
+    source = dict(bytes=state.st_size, modified=state.st_mtime_ns)
+    numbers: List[int] = [] if named is None else sorted(set(named.values()))
+    made_of = dict(source, **(dict(asdict(choice), folder=None) if named is None else dict(named=numbers)))
+
+    def is_there(content: dict) -> bool:
+        if content['made_of'] == made_of:
+            return _has_frames(folder, content['numbers'])
+        # A detector may have read and written more frames of the video than have boxes.
+        return named is not None and _is_of(content, source) and _has_frames(folder, numbers)
+
     content = _index(folder)
     if osp.exists(folder) and content is None:
         raise ValueError(f'{folder} is there and not made from the video {name}; name another folder for frames')
-    if not _is_whole(folder, content, made_of):
-        os.makedirs(choice.folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix='.unfinished-', dir=choice.folder) as unfinished:
+    if content is None or not is_there(content):
+        os.makedirs(root, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix='.unfinished-', dir=root) as unfinished:
             new, old = osp.join(unfinished, 'new'), osp.join(unfinished, 'old')
             os.makedirs(new)
-            own = Account()
-            numbers = _numbers(video, choice, own, new)
-            content = dict(made_of=made_of, numbers=numbers, broken=own.broken, left_out=own.left_out)
+            own = LoadReport()
+            found = _numbers(video, choice, own, new, None if named is None else numbers)
+            content = dict(
+                made_of=made_of, numbers=found, broken=own.broken, left_out=own.left_out, frames=own.frames.get(video)
+            )
             dump(content, osp.join(new, INDEX))
             os.makedirs(osp.dirname(folder), exist_ok=True)
             # Another process may do the same: its frames are as good, and may be in use.
-            if not _is_whole(folder, _index(folder), made_of):
+            theirs = _index(folder)
+            if theirs is None or not is_there(theirs):
                 with suppress(OSError):
                     os.rename(folder, old)
                 with suppress(OSError):
                     os.rename(new, folder)
-    account.broken.update(content['broken'])
-    account.left_out.update(content['left_out'])
-    return {f'{name}{MARK}{number}': osp.join(folder, f'{number:08d}.jpg') for number in content['numbers']}
+    if content['made_of'] == made_of:
+        numbers = content['numbers']
+        load_report.broken.update(content['broken'])
+        load_report.left_out.update(content['left_out'])
+        if content.get('frames'):
+            load_report.frames[video] = FrameCount(*content['frames'])
+    if named is None:
+        named = {f'{name}{MARK}{number}': number for number in numbers}
+    there = set(numbers)
+    return {frame: osp.join(folder, f'{number:08d}.jpg') for frame, number in named.items() if number in there}
 
 
 def _index(folder: str) -> Optional[dict]:
@@ -206,9 +285,14 @@ def _index(folder: str) -> Optional[dict]:
     return content if isinstance(content, dict) and 'made_of' in content else dict(made_of=None)
 
 
-def _is_whole(folder: str, content: Optional[dict], made_of: dict) -> bool:
-    return content is not None and content['made_of'] == made_of and {
-        f'{number:08d}.jpg' for number in content['numbers']} <= set(os.listdir(folder))
+def _is_of(content: dict, source: dict) -> bool:
+    """Whether a folder of frames was made from a video."""
+    made_of = content['made_of']
+    return isinstance(made_of, dict) and all(made_of.get(key) == value for key, value in source.items())
+
+
+def _has_frames(folder: str, numbers: Sequence[int]) -> bool:
+    return {f'{number:08d}.jpg' for number in numbers} <= set(os.listdir(folder))
 
 
 class FrameReader:
@@ -222,7 +306,7 @@ class FrameReader:
         return {}  # An open video goes to no other process.
 
     def __setstate__(self, _: dict) -> None:
-        self.__init__()
+        FrameReader.__init__(self)
 
     def read(self, path: str) -> np.ndarray:
         """Read a frame.

@@ -1,29 +1,29 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from dataclasses import dataclass
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
-from mmpose.datasets.transforms import TopdownAffine
 from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
-from mmpose_dualteach import geometry
+from mmpose_dualteach import compat, geometry
 
 
 @dataclass(frozen=True)
-class ViewLaw:
+class RandomViewParams:
     """The random law of a view.
 
     Args:
         rotation (float): Standard deviation of the rotation in degrees, clipped to twice that.
         rotation_prob (float): Probability of a rotation.
         scale (float): Standard deviation of the box's scale around 1, clipped to once that. A larger box shows a
-            smaller person.
+            smaller instance.
         flip_prob (float): Probability of a horizontal flip.
     """
+
     rotation: float
     rotation_prob: float
     scale: float
@@ -33,14 +33,14 @@ class ViewLaw:
         """Draw rotation in degrees, scale and flip from numpy's global random state."""
         rotation = np.clip(np.random.randn() * self.rotation, -2 * self.rotation, 2 * self.rotation)
         if np.random.rand() >= self.rotation_prob:
-            rotation = 0.
-        scale = np.clip(1. + np.random.randn() * self.scale, 1. - self.scale, 1. + self.scale)
+            rotation = 0.0
+        scale = np.clip(1.0 + np.random.randn() * self.scale, 1.0 - self.scale, 1.0 + self.scale)
         return float(rotation), float(scale), bool(np.random.rand() < self.flip_prob)
 
 
 @TRANSFORMS.register_module()
 class EasyHardViews(BaseTransform):
-    """Two views of one person, an easy and a hard one, each cut straight from the original pixels.
+    """Two views of one instance, an easy and a hard one, each cut straight from the original pixels.
 
     The hard view is the easy one, further rotated and scaled about the box's centre. Defaults are the paper's (Xie et
     al., ICCV 2021, section 4) as its released code has them (``lib/dataset/mix_coco_coco.py``,
@@ -72,25 +72,27 @@ class EasyHardViews(BaseTransform):
         input_size (Tuple[int, int]): Input size (width, height) of the networks.
         use_udp (bool): Cut the box as unbiased data processing does; must be as in the labelled pipeline. Defaults to
             False.
-        easy (dict): Arguments of :class:`ViewLaw` that differ from the default: rotation 30, rotation_prob 0.6, scale
-            0.25, flip_prob 0.5.
+        easy (dict): Arguments of :class:`RandomViewParams` that differ from the default: rotation 30, rotation_prob
+            0.6, scale 0.25, flip_prob 0.5.
         hard (dict): The law of what is done on top, by default: rotation 30, rotation_prob 0.8, scale 0.25, flip_prob
             0.
-        independent (bool): Draw the hard view by its law alone, by default the easy one's, and not on top of the easy
-            view: two views of equal strength. Defaults to False.
+        independent (bool): Draw the hard view by its law alone, by default the easy one's, and not on top of the
+            easy view: two views of equal strength. Defaults to False.
     """
 
-    def __init__(self,
-                 input_size: Tuple[int, int],
-                 use_udp: bool = False,
-                 easy: Optional[dict] = None,
-                 hard: Optional[dict] = None,
-                 independent: bool = False) -> None:
+    def __init__(
+        self,
+        input_size: Tuple[int, int],
+        use_udp: bool = False,
+        easy: Optional[dict] = None,
+        hard: Optional[dict] = None,
+        independent: bool = False,
+    ) -> None:
         self.input_size = tuple(input_size)
         self.use_udp = use_udp
-        easy = dict(dict(rotation=30., rotation_prob=0.6, scale=0.25, flip_prob=0.5), **(easy or {}))
-        on_top = easy if independent else dict(rotation=30., rotation_prob=0.8, scale=0.25, flip_prob=0.)
-        self.easy, self.hard = ViewLaw(**easy), ViewLaw(**dict(on_top, **(hard or {})))
+        easy = dict(dict(rotation=30.0, rotation_prob=0.6, scale=0.25, flip_prob=0.5), **(easy or {}))
+        on_top = easy if independent else dict(rotation=30.0, rotation_prob=0.8, scale=0.25, flip_prob=0.0)
+        self.easy, self.hard = RandomViewParams(**easy), RandomViewParams(**dict(on_top, **(hard or {})))
         self.independent = independent
 
     @cache_randomness
@@ -106,7 +108,7 @@ class EasyHardViews(BaseTransform):
         image = results.pop('img')
         width, height = self.input_size
         center = results['bbox_center'][0]
-        scale = TopdownAffine._fix_aspect_ratio(results['bbox_scale'], aspect_ratio=width / height)[0]
+        scale = compat.with_aspect_ratio(results['bbox_scale'], width / height)[0]
         for name, (rotation, factor, flip) in zip(('easy', 'hard'), self._draw()):
             results[name] = self._view(image, center, scale * factor, rotation, flip)
         results['input_size'] = self.input_size
@@ -120,15 +122,23 @@ class EasyHardViews(BaseTransform):
             img_shape=view.shape[:2],
             view_matrix=matrix,
             flip=flip,
-            flip_direction='horizontal' if flip else None)
+            flip_direction='horizontal' if flip else None,
+        )
 
-    def view_matrix(self, center: Sequence[float], scale: Sequence[float], rotation: float, flip: bool,
-                    image_width: int) -> np.ndarray:
+    def view_matrix(
+        self,
+        center: Union[Sequence[float], np.ndarray],
+        scale: Union[Sequence[float], np.ndarray],
+        rotation: float,
+        flip: bool,
+        image_width: int,
+    ) -> np.ndarray:
         """The map from original to input pixels.
 
         Args:
-            center (Sequence[float]): Centre (x, y) of the box in original pixels.
-            scale (Sequence[float]): Width and height of the box in original pixels, in the input's aspect ratio.
+            center (Sequence[float] | np.ndarray): Centre (x, y) of the box in original pixels.
+            scale (Sequence[float] | np.ndarray): Width and height of the box in original pixels, in the input's aspect
+                ratio.
             rotation (float): Rotation in degrees, as MMPose's ``bbox_rotation``.
             flip (bool): Whether the image is mirrored first.
             image_width (int): Width of the original image in pixels.
@@ -137,9 +147,9 @@ class EasyHardViews(BaseTransform):
             np.ndarray: Matrix in shape (2, 3), float64.
         """
         first = geometry.mirror(image_width) if flip else np.eye(2, 3)
-        center = first[:, :2] @ np.asarray(center, dtype=np.float64) + first[:, 2]
+        centre = first[:, :2] @ np.asarray(center, dtype=np.float64) + first[:, 2]
         warp = get_udp_warp_matrix if self.use_udp else get_warp_matrix
-        return geometry.compose(warp(center, np.asarray(scale), rotation, output_size=self.input_size), first)
+        return geometry.compose(warp(centre, np.asarray(scale), rotation, output_size=self.input_size), first)
 
 
 @TRANSFORMS.register_module()

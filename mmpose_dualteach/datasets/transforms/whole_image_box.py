@@ -8,7 +8,7 @@ from mmpose.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class WholeImageBox(BaseTransform):
-    """Take the whole image for the person where no box is known.
+    """Take the whole image for the instance where no box is known.
 
     Required Keys:
 

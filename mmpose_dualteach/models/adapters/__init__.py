@@ -1,21 +1,38 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """One adapter for each kind of network output. Nothing else in the package asks what kind of head there is."""
-from .base import OutputAdapter, Target
-from .combined import CombinedAdapter
-from .coordinates import CoordinateAdapter
-from .heatmap import HeatmapAdapter
-from .simcc import SimCCAdapter
-from .visibility import VisibilityAdapter
 
-ADAPTERS = (HeatmapAdapter, CombinedAdapter, VisibilityAdapter, SimCCAdapter, CoordinateAdapter)
+from typing import Tuple, Type
+
+from mmpose_dualteach.models.adapters.base import OutputAdapter, Target
+from mmpose_dualteach.models.adapters.combined import CombinedAdapter
+from mmpose_dualteach.models.adapters.coordinates import CoordinateAdapter
+from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
+from mmpose_dualteach.models.adapters.simcc import SimCCAdapter
+from mmpose_dualteach.models.adapters.visibility import VisibilityAdapter
+
+ADAPTERS: Tuple[Type[OutputAdapter], ...] = (
+    HeatmapAdapter,
+    CombinedAdapter,
+    VisibilityAdapter,
+    SimCCAdapter,
+    CoordinateAdapter,
+)
 
 __all__ = [
-    'ADAPTERS', 'CombinedAdapter', 'CoordinateAdapter', 'HeatmapAdapter', 'OutputAdapter', 'SimCCAdapter', 'Target',
-    'VisibilityAdapter', 'adapter_for', 'find_adapter'
+    'ADAPTERS',
+    'CombinedAdapter',
+    'CoordinateAdapter',
+    'HeatmapAdapter',
+    'OutputAdapter',
+    'SimCCAdapter',
+    'Target',
+    'VisibilityAdapter',
+    'adapter_for',
+    'find_adapter',
 ]
 
 
-def find_adapter(head: dict) -> type:
+def find_adapter(head: dict) -> Type[OutputAdapter]:
     """Find the adapter for a head's config.
 
     Args:
@@ -32,7 +49,7 @@ def find_adapter(head: dict) -> type:
         if refusal is None:
             return adapter
     # A kind that knows the head and not its codec has more to say than one that does not know the head.
-    reason = min(refusals.values(), key=lambda refusal: refusal.startswith('model.head is'))
+    reason = min(filter(None, refusals.values()), key=lambda refusal: refusal.startswith('model.head is'))
     supported = '; '.join(adapter.supports() for adapter in ADAPTERS)
     raise ValueError(f'mutual teaching cannot use this config: {reason}; supported are {supported}')
 

@@ -2,13 +2,14 @@
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 from torch import Tensor, nn
 
-from ..views import ViewPair
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 
 @dataclass
@@ -21,9 +22,14 @@ class Target:
         valid (Tensor): Which part of it counts, bool: cells in shape (N, 1, H, W), or joints in shape (N, K).
         weight (Tensor, optional): How much each joint counts in shape (N, K); None where all count alike.
     """
+
     value: Any
     valid: Tensor
     weight: Optional[Tensor] = None
+
+    def detach(self) -> 'Target':
+        """The same without a gradient."""
+        return Target(detached(self.value), self.valid, None if self.weight is None else self.weight.detach())
 
 
 class OutputAdapter(metaclass=ABCMeta):
@@ -34,8 +40,9 @@ class OutputAdapter(metaclass=ABCMeta):
         head (dict): The head's config.
         confidence (bool, optional): Whether a joint's loss is weighted by the teacher's score, 0 to 1. Defaults to
             what suits the kind, :attr:`weighs_by_score`.
-        min_score (float): Joints whose score is less teach nothing. Defaults to 0.
+        pseudo_label_thr (float): Joints whose score is less teach nothing. Defaults to 0.
     """
+
     # Class names of the heads and codecs of this kind.
     heads: Tuple[str, ...] = ()
     codecs: Tuple[str, ...] = ()
@@ -44,12 +51,12 @@ class OutputAdapter(metaclass=ABCMeta):
     # Every key of the codec that labels and predictions must share.
     codec_keys: Tuple[str, ...] = ('type', 'input_size')
 
-    def __init__(self, head: dict, confidence: Optional[bool] = None, min_score: float = 0.) -> None:
-        if not 0 <= min_score < 1:
-            raise ValueError(f'model.min_score={min_score} must be at least 0 and less than 1')
+    def __init__(self, head: dict, confidence: Optional[bool] = None, pseudo_label_thr: float = 0.0) -> None:
+        if not 0 <= pseudo_label_thr < 1:
+            raise ValueError(f'model.pseudo_label_thr={pseudo_label_thr} must be at least 0 and less than 1')
         self.codec = dict(self.codec_of(head))
         self.confidence = self.weighs_by_score if confidence is None else confidence
-        self.min_score = min_score
+        self.pseudo_label_thr = pseudo_label_thr
 
     # ------------------------------------------------------------------ which heads
 
@@ -76,9 +83,9 @@ class OutputAdapter(metaclass=ABCMeta):
     @property
     def uses_scores(self) -> bool:
         """bool: Whether lessons need the teachers' scores."""
-        return self.confidence or self.min_score > 0
+        return self.confidence or self.pseudo_label_thr > 0
 
-    def output(self, network: nn.Module, images: Tensor) -> Any:
+    def output(self, network: BasePoseEstimator, images: Tensor) -> Any:
         """A network's raw output on input images in shape (N, C, H, W)."""
         return network(images, None, mode='tensor')
 
@@ -91,14 +98,14 @@ class OutputAdapter(metaclass=ABCMeta):
             (N, K), 1 for an output as sharp as a label; None if this kind has no score of its own.
         """
 
-    def scores(self, outputs: Dict[Hashable, Any]) -> Dict[Hashable, Tensor]:
+    def scores(self, outputs: Mapping[Any, Any]) -> Dict[Any, Tensor]:
         """The joints' scores in several networks' outputs on the same images.
 
         Args:
-            outputs (Dict[Hashable, Any]): Outputs by network.
+            outputs (Mapping[Any, Any]): Outputs by network.
 
         Returns:
-            Dict[Hashable, Tensor]: Scores in shape (N, K) by network; empty if nothing tells them.
+            Dict[Any, Tensor]: Scores in shape (N, K) by network; empty if nothing tells them.
         """
         scores = {key: self.joints(output)[1] for key, output in outputs.items()}
         return {key: value for key, value in scores.items() if value is not None}
@@ -116,8 +123,8 @@ class OutputAdapter(metaclass=ABCMeta):
         """
         target = self.move(output, views)
         if scores is not None and self.uses_scores:
-            weight = (scores.clamp(0, 1) if self.confidence else torch.ones_like(scores)) * (scores >= self.min_score)
-            target.weight = views.swap_sides(weight)
+            weight = scores.clamp(0, 1) if self.confidence else torch.ones_like(scores)
+            target.weight = views.swap_sides(weight * (scores >= self.pseudo_label_thr))
         return target
 
     @abstractmethod
@@ -125,17 +132,17 @@ class OutputAdapter(metaclass=ABCMeta):
         """Map a teacher's output from the easy to the hard view."""
 
     @abstractmethod
-    def loss(self, network: nn.Module, output: Any, target: Target) -> Tensor:
+    def loss(self, network: BasePoseEstimator, output: Any, target: Target) -> Tensor:
         """The scalar loss of a student ``network``'s output on the hard view."""
 
     # ------------------------------------------------------------------ test time
 
     @abstractmethod
-    def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
+    def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
         """A network's stock prediction, test-time augmentation included, and what :meth:`decode_mean` needs of it."""
 
     @abstractmethod
-    def decode_mean(self, network: nn.Module, outputs: Sequence[Any]) -> List[InstanceData]:
+    def decode_mean(self, network: BasePoseEstimator, outputs: Sequence[Any]) -> List[InstanceData]:
         """Decode the mean of several networks' outputs as ``network`` decodes its own."""
 
     # ------------------------------------------------------------------ looking
@@ -157,7 +164,7 @@ class OutputAdapter(metaclass=ABCMeta):
         return None
 
     @contextmanager
-    def watch(self, network: nn.Module) -> Iterator[list]:
+    def watch(self, network: BasePoseEstimator) -> Iterator[list]:
         """Collect, while inside, the outputs that the network's own ``loss()`` computes its loss from; the last one is
         the network's answer.
 
@@ -175,7 +182,7 @@ class OutputAdapter(metaclass=ABCMeta):
             for handle in handles:
                 handle.remove()
 
-    def loss_modules(self, network: nn.Module) -> List[nn.Module]:
+    def loss_modules(self, network: BasePoseEstimator) -> List[nn.Module]:
         """The modules that a network's stock ``loss()`` hands its output to."""
         module = network.head.loss_module
         return list(module) if isinstance(module, nn.ModuleList) else [module]
@@ -192,10 +199,10 @@ def detached(output: Any) -> Any:
     return output.detach()
 
 
-def first_people(output: Any, count: int) -> Any:
-    """The part of an output that belongs to the first people of the batch."""
+def first_instances(output: Any, count: int) -> Any:
+    """The part of an output that belongs to the first instances of the batch."""
     if isinstance(output, (list, tuple)):
-        return type(output)(first_people(item, count) for item in output)
+        return type(output)(first_instances(item, count) for item in output)
     return output[:count]
 
 
@@ -205,7 +212,7 @@ def class_name(config: dict) -> str:
     return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
-def features_for_test(network: nn.Module, images: Tensor) -> Any:
+def features_for_test(network: BasePoseEstimator, images: Tensor) -> Any:
     """A network's features as its head's ``predict()`` wants them, those of the mirrored images too where the config
     has a flip test."""
     features = network.extract_feat(images)

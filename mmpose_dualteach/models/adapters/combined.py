@@ -4,14 +4,14 @@ from typing import Optional, Tuple
 import cv2
 import torch
 import torch.nn.functional as F
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpose_dualteach import geometry
-
-from ..views import ViewPair
-from .base import Target, class_name
-from .heatmap import HeatmapAdapter
+from mmpose_dualteach.models.adapters.base import Target, class_name
+from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 
 class CombinedAdapter(HeatmapAdapter):
@@ -46,7 +46,7 @@ class CombinedAdapter(HeatmapAdapter):
     def supports(cls) -> str:
         return 'HeatmapHead with UDPHeatmap of heatmap_type combined'
 
-    def joints(self, output: Tensor) -> Tuple[Tensor, Tensor]:
+    def joints(self, output: Tensor) -> Tuple[Tensor, Tensor]:  # type: ignore[override]  # One stage alone.
         cells, scores = self._cells(output.detach().float())
         return self.in_pixels(cells), scores
 
@@ -69,7 +69,7 @@ class CombinedAdapter(HeatmapAdapter):
             flat = F.conv2d(F.pad(flat, pad, mode='reflect'), weight)
         return flat[:, 0].reshape(maps.shape)
 
-    def move(self, output: Tensor, views: ViewPair) -> Target:
+    def move(self, output: Tensor, views: ViewPair) -> Target:  # type: ignore[override]  # One stage alone.
         output = output.float()
         count, channels, height, width = output.shape
         total = channels // 3
@@ -80,7 +80,9 @@ class CombinedAdapter(HeatmapAdapter):
         # From a hard cell back to the easy cell that lies in the same direction and at the same distance of the joint.
         back = turn.transpose(1, 2)[:, None].expand(-1, total, -1, -1)
         backward = torch.cat((back, easy[..., None] - back @ hard[..., None]), dim=-1).flatten(0, 1)
-        maps = geometry.sample_heatmaps(output.reshape(count * total, 3, height, width), backward, self.size)[0]
+        maps = geometry.sample_heatmaps(
+            output.reshape(count * total, 3, height, width), backward, self.size, mode='bilinear'
+        )[0]
         maps = maps.reshape(count, total, 3, height, width)
         offsets = torch.einsum('nij,nkjhw->nkihw', turn, maps[:, :, 1:])
         maps = views.swap_sides(torch.cat((maps[:, :, :1], offsets), dim=2))
@@ -90,7 +92,7 @@ class CombinedAdapter(HeatmapAdapter):
         """Cells of the hard view that the easy view showed."""
         return geometry.warp_heatmaps(output[:, :1], matrix, self.size)[1]
 
-    def loss(self, network: nn.Module, output: Tensor, target: Target) -> Tensor:
+    def loss(self, network: BasePoseEstimator, output: Tensor, target: Target) -> Tensor:  # type: ignore[override]  # One stage alone.
         # As stock CombinedTargetMSELoss: half of each map's error, offsets only as far as the target says joint.
         shape = (len(output), -1, 3, *output.shape[2:])
         answer, asked = output.float().reshape(shape), target.value.reshape(shape)
@@ -100,5 +102,5 @@ class CombinedAdapter(HeatmapAdapter):
         weight = None if target.weight is None else target.weight.repeat_interleave(3, dim=1)
         return 1.5 * self.stage_weights[0] * self.criterion(answer, asked, target.valid, weight)
 
-    def heat(self, output: Tensor, size: Tuple[int, int]) -> Tensor:
+    def heat(self, output: Tensor, size: Tuple[int, int]) -> Tensor:  # type: ignore[override]  # One stage alone.
         return super().heat(output[:, ::3], size)

@@ -1,18 +1,18 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import math
 from itertools import combinations
-from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
-from torch import Tensor, nn
+from mmpose.models.pose_estimators.base import BasePoseEstimator
+from torch import Tensor
 
 from mmpose_dualteach import geometry
-
-from ..views import ViewPair
-from .base import Target, class_name, features_for_test
-from .joints import JointAdapter, joint_weight
+from mmpose_dualteach.models.adapters.base import Target, class_name, features_for_test
+from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 # Where two networks differ by this share of the input's sides, their score is exp(-1/2). It is the distance at which
 # stock regression heads call a joint right.
@@ -30,6 +30,7 @@ class CoordinateAdapter(JointAdapter):
         head (dict): The head's config.
         **options: Of :class:`JointAdapter`.
     """
+
     heads = ('RegressionHead', 'RLEHead', 'DSNTHead', 'IntegralRegressionHead')
     codecs = ('RegressionLabel', 'IntegralRegressionLabel')
 
@@ -47,18 +48,18 @@ class CoordinateAdapter(JointAdapter):
         points = coordinates[..., :2] * self._sides(coordinates)
         if heatmaps is not None and self.label_height:
             peaks = heatmaps.detach().float().flatten(2).amax(dim=-1)
-            return points, (peaks / self.label_height).clamp(max=1.)
+            return points, (peaks / self.label_height).clamp(max=1.0)
         if coordinates.shape[-1] == 4:
             return points, 1 - coordinates[..., 2:].sigmoid().mean(dim=-1)
         return points, None
 
-    def scores(self, outputs: Dict[Hashable, Any]) -> Dict[Hashable, Tensor]:
+    def scores(self, outputs: Mapping[Any, Any]) -> Dict[Any, Tensor]:
         scores = super().scores(outputs)
         return scores or self._agreement({key: self.joints(output)[0] for key, output in outputs.items()})
 
-    def _agreement(self, points: Dict[Hashable, Tensor]) -> Dict[Hashable, Tensor]:
+    def _agreement(self, points: Dict[Any, Tensor]) -> Dict[Any, Tensor]:
         """Each network's mean agreement with the others, joint by joint."""
-        scores: Dict[Hashable, list] = {key: [] for key in points}
+        scores: Dict[Any, list] = {key: [] for key in points}
         for one, other in combinations(points, 2):
             share = (points[one] - points[other]) / self._sides(points[one])
             agreement = torch.exp(-0.5 * (share / AGREEMENT).square().sum(dim=-1))
@@ -73,7 +74,7 @@ class CoordinateAdapter(JointAdapter):
         inside = (points >= 0) & (points <= sides - 1)
         return Target(points / sides, inside.all(dim=-1))
 
-    def loss(self, network: nn.Module, output: Any, target: Target) -> Tensor:
+    def loss(self, network: BasePoseEstimator, output: Any, target: Target) -> Tensor:
         compare, weight = network.head.loss_module, joint_weight(target)[..., None]
         coordinates = output[0] if isinstance(output, (tuple, list)) else output
         coordinates = coordinates.float()
@@ -85,14 +86,16 @@ class CoordinateAdapter(JointAdapter):
 
     # ------------------------------------------------------------------ test time
 
-    def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
+    def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
         instances = network.head.predict(features_for_test(network, images), samples, test_cfg=network.test_cfg)
         instances = instances[0] if isinstance(instances, tuple) else instances
         # Copies: MMPose moves an instance's joints to the original image in place.
-        return instances, (np.stack([each.keypoints for each in instances]),
-                           np.stack([each.keypoint_scores for each in instances]))
+        return instances, (
+            np.stack([each.keypoints for each in instances]),
+            np.stack([each.keypoint_scores for each in instances]),
+        )
 
-    def decode_mean(self, network: nn.Module, outputs: Sequence[Any]) -> List[InstanceData]:
+    def decode_mean(self, network: BasePoseEstimator, outputs: Sequence[Any]) -> List[InstanceData]:
         # Decoding is linear, so the mean of what was decoded is the decoded mean.
         keypoints, scores = [np.mean(parts, axis=0) for parts in zip(*outputs)]
         return [InstanceData(keypoints=joints, keypoint_scores=score) for joints, score in zip(keypoints, scores)]

@@ -3,17 +3,17 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS, MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpose_dualteach import geometry
-
-from ..views import ViewPair
-from .base import OutputAdapter, Target, class_name, features_for_test
+from mmpose_dualteach.models.adapters.base import OutputAdapter, Target, class_name, features_for_test
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 # Megvii's codec rounds down: its cells' centres lie half a cell further. Its labels are 255 high.
 CELL_OFFSET = dict(MegviiHeatmap=0.5)
-LABEL_HEIGHT = dict(MegviiHeatmap=255.)
+LABEL_HEIGHT = dict(MegviiHeatmap=255.0)
 
 Heatmaps = Union[Tensor, List[Tensor]]
 
@@ -34,6 +34,7 @@ class HeatmapAdapter(OutputAdapter):
         loss (dict, optional): What differs in the config of the loss, :class:`PseudoHeatmapLoss`.
         **options: Of :class:`OutputAdapter`.
     """
+
     heads = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
     codecs = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
     codec_keys = ('type', 'input_size', 'heatmap_size', 'heatmap_type')
@@ -42,8 +43,8 @@ class HeatmapAdapter(OutputAdapter):
         super().__init__(head, **options)
         codec = KEYPOINT_CODECS.build(self.codec)
         kind = class_name(self.codec)
-        self.to_input = geometry.cells_to_input(codec.scale_factor, CELL_OFFSET.get(kind, 0.))
-        self.label_height = LABEL_HEIGHT.get(kind, 1.)
+        self.to_input = geometry.cells_to_input(codec.scale_factor, CELL_OFFSET.get(kind, 0.0))
+        self.label_height = LABEL_HEIGHT.get(kind, 1.0)
         self.size: Tuple[int, int] = tuple(codec.heatmap_size)
         self.criterion = MODELS.build(dict(dict(type='PseudoHeatmapLoss'), **(loss or {})))
         levels, self.stage_weights = stages(head)
@@ -59,14 +60,15 @@ class HeatmapAdapter(OutputAdapter):
 
     # ------------------------------------------------------------------ lessons
 
-    def output(self, network: nn.Module, images: Tensor) -> Heatmaps:
+    def output(self, network: BasePoseEstimator, images: Tensor) -> Heatmaps:
         heatmaps = super().output(network, images)
         height, width = last(heatmaps).shape[-2:]
         if (width, height) != self.size:
             raise ValueError(
                 f'codec mismatch: model.head gives heatmaps of {width}x{height} cells for a '
                 f'{images.shape[-1]}x{images.shape[-2]} input, its codec expects {self.size[0]}x{self.size[1]}; '
-                'correct heatmap_size (input sides must be divisible by 32 for a stock deconvolution head)')
+                'correct heatmap_size (input sides must be divisible by 32 for a stock deconvolution head)'
+            )
         return heatmaps
 
     def joints(self, output: Heatmaps) -> Tuple[Tensor, Tensor]:
@@ -92,22 +94,25 @@ class HeatmapAdapter(OutputAdapter):
             moved[stage] = views.swap_sides(heatmaps)
         return Target([moved[stage] for stage in self.teaching_stage], valid)
 
-    def loss(self, network: nn.Module, output: Heatmaps, target: Target) -> Tensor:
+    def loss(self, network: BasePoseEstimator, output: Heatmaps, target: Target) -> Tensor:
         if isinstance(output, Tensor):
             output, value = [output], [target.value]
         else:
             value = target.value
-        return sum(weight * self.criterion(answer, asked, target.valid, target.weight)
-                   for weight, answer, asked in zip(self.stage_weights, output, value))
+        return sum(
+            weight * self.criterion(answer, asked, target.valid, target.weight)
+            for weight, answer, asked in zip(self.stage_weights, output, value)
+        )
 
     # ------------------------------------------------------------------ test time
 
-    def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
+    def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
         predictions, fields = network.head.predict(
-            features_for_test(network, images), samples, test_cfg=dict(network.test_cfg, output_heatmaps=True))
+            features_for_test(network, images), samples, test_cfg=dict(network.test_cfg, output_heatmaps=True)
+        )
         return predictions, torch.stack([field.heatmaps for field in fields])
 
-    def decode_mean(self, network: nn.Module, outputs: Sequence[Tensor]) -> List[InstanceData]:
+    def decode_mean(self, network: BasePoseEstimator, outputs: Sequence[Tensor]) -> List[InstanceData]:
         return network.head.decode(torch.stack(tuple(outputs)).mean(dim=0))
 
     # ------------------------------------------------------------------ looking
@@ -136,7 +141,7 @@ def stages(head: dict) -> Tuple[List[int], List[float]]:
     count = head.get('num_stages', 1) * head.get('num_units', 1)
     losses = head.get('loss') or {}
     losses = list(losses) if isinstance(losses, (list, tuple)) else [losses] * count
-    return list(head.get('level_indices') or [0] * count), [float(loss.get('loss_weight', 1.)) for loss in losses]
+    return list(head.get('level_indices') or [0] * count), [float(loss.get('loss_weight', 1.0)) for loss in losses]
 
 
 def last(output: Heatmaps) -> Tensor:

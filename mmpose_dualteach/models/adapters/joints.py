@@ -5,7 +5,7 @@ from typing import Any, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .base import OutputAdapter, Target, class_name
+from mmpose_dualteach.models.adapters.base import OutputAdapter, Target, class_name
 
 
 class JointAdapter(OutputAdapter):
@@ -22,18 +22,23 @@ class JointAdapter(OutputAdapter):
     Raises:
         ValueError: If another loss is asked for, or the stock loss takes no weights; names the key.
     """
+
     weighs_by_score = True
 
     def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
         super().__init__(head, **options)
         if loss:
-            raise ValueError(f'model.pseudo_loss={loss}: {class_name(head)} is taught by its own loss; set '
-                             'model.pseudo_weight instead')
+            raise ValueError(
+                f'model.pseudo_loss={loss}: {class_name(head)} is taught by its own loss; set '
+                'model.unsup_weight instead'
+            )
         stock = head.get('loss') or {}
         for each in stock.get('losses', [stock]):
             if not each.get('use_target_weight'):
-                raise ValueError(f'model.head.loss: {class_name(each)} has use_target_weight=False, so joints without '
-                                 'a target could not be left out; set use_target_weight=True')
+                raise ValueError(
+                    f'model.head.loss: {class_name(each)} has use_target_weight=False, so joints without '
+                    'a target could not be left out; set use_target_weight=True'
+                )
 
     def heat(self, output: Any, size: Tuple[int, int]) -> Tensor:
         return blobs(*self.joints(output), size)

@@ -4,13 +4,14 @@ from typing import Any, List, Sequence, Tuple
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.models.utils.tta import flip_vectors
 from mmpose.registry import KEYPOINT_CODECS
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..views import ViewPair
-from .base import Target
-from .joints import JointAdapter, joint_weight
+from mmpose_dualteach.models.adapters.base import Target
+from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 Vectors = Tuple[Tensor, Tensor]
 
@@ -26,8 +27,9 @@ class SimCCAdapter(JointAdapter):
         head (dict): The head's config.
         **options: Of :class:`JointAdapter`.
     """
+
     heads = ('SimCCHead', 'RTMCCHead', 'RTMWHead')
-    codecs = ('SimCCLabel', )
+    codecs = ('SimCCLabel',)
     codec_keys = ('type', 'input_size', 'simcc_split_ratio', 'smoothing_type')
 
     def __init__(self, head: dict, **options) -> None:
@@ -37,8 +39,8 @@ class SimCCAdapter(JointAdapter):
         self.ratio, self.gaussian = encoder.simcc_split_ratio, encoder.smoothing_type == 'gaussian'
         self.normalize, self.smooth = encoder.normalize, encoder.label_smooth_weight
         self.bins = tuple(int(np.around(side * self.ratio)) for side in encoder.input_size)
-        self.beta = head['loss'].get('beta', 1.)
-        self.label_beta = head['loss'].get('label_beta', 10.) if head['loss'].get('label_softmax') else None
+        self.beta = head['loss'].get('beta', 1.0)
+        self.label_beta = head['loss'].get('label_beta', 10.0) if head['loss'].get('label_softmax') else None
         centre = torch.tensor([[[side // 2 for side in encoder.input_size]]], dtype=torch.float32)
         self.label_peaks = [self._label_share(label).max().item() for label in self.encode(centre)[0]]
 
@@ -47,7 +49,7 @@ class SimCCAdapter(JointAdapter):
     def joints(self, output: Vectors) -> Tuple[Tensor, Tensor]:
         shares, bins = zip(*[(vector.detach().float() * self.beta).softmax(dim=-1).max(dim=-1) for vector in output])
         scores = torch.minimum(*[share / peak for share, peak in zip(shares, self.label_peaks)])
-        return torch.stack(bins, dim=-1).float() / self.ratio, scores.clamp(max=1.)
+        return torch.stack(bins, dim=-1).float() / self.ratio, scores.clamp(max=1.0)
 
     def encode(self, points: Tensor) -> Tuple[Vectors, Tensor]:
         """Encode joints as the config's ``SimCCLabel`` does, for a whole batch on its device.
@@ -71,7 +73,7 @@ class SimCCAdapter(JointAdapter):
                 labels.append(label / (sigma * np.sqrt(np.pi * 2)) if self.normalize else label)
             else:
                 valid &= (centre >= 0) & (centre < count)
-                labels.append(torch.where(distance == 0, 1. - self.smooth, self.smooth / (count - 1)))
+                labels.append(torch.where(distance == 0, 1.0 - self.smooth, self.smooth / (count - 1)))
         x, y = [label * valid[..., None] for label in labels]
         return (x, y), valid
 
@@ -79,12 +81,12 @@ class SimCCAdapter(JointAdapter):
         labels, valid = self.encode(views.move_points(self.joints(output)[0]))
         return Target(labels, valid)
 
-    def loss(self, network: nn.Module, output: Vectors, target: Target) -> Tensor:
+    def loss(self, network: BasePoseEstimator, output: Vectors, target: Target) -> Tensor:
         return network.head.loss_module(tuple(vector.float() for vector in output), target.value, joint_weight(target))
 
     # ------------------------------------------------------------------ test time
 
-    def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
+    def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
         # As the stock heads' predict(), which does not tell the vectors that it decodes.
         x, y = network.head.forward(network.extract_feat(images))
         if network.test_cfg.get('flip_test', False):
@@ -93,7 +95,7 @@ class SimCCAdapter(JointAdapter):
             x, y = (x + flip_x) * 0.5, (y + flip_y) * 0.5
         return network.head.decode((x, y)), (x, y)
 
-    def decode_mean(self, network: nn.Module, outputs: Sequence[Vectors]) -> List[InstanceData]:
+    def decode_mean(self, network: BasePoseEstimator, outputs: Sequence[Vectors]) -> List[InstanceData]:
         x, y = [torch.stack(vectors).mean(dim=0) for vectors in zip(*outputs)]
         return network.head.decode((x, y))
 

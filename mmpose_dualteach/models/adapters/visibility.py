@@ -3,10 +3,11 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 from torch import Tensor, nn
 
-from .base import class_name
-from .heatmap import HeatmapAdapter
+from mmpose_dualteach.models.adapters.base import class_name
+from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
 
 
 class VisibilityAdapter(HeatmapAdapter):
@@ -36,17 +37,17 @@ class VisibilityAdapter(HeatmapAdapter):
     def codec_of(cls, head: dict) -> dict:
         return (head.get('pose_cfg') or head)['decoder']
 
-    def output(self, network: nn.Module, images: Tensor) -> Tensor:
+    def output(self, network: BasePoseEstimator, images: Tensor) -> Tensor:
         return network(images, None, mode='tensor')[0]
 
-    def loss_modules(self, network: nn.Module) -> List[nn.Module]:
+    def loss_modules(self, network: BasePoseEstimator) -> List[nn.Module]:
         return [network.head.pose_head.loss_module]
 
-    def predict(self, network: nn.Module, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
+    def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
         instances, heatmaps = super().predict(network, images, samples)
         return instances, (heatmaps, np.stack([each.keypoints_visible for each in instances]))
 
-    def decode_mean(self, network: nn.Module, outputs: Sequence[Any]) -> List[InstanceData]:
+    def decode_mean(self, network: BasePoseEstimator, outputs: Sequence[Any]) -> List[InstanceData]:
         heatmaps, visible = zip(*outputs)
         instances = network.head.pose_head.decode(sum(heatmaps) / len(heatmaps))
         for instance, each in zip(instances, np.mean(visible, axis=0)):

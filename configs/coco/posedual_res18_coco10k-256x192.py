@@ -1,3 +1,0 @@
-# PoseDual, 10K labels.
-_base_ = 'posedual_res18_coco5k-256x192.py'
-train_dataloader = dict(dataset=dict(labeled=dict(indices=10000)))

@@ -1,0 +1,189 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Every use of what mmengine, MMPose and torch call private, in one place. tests/test_compat.py holds each of them
+against the installed versions."""
+
+from contextlib import contextmanager
+from importlib import import_module
+from types import FunctionType
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset, ConcatDataset
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.logging import HistoryBuffer
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from mmengine.utils import digit_version
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.datasets.transforms import TopdownAffine
+from mmpose.models.data_preprocessors import PoseDataPreprocessor
+from torch import Tensor, nn
+
+# ---------------------------------------------------------------------- torch
+
+
+BATCH_NORM = nn.modules.batchnorm._BatchNorm  # What every batch norm is.
+
+
+def allow_in_checkpoints(named: Dict[str, Any]) -> None:
+    """Tell torch, 2.4 or later, what a checkpoint may name, by name with its module."""
+    if digit_version(torch.__version__) >= digit_version('2.6'):
+        torch.serialization.add_safe_globals([(each, name) for name, each in named.items()])
+        return
+    # These versions take each by the name that it has itself.
+    for name, each in named.items():
+        if isinstance(each, FunctionType):
+            each.__module__, _, each.__name__ = name.rpartition('.')
+    torch.serialization.add_safe_globals(list(named.values()))
+
+
+def before_loading(module: nn.Module, action: Callable[..., None]) -> None:
+    """Let an action change a state dict, ``action(state_dict, prefix, ...)``, before a module takes it."""
+    module._register_load_state_dict_pre_hook(action)
+
+
+def copy_all(targets: List[Tensor], sources: List[Tensor]) -> None:
+    """Copy many tensors in a few launches of a GPU's kernels."""
+    torch._foreach_copy_(targets, sources)
+
+
+# ---------------------------------------------------------------------- mmengine
+
+
+@contextmanager
+def one_optimizer_step(wrapper: OptimWrapper) -> Iterator[None]:
+    """Let several backward passes inside count as one step of gradient accumulation."""
+    done = wrapper._inner_count
+    backward = wrapper.backward
+
+    def counted_once(loss: Tensor, **kwargs) -> None:
+        backward(loss, **kwargs)
+        wrapper._inner_count = done
+
+    wrapper.backward = counted_once
+    try:
+        yield
+    finally:
+        del wrapper.backward
+    wrapper._inner_count = done + 1
+
+
+def replace_hooks(runner: Runner, replaced: Callable[[Hook], Hook]) -> None:
+    """Put another hook in the place of each of a runner's."""
+    runner._hooks[:] = [replaced(hook) for hook in runner._hooks]
+
+
+def wants_to_resume(runner: Runner) -> bool:
+    """Whether a run was asked to go on from a checkpoint."""
+    return runner._resume
+
+
+def checkpoint_asked_for(runner: Runner) -> Optional[str]:
+    """The checkpoint that a run was asked to begin or go on from."""
+    return runner._load_from
+
+
+def resume_from(runner: Runner, path: Optional[str]) -> None:
+    """Let a run go on from a checkpoint, or begin if there is none."""
+    runner._load_from, runner._resume = path, path is not None
+
+
+def decide_val_interval(loop: Any) -> None:
+    """Let a training loop find the interval of validation that holds now."""
+    loop._decide_current_val_interval()
+
+
+def history(buffer: HistoryBuffer) -> np.ndarray:
+    """The values that a buffer of the log has."""
+    return buffer._log_history
+
+
+def plain_dict(config: Config) -> dict:
+    """The very dict that a config is around, to be changed in place."""
+    return config._cfg_dict
+
+
+class SavingHook(CheckpointHook):
+    """mmengine's :class:`CheckpointHook` with one place around every writing of checkpoints."""
+
+    @contextmanager
+    def saving(self, runner: Runner) -> Iterator[None]:
+        """Is entered around every writing of a checkpoint."""
+        yield
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        with self.saving(runner):
+            super()._save_checkpoint_with_step(runner, step, meta)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        with self.saving(runner):
+            super()._save_best_checkpoint(runner, metrics)
+
+
+class ParsedMetaDataset(BaseDataset):
+    """mmengine's :class:`BaseDataset` whose metainfo has been parsed before, and whose subsets are its index's own."""
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: Optional[dict] = None) -> dict:
+        return dict(metainfo or {})
+
+    def _get_unserialized_subset(self, indices: Any) -> Any:
+        if isinstance(indices, int):
+            indices = slice(indices) if indices >= 0 else slice(indices, None)
+        return self.data_list[indices]
+
+    @property
+    def is_initialized(self) -> bool:
+        """bool: Whether the list has been loaded."""
+        return self._fully_initialized
+
+    @property
+    def own_metainfo(self) -> dict:
+        """dict: The metainfo itself, no copy."""
+        return self._metainfo
+
+
+def place_in_parts(dataset: ConcatDataset, index: int) -> Tuple[int, int]:
+    """Which part of joined datasets has an index, and the index there."""
+    return dataset._get_ori_dataset_idx(index)
+
+
+# ---------------------------------------------------------------------- MMPose
+
+
+def reads_own_format(dataset: BaseDataset) -> bool:
+    """Whether a dataset's class reads files of another format than COCO's."""
+    return type(dataset)._load_annotations is not BaseCocoStyleDataset._load_annotations
+
+
+def load_annotations(dataset: BaseDataset) -> List[dict]:
+    """The instances of a stock dataset's file, as its class reads it."""
+    return dataset._load_annotations()[0]
+
+
+def with_aspect_ratio(scale: np.ndarray, aspect_ratio: float) -> np.ndarray:
+    """Boxes' widths and heights in shape (N, 2), the smaller side of each enlarged to an aspect ratio."""
+    return TopdownAffine._fix_aspect_ratio(scale, aspect_ratio=aspect_ratio)
+
+
+def unnormalized(preprocessor: PoseDataPreprocessor, images: Tensor) -> Tensor:
+    """Images in shape (N, C, H, W) as they were before a preprocessor, float32, on the CPU; channels as it turned
+    them."""
+    images = images.float().cpu()
+    if getattr(preprocessor, '_enable_normalize', False):
+        images = images * preprocessor.std.cpu() + preprocessor.mean.cpu()
+    return images
+
+
+def turns_channels(preprocessor: PoseDataPreprocessor) -> bool:
+    """Whether a preprocessor makes RGB of BGR."""
+    return preprocessor._channel_conversion
+
+
+def safe_numpy_globals() -> Dict[str, Any]:
+    """What a pickle of numpy arrays and scalars names, by its name under numpy 1 and numpy 2."""
+    core: Sequence[str] = ('numpy.core.multiarray', 'numpy._core.multiarray')
+    multiarray = import_module(core[0] if np.__version__.startswith('1.') else core[1])
+    return {f'{package}.{name}': getattr(multiarray, name) for package in core for name in ('_reconstruct', 'scalar')}

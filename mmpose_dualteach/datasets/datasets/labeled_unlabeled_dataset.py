@@ -1,0 +1,116 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from logging import WARNING
+from typing import Any, Dict, List, Optional, Union
+
+import numpy as np
+from mmengine.dataset import BaseDataset, ConcatDataset
+from mmengine.logging import print_log
+from mmpose.registry import DATASETS
+
+from mmpose_dualteach import compat
+from mmpose_dualteach.datasets.checks import (
+    build_labeled,
+    check_labeled,
+    check_same_keypoints,
+    image_paths,
+    image_problem,
+    shared_images,
+)
+from mmpose_dualteach.datasets.datasets.instance_index import PackedStrings
+from mmpose_dualteach.utils.file_io import printable
+from mmpose_dualteach.utils.random_state import SeededIndex, set_random_state
+
+
+@DATASETS.register_module()
+class LabeledUnlabeledDataset(ConcatDataset):
+    """A stock labelled dataset and, behind it, an unlabelled one.
+
+    A labelled sample goes to the branch ``labeled``; an unlabelled one comes in the branches ``easy`` and ``hard``.
+    Whatever reaches for this dataset's ``pipeline``, ``mmdet.PipelineSwitchHook`` for instance, gets the labelled one.
+
+    Labels are checked before training, and that labelled images are there. Whether they decode is left to
+    ``tools/check_data.py``; training ends at one that does not, and names it. How many images are labelled and
+    unlabelled as well is told in the log.
+
+    Args:
+        labeled (BaseDataset | dict): The stock dataset, untouched.
+        unlabeled (BaseDataset | dict): An :class:`UnlabeledPoseDataset`.
+
+    Raises:
+        ValueError: If the two have different keypoint definitions, either is empty, something in a labelled file is
+            wrong, or a labelled image is missing; names the file.
+    """
+
+    def __init__(self, labeled: Union[BaseDataset, dict], unlabeled: Union[BaseDataset, dict]) -> None:
+        labeled = labeled if isinstance(labeled, BaseDataset) else build_labeled(labeled)
+        unlabeled = unlabeled if isinstance(unlabeled, BaseDataset) else DATASETS.build(unlabeled)
+        check_same_keypoints(labeled.metainfo, unlabeled.metainfo)
+        paths = check_labeled(labeled)
+        self._labeled_paths = None if paths is None else PackedStrings(paths)
+        # The definitions were compared; what is left, names of datasets and categories, may differ.
+        super().__init__([labeled, unlabeled], ignore_keys=list({**labeled.metainfo, **unlabeled.metainfo}))
+        if paths is not None:
+            for line in shared_images(self.image_paths):
+                print_log(line, logger='current', level=WARNING)
+
+    @property
+    def num_labeled(self) -> int:
+        """int: Labelled instances."""
+        return len(self.datasets[0])
+
+    @property
+    def num_unlabeled(self) -> int:
+        """int: Unlabelled instances."""
+        return len(self.datasets[1])
+
+    @property
+    def image_of_each(self) -> Optional[np.ndarray]:
+        """np.ndarray, optional: The image of each unlabelled instance, if some share one, in shape (N,)."""
+        self.datasets[1].full_init()
+        images = self.datasets[1].data_list.image_of_each
+        return images if len(np.unique(images)) < len(images) else None
+
+    @property
+    def image_paths(self) -> Dict[str, List[str]]:
+        """Dict[str, List[str]]: Paths of the ``labelled`` and the ``unlabelled`` images, each once, as
+        :func:`shared_images` takes them."""
+        labeled = image_paths(self.datasets[0]) if self._labeled_paths is None else list(self._labeled_paths)
+        return dict(labelled=labeled, unlabelled=image_paths(self.datasets[1]))
+
+    @property
+    def pipeline(self) -> Any:
+        """Callable: The labelled dataset's pipeline."""
+        return self.datasets[0].pipeline
+
+    @pipeline.setter
+    def pipeline(self, value: Any) -> None:
+        self.datasets[0].pipeline = value
+
+    def __getitem__(self, index: int) -> Dict[str, dict]:
+        if isinstance(index, SeededIndex):
+            set_random_state(index.key)
+        kind, inside = compat.place_in_parts(self, int(index))
+        if kind == 1:
+            return self.datasets[kind][inside]
+        try:
+            sample = self.datasets[kind][inside]
+        except Exception as error:
+            problem = self._labeled_image_problem(index, inside)
+            if problem is None:
+                raise  # The pipeline's own fault.
+            raise ValueError(problem) from error
+        return {key: dict(labeled=value, easy=None, hard=None) for key, value in sample.items()}
+
+    def _labeled_image_problem(self, index: int, inside: int) -> Optional[str]:
+        """Say if it was the image that a labelled instance could not be loaded for."""
+        if isinstance(index, SeededIndex):  # Some wrappers draw an instance of their own.
+            set_random_state(index.key)
+        try:
+            path = self.datasets[0].get_data_info(inside)['img_path']
+        except Exception:  # What a wrapper does here is its own.
+            return None
+        problem = image_problem(path)
+        return problem and (
+            f'labelled image {printable(path)}: {problem}; mend it or take it out of the annotation '
+            'file; tools/check_data.py finds all of them'
+        )

@@ -1,0 +1,109 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What a benchmark runs: a stock config x labelled counts x methods x seeds."""
+
+import os.path as osp
+from dataclasses import dataclass
+from typing import Dict, List
+
+from mmengine.config import Config, ConfigDict
+
+from mmpose_dualteach.switch import mutual_teaching
+
+KEYS = ('stock', 'dataset', 'labels', 'seeds', 'methods', 'metrics', 'switch')
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of the stock evaluators.
+
+    Args:
+        key (str): Its name in the log, ``'coco/AP'`` for instance.
+        name (str): Its name in tables.
+        unit (str): Its unit in tables.
+        factor (float): From the log's number to that unit.
+        better (str): ``'less'`` or ``'greater'``.
+    """
+
+    key: str
+    name: str
+    unit: str
+    factor: float
+    better: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run and its test."""
+
+    method: str
+    labels: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """str: Name of its folder."""
+        return f'{self.method}_{self.labels}_seed{self.seed}'
+
+
+class Plan:
+    """A plan file.
+
+    It is a config with ``stock`` (the stock config, relative to the plan), ``dataset`` (its name in results),
+    ``labels`` (how many labelled instances, the first in file order), ``seeds``, ``methods`` (files of the folder
+    ``methods`` beside the plan), ``metrics`` (arguments of :class:`Metric`, the one that counts first) and ``switch``
+    (arguments of :func:`mutual_teaching` for every method; a method's own come on top).
+
+    Args:
+        path (str): The plan file.
+
+    Raises:
+        FileNotFoundError: If the plan, its stock config or a method is missing.
+        ValueError: If a key is missing or unknown.
+    """
+
+    def __init__(self, path: str) -> None:
+        if not osp.isfile(path):
+            raise FileNotFoundError(f'plan {path} does not exist; there are some in configs/benchmark')
+        config = Config.fromfile(path)
+        missing, unknown = [k for k in KEYS if k not in config], [k for k in config if k not in KEYS]
+        if missing or unknown:
+            wrong = f'{", ".join(missing)} missing' if missing else f'{", ".join(unknown)} not known'
+            raise ValueError(f'plan {path}: {wrong}; its keys are {", ".join(KEYS)}')
+        self.name = osp.splitext(osp.basename(path))[0]
+        self.dataset: str = config.dataset
+        self.labels: List[int] = list(config.labels)
+        self.seeds: List[int] = list(config.seeds)
+        self.metrics = [Metric(**metric) for metric in config.metrics]
+        self.stock = _beside(path, config.stock, 'stock config')
+        self.methods: List[str] = list(config.methods)
+        self._switch: ConfigDict = config.switch
+        self._files = {m: Config.fromfile(_beside(path, f'methods/{m}.py', 'method')) for m in self.methods}
+
+    @property
+    def titles(self) -> Dict[str, str]:
+        """Dict[str, str]: What each method is called in tables."""
+        return {method: file.title for method, file in self._files.items()}
+
+    def runs(self) -> List[Run]:
+        """Every run, seed by seed, so that an unfinished plan has compared all methods already."""
+        return [Run(method, labels, seed) for seed in self.seeds for labels in self.labels for method in self.methods]
+
+    def config(self, run: Run) -> Config:
+        """The whole config of a run."""
+        own = {key: value for key, value in self._files[run.method].to_dict().items() if key != 'title'}
+        # mmengine takes a method's _delete_ only from what it merges into.
+        options = Config(
+            dict(switch=dict({key: {} for key in own if isinstance(own[key], dict)}, **self._switch.to_dict()))
+        )
+        options.merge_from_dict(dict(switch=own))
+        config = Config.fromfile(self.stock)
+        config.merge_from_dict(mutual_teaching(config, labeled=dict(indices=run.labels), **options.switch.to_dict()))
+        config.merge_from_dict(dict(randomness=dict(seed=run.seed)))
+        return config
+
+
+def _beside(plan: str, path: str, what: str) -> str:
+    path = osp.normpath(osp.join(osp.dirname(plan), path))
+    if not osp.isfile(path):
+        raise FileNotFoundError(f'plan {plan}: {what} {path} does not exist; name one that does')
+    return path

@@ -1,0 +1,1 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.

@@ -1,0 +1,199 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import math
+from functools import partial
+from typing import List, Optional
+
+import torch
+from mmengine.hooks import Hook
+from mmpose.registry import HOOKS
+
+from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
+from mmpose_dualteach.engine.hooks.run_checks import check_run, model_of
+from mmpose_dualteach.engine.hooks.skipped_instances import SkippedInstances
+
+COLLAPSE = 'mutual_teaching_collapse'
+SKIPPED = 'mutual_teaching_skipped_lessons'
+
+
+@HOOKS.register_module()
+class DualTeacherHook(Hook):
+    """Schedules mutual teaching and watches over it; the model computes.
+
+    - Burn-in and ramp-up of the pseudo losses. While they are off the unlabelled images are not forwarded.
+    - Moving averages, buffers included, of the networks that teach by their average.
+    - At every ``interval`` the mean peak of the pseudo-heatmaps (``a/peak_unlabeled``) and of the predictions on
+      labelled instances (``a/peak_labeled``), the mean distance between the teachers' joints in input pixels
+      (``agreement_px``) and the share of valid cells (``valid_share``) are logged with the losses.
+    - A collapse watch on the ratio of the two peaks.
+    - Gradient clipping by norm, where the stock config has it, for each network by itself, as if it trained alone.
+    - Unlabelled images that did not load are counted, and listed at the end of the epoch and in ``skipped.json``.
+    - Lessons whose loss was not finite, which the model skips, are counted and told at every ``interval``; a run of
+      them stops the training.
+
+    Args:
+        burn_in (float): Supervised-only beginning. Defaults to 0, as in the authors' released code, whose networks
+            start from ImageNet's weights. Give networks that start from nothing a burn-in.
+        ramp_up (float): Linear ramp-up of the pseudo losses after the burn-in. Defaults to 0.
+        by_epoch (bool): Count the two in epochs; otherwise in iterations. Defaults to True.
+        momentum (float): Share of the network's weights in each update of its moving average; while that is greater,
+            10 / (10 + iteration), as otherwise the average of a short run would hold on to its first, random weights.
+            Defaults to 0.001, that of mmdet's ``MeanTeacherHook``.
+        interval (int): Iterations between two looks at the pseudo-heatmaps. Defaults to 50, stock MMPose's log
+            interval.
+        collapse_fraction (float): The watch reports when the mean peak on unlabelled instances falls below this
+            fraction of the mean peak on labelled ones. Defaults to 0.2.
+        on_collapse (str): ``'warn'`` or ``'stop'``. Defaults to ``'warn'``.
+        max_skipped (int): Lessons of a network that may be skipped in a row. Defaults to 50.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    # Before LoggerHook and CheckpointHook, so that nothing is logged or saved of a broken step.
+    priority = 'NORMAL'
+
+    def __init__(
+        self,
+        burn_in: float = 0,
+        ramp_up: float = 0,
+        by_epoch: bool = True,
+        momentum: float = 0.001,
+        interval: int = 50,
+        collapse_fraction: float = 0.2,
+        on_collapse: str = 'warn',
+        max_skipped: int = 50,
+    ) -> None:
+        if on_collapse not in ('warn', 'stop'):
+            raise ValueError(f"DualTeacherHook: on_collapse={on_collapse!r}; choose 'warn' or 'stop'")
+        if not 0 < momentum < 1:
+            raise ValueError(f'DualTeacherHook: momentum={momentum} must lie between 0 and 1')
+        if interval < 1:
+            raise ValueError(f'DualTeacherHook: interval={interval} must be at least 1')
+        self.schedule = PseudoSchedule(burn_in, ramp_up)
+        self.by_epoch = by_epoch
+        self.momentum = momentum
+        self.interval = interval
+        self.collapse_fraction = collapse_fraction
+        self.on_collapse = on_collapse
+        self.max_skipped = max_skipped
+
+    # ------------------------------------------------------------------ training
+
+    def before_train(self, runner) -> None:
+        """Check the loader, begin the averages and let each network clip its own gradients."""
+        self._model = model_of(runner)
+        check_run(runner)
+        unlabeled = runner.train_dataloader.dataset.datasets[1]
+        self._skipped = SkippedInstances(unlabeled.load_report, unlabeled.max_broken)
+        self._skipped_before = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
+        for name, average in self._model.averages.items():
+            # mmengine's average goes on writing into the tensors that it had before it was moved to a device.
+            average.avg_parameters = average.module.state_dict()
+            if average.steps == 0:
+                average.update_parameters(self._model.networks[name])
+        wrapper = runner.optim_wrapper
+        if getattr(wrapper, 'clip_grad_kwargs', None) and wrapper.clip_func is torch.nn.utils.clip_grad_norm_:
+            networks = [list(network.parameters()) for network in self._model.networks.values()]
+            wrapper.clip_func = partial(clip_each_network, networks)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
+        """Tell the model how much the pseudo losses weigh now, and whether to look at the pseudo-heatmaps."""
+        progress = runner.iter / len(runner.train_dataloader) if self.by_epoch else runner.iter
+        self._model.unsup_scale = self.schedule.scale(progress)
+        self._model.watching = self.every_n_train_iters(runner, self.interval)
+
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch: Optional[dict] = None, outputs: Optional[dict] = None
+    ) -> None:
+        """Update the averages, and look at what came out of this step."""
+        _check_finite(runner, outputs or {})
+        for name, average in self._model.averages.items():
+            average.momentum = max(self.momentum, 10 / (10 + runner.iter))
+            average.update_parameters(self._model.networks[name])
+        if self._model.watching and outputs:
+            self._watch_collapse(runner, outputs)
+            self._watch_skipped(runner)
+        self._skipped.count(data_batch)
+
+    def after_train_epoch(self, runner) -> None:
+        """Tell which unlabelled images did not load, and which lessons were skipped."""
+        self._skipped.report(runner)
+        self._watch_skipped(runner)
+
+    def _watch_skipped(self, runner) -> None:
+        """Count the lessons whose loss was not finite, over the whole run."""
+        told = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
+        for student, (total, in_a_row) in self._model.guard.counts().items():
+            total += self._skipped_before.get(student, 0)
+            if total > told.get(student, 0):
+                runner.logger.warning(
+                    f'until iteration {runner.iter + 1} {total} lessons of network {student} were '
+                    'skipped, their loss was not finite'
+                )
+                told[student] = total
+            if in_a_row > self.max_skipped:
+                raise RuntimeError(
+                    f'iteration {runner.iter + 1}: the last {in_a_row} lessons of network {student} '
+                    'were skipped, their loss was not finite. Lower optim_wrapper.optimizer.lr, clip '
+                    'gradients (optim_wrapper.clip_grad), or look for broken images with '
+                    'tools/check_data.py; go on from the last checkpoint with --resume'
+                )
+        runner.message_hub.update_info(SKIPPED, told)
+
+    def _watch_collapse(self, runner, outputs: dict) -> None:
+        """Name the iteration where a network's pseudo-heatmaps fade; once, until they have recovered."""
+        fallen = runner.message_hub.runtime_info.get(COLLAPSE, {})
+        for name in self._model.networks:
+            unlabeled, labeled = outputs.get(f'{name}/peak_unlabeled'), outputs.get(f'{name}/peak_labeled')
+            if unlabeled is None or labeled is None:
+                continue
+            if float(unlabeled) >= self.collapse_fraction * float(labeled):
+                fallen.pop(name, None)
+            elif name not in fallen:
+                fallen[name] = runner.iter + 1
+                self._report_collapse(runner, name, float(unlabeled), float(labeled))
+        runner.message_hub.update_info(COLLAPSE, fallen)
+
+    def _report_collapse(self, runner, name: str, unlabeled: float, labeled: float) -> None:
+        message = (
+            f'collapse: at iteration {runner.iter + 1} the mean peak of network {name} on unlabelled instances, '
+            f'{unlabeled:.3f}, fell below {self.collapse_fraction} of that on labelled ones, {labeled:.3f}; see '
+            '"When training collapses" in the README of mmpose_dualteach'
+        )
+        if self.on_collapse == 'stop':
+            raise RuntimeError(message)
+        runner.logger.warning(message)
+
+
+def clip_each_network(networks: List[list], parameters: list, *args, **kwargs) -> torch.Tensor:
+    """Clip the gradients of each network by itself.
+
+    Args:
+        networks (List[list]): The parameters of each network.
+        parameters (list): The parameters that have a gradient now.
+        *args, **kwargs: Of ``torch.nn.utils.clip_grad_norm_``.
+
+    Returns:
+        Tensor: The largest of the networks' gradient norms.
+    """
+    present = {id(parameter) for parameter in parameters}
+    clipped = [[p for p in own if id(p) in present] for own in networks]
+    norms = [torch.nn.utils.clip_grad_norm_(own, *args, **kwargs) for own in clipped if own]  # Not a frozen network's.
+    return torch.stack(norms).max() if norms else torch.zeros(())
+
+
+def _check_finite(runner, outputs: dict) -> None:
+    # mmengine has read these numbers for its log already; reading them again would wait for the device once more.
+    logged = runner.message_hub.log_scalars
+    broken = [
+        key
+        for key, value in outputs.items()
+        if 'loss' in key
+        and not math.isfinite(logged[f'train/{key}'].current() if f'train/{key}' in logged else float(value))
+    ]
+    if broken:
+        raise RuntimeError(
+            f'iteration {runner.iter + 1}: {", ".join(broken)} not finite; training stops before this '
+            'step is saved. Lower optim_wrapper.optimizer.lr, clip gradients (optim_wrapper.clip_grad) '
+            'or go on from the last checkpoint with --resume'
+        )

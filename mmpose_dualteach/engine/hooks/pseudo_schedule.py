@@ -1,0 +1,37 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PseudoSchedule:
+    """How much the pseudo losses weigh as training goes on: nothing in the burn-in, then a linear ramp-up to 1.
+
+    Args:
+        burn_in (float): Length of the supervised-only beginning, in epochs or iterations.
+        ramp_up (float): Length of the ramp-up after it, in the same unit.
+
+    Raises:
+        ValueError: If a length is negative.
+    """
+
+    burn_in: float
+    ramp_up: float
+
+    def __post_init__(self) -> None:
+        if self.burn_in < 0 or self.ramp_up < 0:
+            raise ValueError(f'DualTeacherHook: burn_in={self.burn_in} and ramp_up={self.ramp_up} must not be negative')
+
+    def scale(self, progress: float) -> float:
+        """The factor of the pseudo losses.
+
+        Args:
+            progress (float): Epochs or iterations trained so far.
+
+        Returns:
+            float: Between 0 and 1.
+        """
+        if progress < self.burn_in:
+            return 0.0
+        if progress >= self.burn_in + self.ramp_up:
+            return 1.0
+        return (progress - self.burn_in) / self.ramp_up

@@ -1,0 +1,63 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What must hold of a run before it trains."""
+
+from typing import Any
+
+from mmengine.dist import master_only
+from mmengine.model import is_model_wrapper
+
+from mmpose_dualteach.datasets import LabeledUnlabeledDataset, LabeledUnlabeledSampler
+from mmpose_dualteach.datasets.checks.overlap import image_paths, shared_images
+from mmpose_dualteach.engine.loops import MutualTeachingValLoop
+from mmpose_dualteach.models import MutualTeachingPoseEstimator
+
+
+def model_of(runner) -> Any:
+    """The model of a runner, without its wrapper for distributed training."""
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+def check_run(runner: Any) -> None:
+    """Check that nothing of the switch has been lost from a config that inherits from a switched one, and say which
+    images are measured on and learned from at once.
+
+    Raises:
+        ValueError: If something has been lost; names the key.
+    """
+    if not isinstance(model_of(runner), MutualTeachingPoseEstimator):
+        raise ValueError(
+            f'model.type is {type(model_of(runner)).__name__}, which DualTeacherHook cannot teach; the '
+            'config has replaced the switched model, set model.type to MutualTeachingPoseEstimator'
+        )
+    if runner.val_loop is not None and not isinstance(runner.val_loop, MutualTeachingValLoop):
+        raise ValueError(
+            f'val_cfg.type is {type(runner.val_loop).__name__}, which does not score every network; set '
+            'it to MutualTeachingValLoop'
+        )
+    _check_loader(runner.train_dataloader)
+    _warn_of_shared_images(runner)
+
+
+def _check_loader(loader: Any) -> None:
+    sampler = loader.sampler
+    if not isinstance(loader.dataset, LabeledUnlabeledDataset) or not isinstance(sampler, LabeledUnlabeledSampler):
+        raise ValueError(
+            'train_dataloader must have a LabeledUnlabeledDataset and a LabeledUnlabeledSampler; switch '
+            'the stock config with mmpose_dualteach.switch.mutual_teaching'
+        )
+    if loader.batch_size != sampler.batch_size:
+        labeled, unlabeled = sampler.counts
+        raise ValueError(
+            f'train_dataloader.batch_size is {loader.batch_size} but its sampler fills batches of '
+            f'{labeled} labelled and {unlabeled} unlabelled instances; set batch_size, sampler.labeled '
+            'and sampler.unlabeled together'
+        )
+
+
+@master_only
+def _warn_of_shared_images(runner: Any) -> None:
+    if runner.val_loop is None:
+        return
+    held_out = dict(validation=image_paths(runner.val_loop.dataloader.dataset))
+    for line in shared_images(runner.train_dataloader.dataset.image_paths, held_out):
+        runner.logger.warning(line)

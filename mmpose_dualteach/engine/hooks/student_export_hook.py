@@ -1,0 +1,107 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import os.path as osp
+from typing import Dict, Optional, Tuple
+
+from mmengine.dist import master_only
+from mmengine.hooks import CheckpointHook, Hook
+from mmpose.registry import HOOKS
+from torch import Tensor
+
+from mmpose_dualteach.engine.checkpoints.export import SCORES, network_weights, save_stock_checkpoint
+from mmpose_dualteach.engine.hooks.run_checks import model_of
+from mmpose_dualteach.switch import stock_config
+
+# Metrics of MMPose of which less is better, for runs without ``save_best``.
+LESS_IS_BETTER = ('nme', 'epe', 'mpjpe', 'loss', 'error')
+
+
+@HOOKS.register_module()
+class StudentExportHook(Hook):
+    """Writes the better network as an ordinary MMPose checkpoint: ``student_best.pth`` and ``student_last.pth`` in the
+    work directory.
+
+    One rule chooses both ``student_best.pth`` and the ``best_*.pth`` of ``save_best``: the validation at which the
+    score with the stock name, that of the network (or the mean) which answers at test time, is best so far. Of that
+    validation's networks the one with the best score is the student. ``student_last.pth`` is the same of the last
+    validation, with the last weights. The log says which network it is, and by which score.
+    """
+
+    # Right before CheckpointHook (90), which saves the scores, and so behind every EMAHook that works with that one.
+    priority = 89
+
+    def __init__(self) -> None:
+        self._configs: Dict[str, str] = {}
+
+    def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
+        """Remember each network's score, and export the better one where the answering one's is best so far."""
+        model = model_of(runner)
+        metrics = metrics or {}
+        indicator, less = _indicator(runner, metrics)
+        if indicator is None:
+            return
+        answer, *others = model.answers
+        # save_best may name the score of another than the one that answers: 'mean/coco/AP'.
+        decides = next((name for name in others if indicator.startswith(f'{name}/')), answer)
+        score = indicator[len(decides) + 1 :] if decides != answer else indicator
+        values = {answer: float(metrics[score]), **{name: float(metrics[f'{name}/{score}']) for name in others}}
+        networks = {name: values[name] for name in model.networks}
+        best = (min if less else max)(networks, key=networks.__getitem__)
+        before = runner.message_hub.runtime_info.get(SCORES, {}).get('best_score')
+        improved = before is None or (values[decides] < before if less else values[decides] > before)
+        runner.message_hub.update_info(
+            SCORES,
+            dict(indicator=indicator, networks=networks, best=best, best_score=values[decides] if improved else before),
+        )
+        if improved:
+            self._export(
+                runner,
+                best,
+                'student_best.pth',
+                f'{score} of {decides} is the best so far, '
+                f'{values[decides]:.4f}; of the networks: {_in_words(networks)}',
+            )
+
+    def after_train(self, runner) -> None:
+        """Export the better network of the last weights."""
+        scores = runner.message_hub.runtime_info.get(SCORES)
+        network = scores['best'] if scores else model_of(runner).test_network
+        reason = f'{scores["indicator"]}: {_in_words(scores["networks"])}' if scores else 'there was no validation'
+        self._export(runner, network, 'student_last.pth', reason)
+
+    @master_only
+    def _export(self, runner, network: str, name: str, reason: str) -> None:
+        path = osp.join(runner.work_dir, name)
+        weights = network_weights(saved_weights(runner), network)
+        if network not in self._configs:  # Printing a config takes a second or more.
+            self._configs[network] = stock_config(runner.cfg, network).pretty_text
+        try:
+            save_stock_checkpoint(path, weights, runner.train_dataloader.dataset.metainfo, self._configs[network])
+        except OSError as error:
+            runner.logger.warning(
+                f'{path} could not be written ({error.strerror}); make room there. tools/export.py '
+                'makes it from a checkpoint'
+            )
+            return
+        runner.logger.info(f'network {network} is exported to {path}, a checkpoint of the stock config ({reason})')
+
+
+def saved_weights(runner) -> Dict[str, Tensor]:
+    """The model's weights as a checkpoint of this moment would hold them: the averaged ones under ``EMAHook``, which
+    are those that are validated."""
+    checkpoint = dict(state_dict=model_of(runner).state_dict())
+    runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+    return checkpoint['state_dict']
+
+
+def _indicator(runner, metrics: Dict[str, float]) -> Tuple[Optional[str], bool]:
+    """The score that decides, the one of ``save_best`` if there is one, and whether less of it is better."""
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and hook.save_best and hook.key_indicators[0] in metrics:
+            return hook.key_indicators[0], hook.rules[0] == 'less'
+    for key in metrics:
+        return key, any(word in key.lower() for word in LESS_IS_BETTER)
+    return None, False
+
+
+def _in_words(scores: Dict[str, float]) -> str:
+    return ', '.join(f'{name} {value:.4f}' for name, value in scores.items())

@@ -1,0 +1,385 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from contextlib import ExitStack, nullcontext
+from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+
+import torch
+from mmengine.model import ExponentialMovingAverage
+from mmengine.optim import OptimWrapper
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+
+from mmpose_dualteach import compat
+from mmpose_dualteach.models.adapters import Target
+from mmpose_dualteach.models.adapters.base import detached
+from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
+from mmpose_dualteach.models.pseudo_labels.joint_cutout import JointCutout
+from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
+from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
+from mmpose_dualteach.models.pseudo_labels.lessons import Teacher, parse_lessons
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.utils.float_outputs import float_outputs
+from mmpose_dualteach.models.utils.modes import evaluation_mode
+from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
+from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
+
+Losses = Dict[str, Tensor]
+
+
+@MODELS.register_module()
+class MutualTeachingPoseEstimator(NetworkEnsemble):
+    """Networks of one stock config that teach each other on images without labels.
+
+    Source of the method: Xie et al., "An Empirical Study of the Collapsing Problem in Semi-Supervised 2D Human Pose
+    Estimation", ICCV 2021. :meth:`loss_parts` is the method in four steps.
+
+    In training a batch has three branches of normalised images, ``labeled``, ``easy`` and ``hard``; ``easy[i]`` and
+    ``hard[i]`` show the same instance. At test time this is an ordinary pose estimator, see :class:`NetworkEnsemble`.
+
+    Args:
+        data_preprocessor (dict): The stock config's.
+        networks (Dict[str, dict]): The networks by name. Each may have ``seed`` (int), from which its initial weights
+            are drawn, by default the run's own seed plus the network's position: the first network then starts with
+            the very weights of a stock run with that seed; and keys of the stock model that are its own, ``backbone``
+            or ``init_cfg`` (``dict(type='Pretrained', checkpoint=FILE)``) for instance. A part that names a ``type``
+            takes the stock part's place, others are merged into it. Defaults to ``a`` and ``b``.
+        lessons (Sequence[dict]): Who teaches whom, see :class:`Lesson`. Defaults to a teaches b, b teaches a.
+        sup_weight (float): Weight of each network's stock losses. Defaults to 0.5, the authors' released code's
+            (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
+        unsup_weight (float): Weight of the lessons' losses. Defaults to 1.0, from there too.
+        pseudo_loss (dict, optional): What differs in the config of the lessons' loss, ``PseudoHeatmapLoss``, for heads
+            that predict heatmaps; all others are taught by their own stock loss. Defaults to None.
+        confidence (bool, optional): Whether each joint's pseudo loss is weighted by the teacher's score, 0 to 1.
+            Defaults to False for heatmaps, which say so themselves by their height, and True for all others.
+        pseudo_label_thr (float): Joints whose teacher's score is less teach nothing. Defaults to 0.
+        teacher_mode (str): ``'train'``: teachers normalise by the easy batch's own statistics and update their running
+            ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
+        joint_cutout (dict, optional): Arguments of :class:`JointCutout`; None covers nothing. Defaults to None.
+        predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
+            all. Defaults to the first network.
+        autocast (str, optional): Name of a torch dtype, ``'bfloat16'`` for instance, to train in under
+            ``torch.autocast``. On CPUs, where mmengine has no AMP, this is the way. Defaults to None.
+        channels_last (bool): Keep images in channels-last memory format. Defaults to False.
+        compile (bool | dict): Compile each network's backbone and neck by ``torch.compile``, with these options.
+            Defaults to False.
+        estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
+        **stock: Everything else of the stock ``model`` config, each network's.
+
+    Raises:
+        ValueError: If the head is not supported, or a key or a name in the config does not exist.
+    """
+
+    def __init__(
+        self,
+        data_preprocessor: dict,
+        networks: Dict[str, dict] = dict(a=dict(), b=dict()),
+        lessons: Sequence[dict] = (dict(teacher='a', student='b'), dict(teacher='b', student='a')),
+        sup_weight: float = 0.5,
+        unsup_weight: float = 1.0,
+        pseudo_loss: Optional[dict] = None,
+        confidence: Optional[bool] = None,
+        pseudo_label_thr: float = 0.0,
+        teacher_mode: str = 'train',
+        joint_cutout: Optional[dict] = None,
+        predict_on: Optional[str] = None,
+        autocast: Optional[str] = None,
+        channels_last: bool = False,
+        compile: Union[bool, dict] = False,
+        estimator: str = 'TopdownPoseEstimator',
+        **stock,
+    ) -> None:
+        check_model_keys(stock, estimator)
+        if teacher_mode not in ('train', 'eval'):
+            raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
+        super().__init__(
+            data_preprocessor=dict(type='mmdet.MultiBranchDataPreprocessor', data_preprocessor=data_preprocessor),
+            networks=networks,
+            predict_on=predict_on,
+            channels_last=channels_last,
+            estimator=estimator,
+            adapter=dict(loss=pseudo_loss, confidence=confidence, pseudo_label_thr=pseudo_label_thr),
+            **stock,
+        )
+        self.lessons = parse_lessons(lessons, list(networks))
+        self.teachers = list(dict.fromkeys(lesson.taught_by for lesson in self.lessons))
+        self.sup_weight = sup_weight
+        self.unsup_weight = unsup_weight
+        self.teacher_mode = teacher_mode
+        self.joint_cutout = JointCutout(**joint_cutout) if joint_cutout is not None else None
+        self.autocast = getattr(torch, autocast) if autocast else None
+        self.wants_accuracy = (stock.get('train_cfg') or {}).get('compute_acc', True)
+
+        # Averages are copied from their networks by the hook before they are first asked.
+        averaged = sorted({teacher.network for teacher in self.teachers if teacher.ema})
+        self.averages: Any = nn.ModuleDict(
+            {name: ExponentialMovingAverage(self.networks[name], update_buffers=True) for name in averaged}
+        )
+        self.guard = LessonGuard(
+            {
+                **{Teacher(name): network for name, network in self.networks.items()},
+                **{Teacher(name, True): average.module for name, average in self.averages.items()},
+            }
+        )
+        if compile:
+            for network in (*self.networks.values(), *(average.module for average in self.averages.values())):
+                for part in (network.backbone, getattr(network, 'neck', None)):
+                    if part is not None:
+                        part.compile(**(compile if isinstance(compile, dict) else {}))
+
+        # Set by DualTeacherHook and LessonVisualizationHook; the defaults make the model complete without them.
+        self.unsup_scale = 1.0
+        self.watching = False
+        self.record_lessons = False
+        self.records: List[LessonRecord] = []
+        self._in_parts = False
+
+    # ------------------------------------------------------------------ the method
+
+    def loss_parts(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Iterator[Losses]:
+        """The method, in four steps. The loss comes in parts, and no part's graph reaches into another's.
+
+        Args:
+            inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
+            data_samples (Dict[str, list]): Data samples of each branch.
+
+        Yields:
+            Dict[str, Tensor]: Scalars by name; those with "loss" in their name add up to the loss.
+        """
+        # 1. Every network learns from the labels by its own stock loss.
+        yield from self.sup_losses(inputs['labeled'], data_samples['labeled'])
+        if not self.teaches:
+            return
+        # 2. Every teacher predicts on the easy view.
+        views = ViewPair(data_samples['easy'], data_samples['hard'])
+        with self.guard.step(on_device=self._in_parts and inputs['hard'].is_cuda):
+            predictions = self.predict_easy(inputs['easy'])
+            # 3. Each prediction moves to the hard view, and is 4. what the student there learns.
+            targets = self.to_hard_view(predictions, views)
+            yield from self.unsup_losses(inputs, views, predictions, targets)
+
+    def sup_losses(self, images: Tensor, samples: list) -> Iterator[Losses]:
+        """Each network's own stock losses, weighted, and, when watched, the mean peak of its predictions.
+
+        Args:
+            images (Tensor): Normalised labelled images in shape (N, C, H, W).
+            samples (List[PoseDataSample]): Their data samples.
+
+        Yields:
+            Dict[str, Tensor]: One network's scalars by name.
+        """
+        answers = {}
+        for name, network in self.networks.items():
+            network.train_cfg['compute_acc'] = self.watching and self.wants_accuracy
+            with ExitStack() as stack:
+                stack.enter_context(float_outputs(network))
+                outputs = stack.enter_context(self.adapter.watch(network)) if self.watching else []
+                stock = network.loss(images, samples)
+            losses = {
+                f'{name}/{key}': _weighted(value, self.sup_weight) if 'loss' in key else value
+                for key, value in stock.items()
+            }
+            if outputs:
+                answers[name] = outputs[-1]
+            if answers and name == self.last:
+                scores = self.adapter.scores(answers)
+                losses.update({f'{name}/peak_labeled': score.mean() for name, score in scores.items()})
+            yield losses
+
+    def predict_easy(self, images: Tensor) -> Dict[Teacher, Any]:
+        """Every teacher's raw output on the easy view.
+
+        Args:
+            images (Tensor): Normalised easy views in shape (N, C, H, W).
+
+        Returns:
+            Dict[Teacher, Any]: Raw outputs by teacher; without gradient unless a lesson asks for it.
+        """
+        predictions = {}
+        for teacher in self.teachers:
+            network = self.averages[teacher.network].module if teacher.ema else self.networks[teacher.network]
+            detach = all(lesson.detach for lesson in self.lessons if lesson.taught_by == teacher)
+            with ExitStack() as stack:
+                if detach:
+                    stack.enter_context(torch.no_grad())
+                if self.teacher_mode == 'eval':
+                    stack.enter_context(evaluation_mode(network))
+                predictions[teacher] = self.adapter.output(network, images)
+        torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
+        return predictions
+
+    def to_hard_view(self, predictions: Dict[Teacher, Any], views: ViewPair) -> Dict[Teacher, Target]:
+        """What every teacher's prediction on the easy view asks of a student on the hard view.
+
+        Args:
+            predictions (Dict[Teacher, Any]): Every teacher's raw output on the easy view.
+            views (ViewPair): The map between the views.
+
+        Returns:
+            Dict[Teacher, Target]: The targets.
+        """
+        scores = self.adapter.scores(predictions) if self.adapter.uses_scores else {}
+        return {
+            teacher: self.adapter.target(prediction, scores.get(teacher), views)
+            for teacher, prediction in predictions.items()
+        }
+
+    def unsup_losses(
+        self,
+        inputs: Dict[str, Tensor],
+        views: ViewPair,
+        predictions: Dict[Teacher, Any],
+        targets: Dict[Teacher, Target],
+    ) -> Iterator[Losses]:
+        """Every lesson's loss, weighted, and, when watched, the health of the pseudo-heatmaps.
+
+        Args:
+            inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
+            views (ViewPair): The map between the views.
+            predictions (Dict[Teacher, Any]): Every teacher's raw output on the easy view.
+            targets (Dict[Teacher, Target]): The same on the hard view.
+
+        Yields:
+            Dict[str, Tensor]: Scalars by name of one lesson, or of all where they share their teachers' graphs.
+        """
+        self.records = []
+        together: Losses = {}
+        apart = all(lesson.detach for lesson in self.lessons)
+        for lesson in self.lessons:
+            prediction, target = predictions[lesson.taught_by], targets[lesson.taught_by]
+            target = target.detach() if lesson.detach else target
+            images = self.occluded(inputs['hard'], prediction, views)
+            student = self.networks[lesson.student]
+            answer = self.adapter.output(student, images)
+            loss = self.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
+            loss = self.guard.passed(loss, lesson)
+            if self.record_lessons:
+                self.records.append(
+                    LessonRecord(
+                        lesson, inputs['easy'], detached(prediction), images, target.detach(), detached(answer)
+                    )
+                )
+            add_up(together, {f'{lesson.student}/loss_pseudo': loss})
+            final = lesson is self.lessons[-1]
+            if final and self.watching:
+                together.update(self.health(predictions, target))
+            if final or apart:
+                yield together
+                together = {}
+                self.guard.open()
+
+    def occluded(self, images: Tensor, prediction: Any, views: ViewPair) -> Tensor:
+        """Hard views as the student sees them, where the teacher sees joints covered."""
+        if self.joint_cutout is None:
+            return images
+        return self.joint_cutout(images, views.move_points(self.adapter.joints(prediction)[0]))
+
+    @property
+    def teaches(self) -> bool:
+        """bool: Whether the lessons count now."""
+        return bool(self.lessons) and self.unsup_weight != 0 and self.unsup_scale > 0
+
+    def health(self, predictions: Dict[Teacher, Any], target: Target) -> Losses:
+        """Mean peak on unlabelled instances, agreement of the teachers in input pixels, share of valid cells or
+        joints."""
+        health = {
+            f'{teacher.label(predictions)}/peak_unlabeled': score.mean()
+            for teacher, score in self.adapter.scores(predictions).items()
+        }
+        if len(predictions) > 1:
+            first, second = [self.adapter.joints(output)[0] for output in predictions.values()][:2]
+            health['agreement_px'] = (first - second).norm(dim=-1).mean()
+        health['valid_share'] = target.valid.float().mean()
+        return health
+
+    # ------------------------------------------------------------------ what mmengine calls
+
+    def train_step(self, data: dict, optim_wrapper: Any) -> Losses:
+        """One step: the gradients of each part of the loss are taken before the next part's activations are made, so
+        that no more than one network's on one batch are in memory.
+
+        Args:
+            data (dict): A batch of the loader.
+            optim_wrapper (OptimWrapper): Of both networks.
+
+        Returns:
+            Dict[str, Tensor]: Scalars for the log.
+        """
+        if not isinstance(optim_wrapper, OptimWrapper):  # Its backward pass may be followed by anything.
+            return super().train_step(data, optim_wrapper)
+        data = self.data_preprocessor(data, True)
+        data['inputs'] = self.in_format(data['inputs'])
+        self._in_parts = True
+        parts = self.loss_parts(**data)
+        log: Losses = {}
+        with explain_out_of_memory(data['inputs']), compat.one_optimizer_step(optim_wrapper):
+            while True:
+                with optim_wrapper.optim_context(self), self._own_autocast(data['inputs']):
+                    losses = next(parts, None)
+                if losses is None:
+                    break
+                loss, scalars = self.parse_losses(losses)
+                if loss.requires_grad:  # Not that of a frozen network.
+                    optim_wrapper.backward(optim_wrapper.scale_loss(loss))
+                add_up(log, {key: value.detach() for key, value in scalars.items()})
+        self._in_parts = False
+        if optim_wrapper.should_update():
+            optim_wrapper.step()
+            optim_wrapper.zero_grad()
+        return log
+
+    def loss(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Losses:
+        """The losses of one batch, all parts together. See :meth:`loss_parts`."""
+        losses: Losses = {}
+        for part in self.loss_parts(inputs, data_samples):
+            add_up(losses, part)
+        return losses
+
+    def forward(self, inputs, data_samples=None, mode: str = 'tensor'):
+        """The entry that mmengine calls.
+
+        Args:
+            inputs (Tensor | Dict[str, Tensor]): Images in shape (N, C, H, W); in training those of each branch.
+            data_samples (list | Dict[str, list], optional): Data samples likewise.
+            mode (str): ``'loss'``, ``'predict'`` or ``'tensor'``, as in MMPose.
+
+        Returns:
+            Losses by name, data samples with predictions, or the raw output of the network that answers.
+        """
+        if mode != 'loss':
+            return super().forward(inputs, data_samples, mode)
+        with self._own_autocast(inputs), explain_out_of_memory(inputs):
+            return self.loss(self.in_format(inputs), data_samples)
+
+    def _own_autocast(self, inputs: Dict[str, Tensor]) -> ContextManager:
+        return torch.autocast(inputs['labeled'].device.type, self.autocast) if self.autocast else nullcontext()
+
+
+# The wrapper's own arguments; all others of a switched config's ``model`` are the stock model's.
+OWN_ARGUMENTS = argument_names(MutualTeachingPoseEstimator) - {'data_preprocessor', 'estimator'}
+
+
+def check_model_keys(model: Mapping[str, Any], estimator: str) -> None:
+    """Check the keys of a switched config's ``model``.
+
+    Args:
+        model (Mapping[str, Any]): The keys.
+        estimator (str): The class of each network.
+
+    Raises:
+        ValueError: If there is no such class, or neither it nor the wrapper knows a key; names it.
+    """
+    kind = MODELS.get(estimator)
+    if kind is None:
+        raise ValueError(f'model.estimator={estimator!r} is no registered model; import it by custom_imports')
+    if not takes_anything(kind):
+        check_arguments(model, {'type', 'estimator', *OWN_ARGUMENTS, *argument_names(kind)}, 'model')
+
+
+def add_up(losses: Losses, more: Losses) -> None:
+    """Add scalars to those of the same name."""
+    for key, value in more.items():
+        losses[key] = losses[key] + value if key in losses else value
+
+
+def _weighted(value: Any, weight: float) -> Any:
+    """A loss, or those of several stages, weighted."""
+    return [each * weight for each in value] if isinstance(value, (list, tuple)) else value * weight

@@ -1,0 +1,203 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import copy
+from typing import Any, Dict, List, Optional, Union
+
+import torch
+from mmengine.model import BaseModel
+from mmpose.models.pose_estimators.base import BasePoseEstimator
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+
+from mmpose_dualteach import compat
+from mmpose_dualteach.models.adapters import adapter_for
+from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
+
+MEAN = 'mean'
+
+
+class NetworkEnsemble(BaseModel):
+    """Networks of one stock config, which are one ordinary pose estimator at test time.
+
+    The stock model's own keys stay where they are in the config (``model.backbone``, ``model.test_cfg``, ...), so that
+    whatever reads or overrides them goes on working.
+
+    Args:
+        data_preprocessor (dict): That of the model.
+        networks (Dict[str, dict]): The networks by name, see :class:`MutualTeachingPoseEstimator`.
+        predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
+            all. Defaults to the first network.
+        channels_last (bool): Keep images in channels-last memory format. Defaults to False.
+        estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
+        adapter (dict, optional): Options of :class:`OutputAdapter`. Defaults to none.
+        **stock: Everything else of the stock ``model`` config, each network's.
+
+    Raises:
+        ValueError: If the head is not supported or a name in the config does not exist.
+    """
+
+    def __init__(
+        self,
+        data_preprocessor: dict,
+        networks: Dict[str, dict],
+        predict_on: Optional[str] = None,
+        channels_last: bool = False,
+        estimator: str = 'TopdownPoseEstimator',
+        adapter: Optional[dict] = None,
+        **stock,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor)
+        if not networks:
+            raise ValueError('model.networks is empty; name at least one network')
+        self.adapter = adapter_for(stock['head'], **(adapter or {}))
+        self.channels_last = channels_last
+        self.networks: Any = nn.ModuleDict()
+        self._rngs = {}
+        for position, (name, own) in enumerate(networks.items()):
+            seed = own.get('seed')
+            self._rngs[name] = IsolatedRNG(torch.initial_seed() + position if seed is None else seed)
+            with self._rngs[name]:
+                self.networks[name] = MODELS.build(dict(merged_parts(stock, own), type=estimator))
+        self.first, self.last = list(networks)[0], list(networks)[-1]
+        self.predict_on = predict_on or self.first
+        if self.predict_on not in (*networks, MEAN):
+            raise ValueError(f'model.predict_on={predict_on!r}; choose one of {[*networks, MEAN]}')
+        if len(networks) == 1:
+            self.predict_on = self.first  # The mean of one.
+        compat.before_loading(self, self._accept_stock_checkpoint)
+
+    def predict(self, images: Tensor, samples: Any) -> list:
+        """Stock predictions of the network named ``predict_on``, or of the mean output.
+
+        Args:
+            images (Tensor): Normalised images in shape (N, C, H, W).
+            samples (List[PoseDataSample]): Data samples.
+
+        Returns:
+            List[PoseDataSample]: The samples with ``pred_instances``, in pixels of the original image.
+        """
+        if self.predict_on == MEAN:
+            return self.predict_all(images, samples)[MEAN]
+        return self.networks[self.predict_on](images, samples, mode='predict')
+
+    def predict_all(self, images: Tensor, samples: list) -> Dict[str, list]:
+        """Predictions of each network and, where there are several, of their mean, with one forward pass a network.
+
+        Args:
+            images (Tensor): Normalised images in shape (N, C, H, W).
+            samples (List[PoseDataSample]): Data samples; left without predictions.
+
+        Returns:
+            Dict[str, List[PoseDataSample]]: Samples with ``pred_instances`` by network name and ``'mean'``.
+        """
+        answers, outputs = {}, []
+        for name, network in self.networks.items():
+            instances, output = self.adapter.predict(network, images, samples)
+            answers[name] = self._with_predictions(network, instances, samples)
+            outputs.append(output)
+        if len(outputs) > 1:
+            network = self.networks[self.first]
+            answers[MEAN] = self._with_predictions(network, self.adapter.decode_mean(network, outputs), samples)
+        return answers
+
+    @property
+    def answers(self) -> List[str]:
+        """List[str]: Who is scored: the one that answers at test time first, then the other networks and their mean."""
+        every = [*self.networks, *([MEAN] if len(self.networks) > 1 else [])]
+        return [self.predict_on, *(name for name in every if name != self.predict_on)]
+
+    @staticmethod
+    def _with_predictions(network: BasePoseEstimator, instances: list, samples: list) -> list:
+        samples = [sample.new() for sample in samples]
+        if network.metainfo is not None:
+            for sample in samples:
+                sample.set_metainfo(network.metainfo)
+        return network.add_pred_to_datasample(instances, None, samples)
+
+    @property
+    def test_network(self) -> str:
+        """str: The network whose head and test configuration count; where the mean answers, the first one."""
+        return self.first if self.predict_on == MEAN else self.predict_on
+
+    @property
+    def test_cfg(self) -> dict:
+        """dict: The networks' test configuration. Changes reach the network that answers."""
+        return self.networks[self.test_network].test_cfg
+
+    @test_cfg.setter
+    def test_cfg(self, value: dict) -> None:
+        for network in self.networks.values():
+            network.test_cfg = value
+
+    @property
+    def head(self) -> nn.Module:
+        """nn.Module: The head of the network that answers at test time."""
+        return self.networks[self.test_network].head
+
+    def forward(
+        self, inputs: Union[Tensor, List[Tensor]], data_samples: Optional[list] = None, mode: str = 'tensor'
+    ) -> Union[list, Tensor]:
+        """Predictions or the raw output of the network that answers.
+
+        Args:
+            inputs (Tensor | List[Tensor]): Images in shape (N, C, H, W), or of each in shape (C, H, W).
+            data_samples (List[PoseDataSample], optional): Data samples.
+            mode (str): ``'predict'`` or ``'tensor'``, as in MMPose.
+
+        Raises:
+            ValueError: If the mode is another.
+        """
+        images = torch.stack(inputs) if isinstance(inputs, (list, tuple)) else inputs
+        images = self.in_format(dict(test=images))['test']
+        if mode == 'predict':
+            return self.predict(images, data_samples)
+        if mode == 'tensor':
+            return self.networks[self.test_network](images, data_samples, mode='tensor')
+        raise ValueError(f"mode={mode!r}; choose 'loss', 'predict' or 'tensor'")
+
+    def in_format(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Images of several branches in the memory format of the networks."""
+        if not self.channels_last:
+            return inputs
+        return {branch: images.contiguous(memory_format=torch.channels_last) for branch, images in inputs.items()}
+
+    def init_weights(self) -> None:
+        """Give each network its initial weights, from its own random sequence or checkpoint."""
+        for name, network in self.networks.items():
+            with self._rngs[name]:
+                network.init_weights()
+        if self.channels_last:
+            self.to(memory_format=torch.channels_last)
+        self.is_init = True
+
+    def _accept_stock_checkpoint(self, state_dict: dict, prefix: str, *_) -> None:
+        """Let a single network's checkpoint, an MMPose one, give its weights to every network."""
+        own = [key for key in state_dict if key.startswith(prefix)]
+        if not own or any(key.startswith((f'{prefix}networks.', f'{prefix}averages.')) for key in own):
+            return
+        for key in own:
+            value = state_dict.pop(key)
+            for name in self.networks:
+                state_dict[f'{prefix}networks.{name}.{key[len(prefix) :]}'] = value
+
+
+def merged_parts(stock: dict, own: dict) -> dict:
+    """The model of one network.
+
+    Args:
+        stock (dict): The model of all.
+        own (dict): What the network has of its own. A part that names a ``type``, or ``_delete_=True``, takes the stock
+            part's place, at any depth; anything else is merged into it, as mmengine merges.
+
+    Returns:
+        dict: A copy, without ``seed``, which is none of the model's.
+    """
+    return _merged(copy.deepcopy(stock), {key: value for key, value in own.items() if key != 'seed'})
+
+
+def _merged(stock: Any, own: Any) -> Any:
+    if not isinstance(own, dict):
+        return copy.deepcopy(own)
+    replaces = 'type' in own or own.get('_delete_') or not isinstance(stock, dict)
+    base = {} if replaces else dict(stock)
+    base.update({key: _merged(base.get(key), value) for key, value in own.items() if key != '_delete_'})
+    return base

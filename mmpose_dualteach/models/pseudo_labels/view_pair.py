@@ -1,0 +1,58 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What is known of a batch's two views of the same instances."""
+
+from typing import List, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmpose_dualteach import geometry
+
+
+class ViewPair:
+    """The map from easy to hard view of each instance of a batch.
+
+    Args:
+        easy (Sequence[PoseDataSample]): Samples of the easy branch. Their ``view_matrix`` is the 2x3 map from original
+            to input pixels, flip included; ``flip`` says whether it mirrors.
+        hard (Sequence[PoseDataSample]): Samples of the hard branch, the same instances in the same order.
+
+    Attributes:
+        matrix (np.ndarray): Easy to hard input pixels in shape (N, 2, 3), float64.
+        mirrored (np.ndarray): Whether the views differ in flip in shape (N,), bool.
+        flip_indices (List[int]): The joint that each joint becomes in a mirrored view.
+    """
+
+    def __init__(self, easy: Sequence, hard: Sequence) -> None:
+        from_original = np.stack([sample.metainfo['view_matrix'] for sample in easy])
+        to_hard = np.stack([sample.metainfo['view_matrix'] for sample in hard])
+        self.matrix = geometry.compose(to_hard, geometry.invert(from_original))
+        self.mirrored = np.array([e.metainfo['flip'] != h.metainfo['flip'] for e, h in zip(easy, hard)])
+        self.flip_indices: List[int] = list(easy[0].metainfo['flip_indices'])
+
+    def swap_sides(self, joints: Tensor) -> Tensor:
+        """Swap left and right joints of those instances whose views differ in flip.
+
+        Args:
+            joints (Tensor): Anything with an instance and a joint axis first, in shape (N, K, ...).
+
+        Returns:
+            Tensor: The same shape.
+        """
+        if not self.mirrored.any():
+            return joints
+        mirrored = geometry.on_device(self.mirrored, joints.device).reshape(-1, *[1] * (joints.dim() - 1))
+        other_side = geometry.on_device(self.flip_indices, joints.device)
+        return torch.where(mirrored, joints.index_select(1, other_side), joints)
+
+    def move_points(self, points: Tensor) -> Tensor:
+        """Move joints from the easy to the hard view.
+
+        Args:
+            points (Tensor): Joints (x, y) in input pixels of the easy view in shape (N, K, 2).
+
+        Returns:
+            Tensor: Joints in input pixels of the hard view in shape (N, K, 2).
+        """
+        return self.swap_sides(geometry.transform_points(points, geometry.on_device(self.matrix, points.device)))

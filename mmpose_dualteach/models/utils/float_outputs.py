@@ -1,0 +1,35 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from contextlib import contextmanager
+from typing import Any, Iterator
+
+import torch
+from mmpose.models.heads.base_head import BaseHead
+from torch import Tensor, nn
+
+
+@contextmanager
+def float_outputs(network: nn.Module) -> Iterator[None]:
+    """Let a network's heads give float32 where they compute in bfloat16: stock heads compute their accuracy in numpy,
+    which has no such numbers, and losses convert them in any case.
+
+    Args:
+        network (nn.Module): A stock pose estimator.
+    """
+    heads = [module for module in network.modules() if isinstance(module, BaseHead)]
+    for head in heads:
+        head.forward = _converting(head.forward)
+    try:
+        yield
+    finally:
+        for head in heads:
+            del head.forward  # That of its class is left.
+
+
+def _converting(forward: Any) -> Any:
+    return lambda *args, **kwargs: _as_float(forward(*args, **kwargs))
+
+
+def _as_float(output: Any) -> Any:
+    if isinstance(output, (list, tuple)):
+        return type(output)(_as_float(item) for item in output)
+    return output.float() if isinstance(output, Tensor) and output.dtype == torch.bfloat16 else output

@@ -1,0 +1,40 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""The names of a class's arguments, as configs give them."""
+
+import difflib
+import inspect
+from typing import Any, Iterable, Mapping, Optional, Set
+
+
+def argument_names(kind: type) -> Set[str]:
+    """Names of the arguments that a class takes by name, those of ``**kwargs`` left out."""
+    parameters = inspect.signature(kind).parameters.values()
+    return {each.name for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD}
+
+
+def takes_anything(kind: type) -> bool:
+    """Whether a class takes arguments by ``**kwargs``, so that a name says nothing."""
+    return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in inspect.signature(kind).parameters.values())
+
+
+def check_arguments(options: Optional[Mapping[str, Any]], known: Iterable[str], where: str) -> None:
+    """Check that a config's options are known.
+
+    Args:
+        options (Mapping[str, Any], optional): The options.
+        known (Iterable[str]): Names of those there are.
+        where (str): The key of the config that holds them, for errors.
+
+    Raises:
+        ValueError: If the options are no dict, or one is unknown; names it and the one that was meant.
+    """
+    if options is None:
+        return
+    if not isinstance(options, Mapping):
+        raise ValueError(f'{where}={options!r} must be a dict(...) with some of {", ".join(sorted(known))}')
+    known = sorted(known)
+    for key in options:
+        if key not in known and key != '_delete_':
+            close = difflib.get_close_matches(str(key), known, n=1)
+            meant = f'did you mean {close[0]}?' if close else f'it has {", ".join(known)}'
+            raise ValueError(f'{where} has no {key!r}; {meant}')

@@ -1,0 +1,289 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What several tools share: the options of the switch, reading configs, and errors in one line."""
+
+import argparse
+import os
+import os.path as osp
+import pprint
+import re
+import sys
+import traceback
+from typing import Any, Callable, Dict, Optional, Union
+
+from mmengine.config import Config, DictAction
+from mmengine.config.utils import ConfigParsingError
+from mmengine.hub import get_config
+
+import mmpose_dualteach
+from mmpose_dualteach.switch import WRAPPER, mutual_teaching
+from mmpose_dualteach.utils.file_io import atomic_write
+
+EXAMPLE = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
+# Options of the switch, by their names in the parsed command line.
+SWITCH_OPTIONS = (
+    *('labeled', 'labeled_images', 'unlabeled', 'unlabeled_images', 'boxes', 'max_broken', 'allow_outside'),
+    *('backend_args', 'box_score', 'box_category', 'box_area', 'frame_every', 'frame_rate', 'frame_change', 'frames'),
+    *('batch', 'epoch', 'burn_in', 'ramp_up', 'joint_cutout', 'rand_augment'),
+)
+OVERLAY = """_base_ = {base!r}
+from mmpose_dualteach.switch import mutual_teaching
+
+globals().update(mutual_teaching(globals(), **{options}))
+"""
+
+
+def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) -> None:
+    """Add the options of the switch; with ``switched`` the config may have been switched before."""
+    parser.add_argument(
+        'config',
+        help=('switched config, or ' if switched else '')
+        + 'stock config: a file, or a name such as mmpose::body_2d_keypoint/...',
+    )
+    parser.add_argument('--labeled', help="labelled annotation file (default: the stock config's)")
+    parser.add_argument('--labeled-images', help="folder of the labelled images (default: the stock config's)")
+    parser.add_argument(
+        '--unlabeled',
+        required=not switched,
+        help='instances without labels: a COCO-format .json, a folder of images and videos, or a video',
+    )
+    parser.add_argument('--unlabeled-images', help="folder of the images of --unlabeled (default: the stock config's)")
+    parser.add_argument('--boxes', help='detections for --unlabeled in COCO result format; see tools/detect_boxes.py')
+    parser.add_argument(
+        '--max-broken',
+        type=float,
+        metavar='SHARE',
+        help='largest share of unlabelled instances that may be unusable (default 0.1)',
+    )
+    add_access_options(parser)
+    parser.add_argument('--box-score', type=float, help='least score of a detection (default 0)')
+    parser.add_argument(
+        '--box-category',
+        nargs='+',
+        type=_number_or_name,
+        metavar='CATEGORY',
+        help='ids or names of the categories to take (default: those with keypoints; of detections, 1)',
+    )
+    parser.add_argument('--box-area', type=float, help='least area of a box in square pixels (default 0)')
+    add_video_options(parser)
+    parser.add_argument(
+        '--batch',
+        type=int,
+        nargs=2,
+        metavar=('LABELED', 'UNLABELED'),
+        help='instances of either kind in a batch (default: the stock batch size of each)',
+    )
+    parser.add_argument(
+        '--epoch', choices=('unlabeled', 'labeled'), help='the set that an epoch passes over (default unlabeled)'
+    )
+    parser.add_argument('--burn-in', type=float, help='supervised-only epochs')
+    parser.add_argument('--ramp-up', type=float, help='ramp-up epochs of the pseudo loss')
+    parser.add_argument('--joint-cutout', action='store_true', help='cover joints on the hard view')
+    parser.add_argument(
+        '--rand-augment',
+        type=float,
+        metavar='MAGNITUDE',
+        help='photometric RandAugment on the hard view: two operations of this magnitude, 0 to 30',
+    )
+
+
+def add_access_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what may be read, and how."""
+    parser.add_argument(
+        '--allow-outside',
+        action='store_true',
+        help='open absolute names in an annotation file, and links that lead out of the folder',
+    )
+    parser.add_argument(
+        '--backend-args',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help="of mmengine's storage backend for unlabelled images: backend=petrel, for instance",
+    )
+
+
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose frames of videos."""
+    parser.add_argument('--frame-every', type=int, metavar='N', help='of videos, every n-th frame')
+    parser.add_argument('--frame-rate', type=float, help='of videos, frames a second (default 2)')
+    parser.add_argument(
+        '--frame-change',
+        type=float,
+        metavar='GREYS',
+        help='drop frames that differ by less from the last one taken (default 2 of 255; 0 drops none)',
+    )
+    parser.add_argument('--frames', metavar='FOLDER', help="write videos' frames there, once; reading is faster then")
+
+
+def video_options(args: argparse.Namespace) -> dict:
+    """The arguments of :class:`FrameSelection` that the command line names."""
+    video = dict(
+        every=args.frame_every,
+        rate=args.frame_rate,
+        min_change=args.frame_change,
+        folder=args.frames and osp.abspath(args.frames),
+    )
+    return {key: value for key, value in video.items() if value is not None}
+
+
+def switch_options(args: argparse.Namespace) -> dict:
+    """The arguments of :func:`mmpose_dualteach.switch.mutual_teaching` that the command line names."""
+    unlabeled: Dict[str, Any] = dict()
+    if args.unlabeled.endswith('.json'):
+        unlabeled['ann_file'] = _here(args.unlabeled)
+    else:
+        unlabeled.update(data_root='', ann_file='', data_prefix=dict(img=_here(args.unlabeled)))
+    if args.unlabeled_images:
+        unlabeled['data_prefix'] = dict(img=_here(args.unlabeled_images))
+    if args.boxes:
+        unlabeled['bbox_file'] = _here(args.boxes)
+    named = dict(
+        bbox_thr=args.box_score,
+        category=args.box_category,
+        min_area=args.box_area,
+        video=video_options(args) or None,
+        max_broken=args.max_broken,
+        allow_outside=args.allow_outside or None,
+        backend_args=args.backend_args,
+    )
+    unlabeled.update({key: value for key, value in named.items() if value is not None})
+    chosen: Dict[str, Any] = dict(unlabeled=unlabeled)
+    if args.labeled:
+        chosen['labeled'] = dict(ann_file=_here(args.labeled))
+        if args.labeled_images:
+            chosen['labeled']['data_prefix'] = dict(img=_here(args.labeled_images))
+    if args.batch:
+        chosen['batch'] = tuple(args.batch)
+    if args.epoch:
+        chosen['epoch'] = args.epoch
+    hook = {key: value for key, value in (('burn_in', args.burn_in), ('ramp_up', args.ramp_up)) if value}
+    if hook:
+        chosen['hook'] = hook
+    if args.joint_cutout:
+        chosen['model'] = dict(joint_cutout=dict())
+    if args.rand_augment:
+        chosen['rand_augment'] = dict(num=2, magnitude=args.rand_augment)
+    return chosen
+
+
+def is_switched(args: argparse.Namespace, config: Config) -> bool:
+    """Whether the config that is named has been switched to mutual teaching.
+
+    Raises:
+        ValueError: If it has and data are named again, or it has not and they are not.
+    """
+    if config.get('model', {}).get('type') == WRAPPER:
+        given = [name for name in SWITCH_OPTIONS if getattr(args, name) not in (None, False)]
+        if given:
+            options = ', '.join(f'--{name.replace("_", "-")}' for name in given)
+            raise ValueError(
+                f'{args.config} is switched to mutual teaching already, so {options} would change nothing; leave that '
+                'out, change the config by --cfg-options, or give the stock config'
+            )
+        return True
+    if not args.unlabeled:
+        raise ValueError(
+            f'{args.config} is not switched to mutual teaching; name unlabelled images by --unlabeled, or '
+            'give a switched config'
+        )
+    return False
+
+
+def switched_config(args: argparse.Namespace) -> Config:
+    """The config that is named, switched here where it is a stock one.
+
+    Raises:
+        ValueError: If a stock config comes without ``--unlabeled``.
+    """
+    config = read_config(args.config)
+    if not is_switched(args, config):
+        config.merge_from_dict(mutual_teaching(config, **switch_options(args)))
+    return config
+
+
+def write_overlay(args: argparse.Namespace, path: str) -> str:
+    """Write an overlay file, after trying that it works.
+
+    Args:
+        args (argparse.Namespace): See :func:`add_switch_options`.
+        path (str): The file to write.
+
+    Returns:
+        str: ``path``.
+
+    Raises:
+        ValueError: If the config cannot be switched; names the reason and the remedy.
+        FileNotFoundError: If the config does not exist.
+    """
+    base = args.config if '::' in args.config else osp.abspath(args.config)
+    chosen = switch_options(args)
+    mutual_teaching(read_config(args.config), **chosen)
+    os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
+    with atomic_write(path) as overlay:
+        overlay.write(OVERLAY.format(base=base, options=pprint.pformat(chosen, width=110, sort_dicts=False)))
+    return path
+
+
+def read_config(name: str) -> Config:
+    """Read a config by path or by a name such as ``mmpose::...``.
+
+    Raises:
+        FileNotFoundError: If it does not exist; names it.
+        ValueError: If it cannot be read; names it and says why.
+    """
+    if '::' not in name and not osp.isfile(name):
+        raise FileNotFoundError(f'config {name} does not exist; give a file or a name such as {EXAMPLE}')
+    try:
+        return get_config(name) if '::' in name else Config.fromfile(name)
+    except Exception as error:  # A config is code: it may raise anything, and mmengine adds its own.
+        message = own_message(error) or one_line(error)
+        if isinstance(error, ConfigParsingError) and 'inheritance chain' in str(error):
+            message += '; does it import mmpose_dualteach above _base_? Such lines belong below it'
+        raise ValueError(f'config {name} cannot be read: {message}') from error
+
+
+def exit_code(action: Callable[[argparse.Namespace], Optional[int]], args: argparse.Namespace) -> int:
+    """Run a tool; an error that explains itself becomes one line.
+
+    Args:
+        action (Callable): Takes ``args``; what it returns is the exit code, None is 0.
+        args (argparse.Namespace): The command line.
+
+    Returns:
+        int: The exit code, 1 after an error.
+    """
+    try:
+        return action(args) or 0
+    except (ValueError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+
+
+def own_message(error: BaseException) -> Optional[str]:
+    """The message of an error that this package raised and that explains itself, or None for any other."""
+    if not isinstance(error, (ValueError, OSError, RuntimeError)):
+        return None
+    message, files = str(error), [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if 'in DataLoader worker process' in message:  # torch wraps an error of a loader's worker, its traceback included.
+        files = re.findall(r'^  File "(.+?)", line', message, flags=re.M)
+        message = message.strip().splitlines()[-1].partition(': ')[2]
+    folder = osp.dirname(osp.abspath(mmpose_dualteach.__file__)) + os.sep
+    return message if files and osp.abspath(files[-1]).startswith(folder) else None
+
+
+def one_line(error: BaseException) -> str:
+    """Any error in one line: its kind and the first line of what it says; of an import the module that is missing."""
+    inner = error.__cause__ or error.__context__
+    if isinstance(error, ImportError) and isinstance(inner, ImportError):
+        return one_line(inner)
+    said = str(error).strip().splitlines()
+    return f'{type(error).__name__}: {said[0]}' if said else type(error).__name__
+
+
+def _number_or_name(text: str) -> Union[int, str]:
+    return int(text) if text.isdecimal() else text
+
+
+def _here(path: str) -> str:
+    """An absolute path if it exists from here; otherwise as given, for the config's data_root."""
+    return osp.abspath(path) if osp.exists(path) else path

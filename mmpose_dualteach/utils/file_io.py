@@ -1,0 +1,57 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Files of which no reader, and no interruption, ever finds a half, and names that they can hold."""
+
+import json
+import os
+import re
+from contextlib import contextmanager
+from typing import IO, Any, Iterator, Optional
+
+UNFINISHED = '.unfinished-'
+# Control characters, whatever else splits lines, and the surrogates that stand for bytes that are no UTF-8.
+UNPRINTABLE = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
+
+
+@contextmanager
+def atomic_write(path: str, newline: str = '\n', binary: bool = False) -> Iterator[IO]:
+    """Write a file that appears under its name when it is whole, and on the disk.
+
+    Args:
+        path (str): The file.
+        newline (str): As ``open`` has it, for text. Defaults to a line feed.
+        binary (bool): Whether bytes are written. Defaults to False.
+
+    Yields:
+        IO: The file to write to.
+    """
+    unfinished = f'{path}{UNFINISHED}{os.getpid()}'
+    try:
+        with open(unfinished, 'wb') if binary else open(unfinished, 'w', encoding='utf-8', newline=newline) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        if os.path.exists(unfinished):
+            os.remove(unfinished)
+
+
+def dump_json(content: Any, path: str, **options: Any) -> None:
+    """Write JSON that appears under its name when it is whole; ``options`` are ``json.dump``'s."""
+    with atomic_write(path) as file:
+        json.dump(content, file, **options)
+
+
+def printable(text: str, most: Optional[int] = None) -> str:
+    """A file name, or what is said of it, as one line of a terminal or a text file can hold it.
+
+    Args:
+        text (str): Whatever characters and undecodable bytes it has.
+        most (int, optional): How much of it to keep. Defaults to all.
+
+    Returns:
+        str: The same with everything that is no plain text written out.
+    """
+    if most is not None and len(text) > most:
+        text = text[:most] + '...'
+    return UNPRINTABLE.sub(lambda found: repr(found.group())[1:-1], text)

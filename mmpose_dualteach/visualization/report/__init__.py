@@ -1,0 +1,8 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""One self-contained ``report.html`` of tables, charts and pictures, and the reader of MMEngine's scalars."""
+
+from .charts import Chart, Series
+from .page import Picture, Table, write_report
+from .scalars import read_scalars
+
+__all__ = ['Chart', 'Picture', 'Series', 'Table', 'read_scalars', 'write_report']

@@ -1,0 +1,61 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What MMEngine logged."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Tuple, Union
+
+SPEED_KEYS = ('time', 'data_time', 'memory')  # MMEngine writes them into training and validation lines alike
+
+
+def read_scalars(work_dir: Union[str, Path]) -> Dict[str, List[Tuple[float, float]]]:
+    """Read what MMEngine logged.
+
+    Steps are iterations for training and epochs for validation. Later runs are resumes: their values win. Time and
+    memory are those of training only, as the same keys count iterations in one kind of line and epochs in the other.
+
+    Args:
+        work_dir (str | Path): Work directory of the run and its resumes.
+
+    Returns:
+        Dict[str, List[Tuple[float, float]]]: Of each key (step, value), sorted by step.
+
+    Raises:
+        FileNotFoundError: If nothing was logged there.
+    """
+    values: Dict[str, Dict[float, float]] = {}
+    for file in _scalar_files(Path(work_dir)):
+        for line in file.read_text(encoding='utf-8', errors='replace').splitlines():
+            for key, step, value in _parse(line):
+                values.setdefault(key, {})[step] = value
+    if not values:
+        raise FileNotFoundError(f'No scalars found in {work_dir} (looked for <timestamp>/vis_data/*.json)')
+    return {key: sorted(steps.items()) for key, steps in values.items()}
+
+
+def _scalar_files(work_dir: Path) -> List[Path]:
+    """The one file of scalars of every run, oldest run first."""
+    files = []
+    for folder in sorted(work_dir.glob('*/vis_data')):
+        candidates = [folder / 'scalars.json', folder / f'{folder.parent.name}.json']
+        files += [file for file in candidates if file.is_file()][:1]
+    return files
+
+
+def _parse(line: str) -> List[Tuple[str, float, float]]:
+    """(key, step, value) of every number in a line; nothing if the line is no record (cut off by a crash, say)."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return []
+    if not isinstance(record, dict) or not is_number(record.get('step')):
+        return []
+    step = record.pop('step')
+    if not any(key in record for key in ('iter', 'lr', 'loss')):
+        record = {key: value for key, value in record.items() if key not in SPEED_KEYS}
+    return [(key, step, value) for key, value in record.items() if is_number(value)]
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number, which JSON's ``true`` is not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

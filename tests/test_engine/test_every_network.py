@@ -1,0 +1,172 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Scores, files and exports of every network and their mean."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from conftest import run, switch, tool
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmpose.models import TopdownPoseEstimator
+from mmpose.registry import HOOKS, MODELS
+
+from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
+from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
+from mmpose_dualteach.switch import stock_config
+
+export_network = tool('export')
+
+
+def test_where_the_mean_answers_its_score_has_the_stock_name(stock, tmp_path):
+    mean = run(switch(stock, model=dict(predict_on='mean')), tmp_path / 'mean')
+    first = run(switch(stock), tmp_path / 'first')
+    ours = {key: mean.message_hub.get_scalar(f'val/{key}').current() for key in ('PCK', 'a/PCK', 'b/PCK')}
+    theirs = {key: first.message_hub.get_scalar(f'val/{key}').current() for key in ('PCK', 'b/PCK', 'mean/PCK')}
+    assert ours == {'PCK': theirs['mean/PCK'], 'a/PCK': theirs['PCK'], 'b/PCK': theirs['b/PCK']}
+    assert len({*ours.values()}) == 3, 'three different scores, or this shows nothing'
+    assert mean.message_hub.get_info('best_score') == ours['PCK'], 'save_best goes by it'
+    assert mean.message_hub.get_info('mutual_teaching_scores')['networks'] == dict(a=ours['a/PCK'], b=ours['b/PCK'])
+
+
+def test_the_mean_of_one_network_is_that_network(stock, tmp_path):
+    model = dict(networks=dict(a=dict()), lessons=[], predict_on='mean')
+    runner = run(switch(stock, model=model), tmp_path)
+    assert runner.model.predict_on == 'a' and runner.message_hub.get_scalar('val/PCK').current() >= 0
+    assert (tmp_path / 'student_best.pth').exists()
+
+
+@pytest.mark.parametrize('answer, others', [('a', ['b', 'mean']), ('mean', ['a', 'b'])])
+def test_every_network_has_files_of_its_own(stock, people, tmp_path, answer, others):
+    stock['val_evaluator'] = [
+        dict(type='CocoMetric', ann_file=str(people / 'val.json'), outfile_prefix=str(tmp_path / 'coco')),
+        dict(type='DumpResults', out_file_path=str(tmp_path / 'dump.pkl')),
+    ]
+    stock['default_hooks']['checkpoint'].pop('save_best')
+    run(switch(stock, model=dict(predict_on=answer)), tmp_path / 'work')
+    points = {}
+    for name, middle in ((answer, ''), *((other, f'.{other}') for other in others)):
+        rows = json.loads((tmp_path / f'coco{middle}.keypoints.json').read_text())
+        dumped = pickle.loads((tmp_path / f'dump{middle}.pkl').read_bytes())
+        points[name] = [value for row in rows for value in row['keypoints']]
+        assert len(dumped) == 6
+    a, b, mean = points['a'], points['b'], points['mean']
+    assert a != b != mean != a
+
+
+@HOOKS.register_module()
+class ScoresHook(Hook):
+    """Puts scores of our own in the place of a validation's."""
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, scores: list) -> None:
+        self.scores = scores
+
+    def after_val_epoch(self, runner, metrics=None):
+        metrics.update(self.scores[runner.epoch - 1])
+
+
+def test_one_rule_chooses_the_best_checkpoint_and_the_student(stock, tmp_path):
+    """a is best at epoch 2 and b at epoch 3: save_best goes by a, so both files are of epoch 2, where b is better."""
+    scores = [
+        {'PCK': 0.3, 'b/PCK': 0.5, 'mean/PCK': 0.9},
+        {'PCK': 0.6, 'b/PCK': 0.7, 'mean/PCK': 0.1},
+        {'PCK': 0.4, 'b/PCK': 0.8, 'mean/PCK': 0.1},
+    ]
+    stock['custom_hooks'] = [dict(type='ScoresHook', scores=scores)]
+    stock['default_hooks']['checkpoint'].update(max_keep_ckpts=3)
+    run(switch(stock), tmp_path, train_cfg=dict(max_epochs=3))
+    (best,) = tmp_path.glob('best_PCK*.pth')
+    assert best.name == 'best_PCK_epoch_2.pth'
+    whole = load_safely(str(best))
+    for name, source, network in (
+        ('student_best.pth', whole, 'b'),
+        ('student_last.pth', load_safely(str(tmp_path / 'epoch_3.pth')), 'b'),
+    ):
+        for key, value in load_safely(str(tmp_path / name))['state_dict'].items():
+            assert torch.equal(value, source['state_dict'][f'networks.{network}.{key}']), (name, key)
+    log = next(tmp_path.rglob('*.log')).read_text()
+    assert 'network b is exported' in log
+    assert 'PCK of a is the best so far, 0.6000; of the networks: a 0.6000, b 0.7000' in log
+    assert export_network([str(best), '-o', str(tmp_path / 'out.pth')]) == 0
+    exported, student = [load_safely(str(tmp_path / name)) for name in ('out.pth', 'student_best.pth')]
+    assert all(torch.equal(value, student['state_dict'][key]) for key, value in exported['state_dict'].items())
+    assert exported['meta'] == student['meta']
+
+
+def test_save_best_may_go_by_the_mean(stock, tmp_path):
+    scores = [{'PCK': 0.9, 'b/PCK': 0.5, 'mean/PCK': 0.2}, {'PCK': 0.1, 'b/PCK': 0.4, 'mean/PCK': 0.3}]
+    stock['custom_hooks'] = [dict(type='ScoresHook', scores=scores)]
+    stock['default_hooks']['checkpoint'].update(save_best='mean/PCK', rule='greater')
+    run(switch(stock), tmp_path, train_cfg=dict(max_epochs=2))
+    (best,) = tmp_path.glob('best_*.pth')
+    assert best.name.endswith('epoch_2.pth')
+    student = load_safely(str(tmp_path / 'student_best.pth'))['state_dict']
+    whole = load_safely(str(best))['state_dict']
+    assert all(torch.equal(value, whole[f'networks.b.{key}']) for key, value in student.items())
+
+
+@MODELS.register_module()
+class OpenEstimator(TopdownPoseEstimator):
+    """A user's own, which takes anything."""
+
+    def __init__(self, extra: int = 1, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.extra = extra
+
+
+def test_an_estimator_of_the_users_own(stock):
+    model = MODELS.build(switch(stock, model=dict(estimator='OpenEstimator', extra=5)).model)
+    assert model.networks['b'].extra == 5
+    assert stock_config(switch(stock, model=dict(estimator='OpenEstimator'))).model.type == 'OpenEstimator'
+    with pytest.raises(ValueError, match="model.estimator='Nothing' is no registered model"):
+        switch(stock, model=dict(estimator='Nothing'))
+
+
+@pytest.mark.parametrize(
+    'own, expected',
+    [
+        (dict(x=dict(b=2)), dict(type='X', a=1, b=2)),
+        (dict(x=dict(_delete_=True, type='Y', b=2)), dict(type='Y', b=2)),
+        (dict(x=dict(_delete_=True, b=2)), dict(b=2)),
+        (dict(x=dict(a=dict(type='P'))), dict(type='X', a=dict(type='P'))),
+        (dict(x=[1]), [1]),
+    ],
+)
+def test_parts_merge_as_mmengine_merges_and_types_replace(own, expected):
+    stock = dict(x=dict(type='X', a=1), y=3)
+    assert merged_parts(stock, dict(own, seed=1)) == dict(x=expected, y=3)
+    assert stock == dict(x=dict(type='X', a=1), y=3)
+
+
+def test_each_networks_export_has_its_own_config(stock, tmp_path):
+    networks = dict(a=dict(), b=dict(backbone=dict(base_channels=4), head=dict(in_channels=16), seed=5))
+    config = switch(stock, model=dict(networks=networks))
+    run(config, tmp_path)
+    for network, channels in (('a', 8), ('b', 4)):
+        assert export_network([str(tmp_path / 'epoch_1.pth'), '--network', network, '-o', str(tmp_path / 'x.pth')]) == 0
+        exported = load_safely(str(tmp_path / 'x.pth'))
+        own = Config.fromstring(exported['meta']['cfg'], '.py')
+        assert own.model.backbone.base_channels == channels and 'seed' not in own.model
+        MODELS.build(own.model).load_state_dict(exported['state_dict'], strict=True)
+        assert own.model == stock_config(config, network).model
+    best = load_safely(str(tmp_path / 'student_best.pth'))
+    MODELS.build(Config.fromstring(best['meta']['cfg'], '.py').model).load_state_dict(best['state_dict'], strict=True)
+
+
+def test_a_part_with_a_type_takes_the_stock_parts_place(stock):
+    backbone = dict(type='ResNet', depth=18, stem_channels=4, base_channels=4)
+    config = switch(stock, model=dict(networks=dict(a=dict(), b=dict(backbone=backbone, head=dict(in_channels=32)))))
+    assert stock_config(config, 'b').model.backbone == backbone
+    assert stock_config(config, 'a').model.backbone == stock['model']['backbone']
+
+
+def test_stock_samplers_come_back(stock):
+    sampler = dict(type='InfiniteSampler', shuffle=False)
+    stock['train_dataloader'].update(sampler=sampler, drop_last=True, batch_sampler=None)
+    back = stock_config(switch(stock, labeled=None))
+    assert back.train_dataloader == stock['train_dataloader']
+    assert Runner.build_dataloader(switch(stock).train_dataloader).sampler.batch_size == 8
