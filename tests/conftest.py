@@ -6,7 +6,10 @@ import json
 import os
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
+import mmengine.config.config as mmengine_config
+import mmengine.runner.loops as mmengine_loops
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -20,6 +23,19 @@ import mmpose_dualteach  # noqa: F401
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.switch import mutual_teaching
 
+
+def remembering(format_code):
+    """A formatter that answers the same question once."""
+    formatted = {}
+
+    def format_once(text, **options):
+        if text not in formatted:
+            formatted[text] = format_code(text, **options)
+        return formatted[text]
+
+    return format_once
+
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / 'shared' / 'data'
 warnings.filterwarnings('ignore', message='.*pkg_resources.*')
@@ -28,6 +44,10 @@ warnings.filterwarnings('ignore', message='.*pkg_resources.*')
 for register in (register_mmdet, register_mmpose):
     register(init_default_scope=False)
 gc.freeze()
+# mmengine formats a run's config by yapf, a second each time, for every checkpoint; here once for each config.
+mmengine_config.FormatCode = remembering(mmengine_config.FormatCode)
+# mmengine waits 2 seconds between epochs of a run by iterations, for the sake of worker processes.
+mmengine_loops.time = SimpleNamespace(sleep=lambda seconds: None)
 # The same examples in every run, and no limit of time for each on a busy machine.
 settings.register_profile(
     'tests',

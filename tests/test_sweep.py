@@ -61,6 +61,8 @@ def test_a_config_of_each_family(family, drawn):
     if 'transformer' in family:
         pytest.importorskip('mmpretrain')
     result = check_config(FAMILIES[family], str(SHARED / 'stock_samples'), drawn)
+    if not SHARED.is_dir() and 'no sample of' in result['reason']:
+        pytest.skip(result['reason'])  # Of formats that people cannot be drawn in.
     assert result['status'] == 'ok', result['reason']
 
 

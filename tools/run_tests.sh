@@ -7,4 +7,4 @@ bash tools/setup_env.sh
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-OMP_NUM_THREADS=1 exec .venv/bin/python -W ignore -m pytest --numprocesses 2 --dist loadfile "$@" tests
+OMP_NUM_THREADS=1 exec .venv/bin/python -W ignore -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@" tests
