@@ -79,7 +79,10 @@ def reduce_input(config: Config) -> List[str]:
     is worth noting."""
     model: Any = config.get('model') or {}
     head: Any = model.get('head') or {}
-    if head.get('type') not in ('HeatmapHead', 'ViPNASHead') or model.backbone.type.split('.')[-1] in OF_ONE_SIZE:
+    if (
+        head.get('type') not in ('HeatmapHead', 'ViPNASHead', 'CPMHead')
+        or model.backbone.type.split('.')[-1] in OF_ONE_SIZE
+    ):
         return []
     old, cells = tuple(head.decoder.input_size), tuple(head.decoder.heatmap_size)
     new = SMALL_INPUTS.get(Fraction(*old))
