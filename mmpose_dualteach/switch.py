@@ -8,7 +8,9 @@ from typing import Any, Dict, List, Mapping, Optional, Union
 from mmengine.config import Config
 
 from mmpose_dualteach.datasets import EasyHardViews
-from mmpose_dualteach.datasets.transforms.easy_hard_views import RandomViewParams
+from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS, find_transform, unlabeled_pipeline
+from mmpose_dualteach.methods import DEFAULT, options_of
 from mmpose_dualteach.models.adapters import find_adapter
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
@@ -34,18 +36,6 @@ OTHER_MODELS = dict(
     PoseLifter='lifters turn 2D poses into 3D ones and see no images',
     DWPoseDistiller="distillers train a student on a teacher's output; switch the student's own config instead",
 )
-UNLABELED_META_KEYS = (
-    'id',
-    'img_id',
-    'img_path',
-    'ori_shape',
-    'img_shape',
-    'input_size',
-    'flip',
-    'flip_direction',
-    'flip_indices',
-    'view_matrix',
-)
 
 
 def mutual_teaching(
@@ -54,8 +44,9 @@ def mutual_teaching(
     labeled: Union[str, dict, None] = None,
     batch: Optional[tuple] = None,
     epoch: str = 'unlabeled',
-    views: Optional[dict] = None,
-    rand_augment: Optional[dict] = None,
+    method: str = DEFAULT,
+    views: Union[dict, str, None] = None,
+    rand_augment: Union[dict, bool, None] = None,
     model: Optional[dict] = None,
     hook: Optional[dict] = None,
     pictures: Optional[dict] = None,
@@ -75,9 +66,12 @@ def mutual_teaching(
             training dataset's. Defaults to the stock training dataset.
         batch (tuple, optional): Labelled and unlabelled instances in a batch. Defaults to the stock batch size of each.
         epoch (str): The set that an epoch passes over, ``'unlabeled'`` or ``'labeled'``. Defaults to ``'unlabeled'``.
-        views (dict, optional): Arguments of :class:`EasyHardViews` that differ from its defaults.
-        rand_augment (dict, optional): ``num`` and ``magnitude`` (0 to 30) of photometric RandAugment on the hard view.
-            Defaults to none.
+        method (str): One of :data:`mmpose_dualteach.methods.METHODS`; the arguments below come on top of what it sets.
+            Defaults to ``'mutual-teaching'``.
+        views (dict | str, optional): Arguments of :class:`EasyHardViews` that differ from what follows from the
+            labelled pipeline, or ``'paper'`` for those of Xie et al.; see :func:`views_of`.
+        rand_augment (dict | bool, optional): ``num`` and ``magnitude`` (0 to 30) of photometric RandAugment on the hard
+            view, or False for none.
         model (dict, optional): Arguments of :class:`MutualTeachingPoseEstimator` that differ from its defaults.
         hook (dict, optional): Arguments of :class:`DualTeacherHook` that differ from its defaults.
         pictures (dict, optional): Arguments of :class:`LessonVisualizationHook` that differ from its defaults.
@@ -94,7 +88,18 @@ def mutual_teaching(
     original = _merged(base, file.assigned) if file else base
     stock = repaired(copy.deepcopy(original))
     check_switchable(stock)
-    _check_options(stock['model'], model, views, hook, pictures)
+    chosen = options_of(
+        method,
+        dict(
+            views=PAPER_VIEWS if views == 'paper' else views,
+            rand_augment=rand_augment,
+            model=_plain(model),
+            hook=hook,
+            pictures=pictures,
+        ),
+    )
+    model, hook, pictures = chosen['model'], chosen['hook'], chosen['pictures']
+    _check_options(stock['model'], model, chosen['views'], hook, pictures)
     loader = stock['train_dataloader']
     labeled_set = _with_source(loader['dataset'], _source(labeled, 'labeled'))
     pipeline = _pipeline(labeled_set)
@@ -103,13 +108,13 @@ def mutual_teaching(
     _check_batch(batch)
 
     unlabeled_set = dict(_instances_like(labeled_set), **_source(unlabeled, 'unlabeled'))
-    unlabeled_set.setdefault('pipeline', unlabeled_pipeline(pipeline, views, rand_augment))
+    unlabeled_set.setdefault('pipeline', unlabeled_pipeline(pipeline, chosen['views'], chosen['rand_augment']))
     options = dict(dual_teacher=hook, lesson_visualization=pictures)
 
     switched = dict(
         custom_imports=_with_package(stock.get('custom_imports')),
         model=dict(
-            merged_parts(stock['model'], dict(dict(networks=dict(a=dict(), b=dict())), **_plain(model or {}))),
+            merged_parts(stock['model'], dict(dict(networks=dict(a=dict(), b=dict())), **(model or {}))),
             type=WRAPPER,
         ),
         train_dataloader=dict(
@@ -224,7 +229,7 @@ def _check_options(stock_model: dict, model: Any, views: Any, hook: Any, picture
     check_model_keys({**stock_model, **(model or {})}, (model or {}).get('estimator', stock_model['type']))
     check_arguments(views, argument_names(EasyHardViews), 'views')
     for view in ('easy', 'hard'):
-        check_arguments((views or {}).get(view), argument_names(RandomViewParams), f'views.{view}')
+        check_arguments((views or {}).get(view), argument_names(ViewLaw), f'views.{view}')
     check_arguments(hook, {'priority', *argument_names(DualTeacherHook)}, 'hook')
     check_arguments(pictures, {'priority', *argument_names(LessonVisualizationHook)}, 'pictures')
 
@@ -261,7 +266,7 @@ def check_codec(model: dict, pipeline: List[dict]) -> None:
         ValueError: If they differ; names both keys.
     """
     adapter = find_adapter(model['head'])
-    decoder, encoder = adapter.codec_of(model['head']), _find(pipeline, 'GenerateTarget')['encoder']
+    decoder, encoder = adapter.codec_of(model['head']), find_transform(pipeline, 'GenerateTarget')['encoder']
     if isinstance(encoder, (list, tuple)):  # One for each level of labels; predictions are of the last one.
         encoder = encoder[-1]
     for key in adapter.codec_keys:
@@ -270,82 +275,12 @@ def check_codec(model: dict, pipeline: List[dict]) -> None:
                 f"codec mismatch: {key} is {encoder.get(key)} in the training pipeline's "
                 f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal'
             )
-    size = _find(pipeline, 'TopdownAffine')['input_size']
+    size = find_transform(pipeline, 'TopdownAffine')['input_size']
     if _comparable(size) != _comparable(decoder['input_size']):
         raise ValueError(
             f"codec mismatch: TopdownAffine.input_size is {size}, the codec's input_size "
             f'{decoder["input_size"]}; make them equal'
         )
-
-
-def unlabeled_pipeline(
-    labeled: List[dict], views: Optional[dict] = None, rand_augment: Optional[dict] = None
-) -> List[dict]:
-    """The pipeline of the instances without labels: the labelled one's loading, box, input size and codec.
-
-    Args:
-        labeled (List[dict]): The labelled training pipeline.
-        views (dict, optional): Arguments of :class:`EasyHardViews` that differ from its defaults.
-        rand_augment (dict, optional): See :func:`mutual_teaching`.
-
-    Returns:
-        List[dict]: The pipeline.
-    """
-    affine = _find(labeled, 'TopdownAffine')
-    cut = dict(type='EasyHardViews', **{key: value for key, value in affine.items() if key != 'type'})
-    cut.update(views or {})
-    pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS)
-    return [
-        _find(labeled, 'LoadImage'),
-        dict(type='WholeImageBox'),
-        _find(labeled, 'GetBBoxCenterScale'),
-        cut,
-        dict(
-            type='mmdet.MultiBranch',
-            branch_field=['labeled', 'easy', 'hard'],
-            easy=[dict(type='TakeView', view='easy'), pack],
-            hard=[dict(type='TakeView', view='hard'), *photometric(rand_augment), pack],
-        ),
-    ]
-
-
-def photometric(rand_augment: Optional[dict]) -> List[dict]:
-    """RandAugment of colours alone, by mmdet's transforms.
-
-    Operations and ranges are those of the authors' released code (xierc/Semi_Human_Pose,
-    ``lib/utils/rand_augment.py``) but for its grey box: Joint Cutout is there for that.
-
-    Args:
-        rand_augment (dict, optional): ``num`` operations in a row, of ``magnitude`` 0 to 30.
-
-    Returns:
-        List[dict]: One transform, or none.
-
-    Raises:
-        ValueError: If a number is missing or out of range.
-    """
-    if not rand_augment:
-        return []
-    if not isinstance(rand_augment, dict):
-        raise ValueError(f'rand_augment={rand_augment!r}: give rand_augment=dict(num=2, magnitude={rand_augment!r})')
-    num, magnitude = rand_augment.get('num'), rand_augment.get('magnitude')
-    if not isinstance(num, int) or num < 1 or magnitude is None or not 0 <= magnitude <= 30:
-        raise ValueError(f'rand_augment={rand_augment}: give num, at least 1, and magnitude, 0 to 30')
-    share = magnitude / 30
-
-    def fixed(name: str, value: float) -> dict:
-        return dict(type=f'mmdet.{name}', level=0, min_mag=float(value), max_mag=float(value))
-
-    space: List[List[dict]] = [[dict(type=f'mmdet.{name}')] for name in ('AutoContrast', 'Equalize', 'Invert')]
-    space.append([fixed('Posterize', max(2, 6 - int(4 * share)))])
-    space.append([fixed('Solarize', 256 - 256 * share)])
-    space.append([fixed('SolarizeAdd', 110 * share)])
-    for name in ('Color', 'Contrast', 'Brightness', 'Sharpness'):
-        # As often weaker as stronger.
-        space.append(
-            [dict(type='RandomChoice', transforms=[[fixed(name, 1 - 0.9 * share)], [fixed(name, 1 + 0.9 * share)]])]
-        )
-    return [dict(type='mmdet.RandAugment', aug_space=space, aug_num=num)]
 
 
 def _source(source: Union[str, dict, None], name: str) -> dict:
@@ -401,16 +336,6 @@ def _pipeline(dataset: dict) -> List[dict]:
     while not dataset.get('pipeline') and 'dataset' in dataset:
         dataset = dataset['dataset']
     return dataset.get('pipeline') or []
-
-
-def _find(pipeline: List[dict], name: str) -> dict:
-    for transform in pipeline:
-        if transform['type'].split('.')[-1] == name:
-            return transform
-    raise ValueError(
-        f'the training pipeline has no {name}; mutual teaching needs a stock top-down pipeline with '
-        'LoadImage, GetBBoxCenterScale, TopdownAffine and GenerateTarget'
-    )
 
 
 def _check_batch(batch: tuple) -> None:

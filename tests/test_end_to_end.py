@@ -214,4 +214,4 @@ def test_tools_train_switches_and_trains(trained, shared_data):
     )
     assert 'Epoch(train) [1][2/2]' in output.replace('  ', ' ') and 'a/loss_pseudo' in output
     assert (folder / 'new' / 'student_last.pth').exists()
-    assert Config.fromfile(folder / 'new' / 'posedual_base.py').model.type == 'MutualTeachingPoseEstimator'
+    assert Config.fromfile(folder / 'new' / 'mutual-teaching_base.py').model.type == 'MutualTeachingPoseEstimator'

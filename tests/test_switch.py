@@ -7,8 +7,9 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 from mmpose.registry import MODELS
 
+from mmpose_dualteach.datasets.unlabeled_pipeline import photometric
 from mmpose_dualteach.switch import _plain as plain  # Without the scope marks that mmengine leaves.
-from mmpose_dualteach.switch import mutual_teaching, photometric, stock_config
+from mmpose_dualteach.switch import mutual_teaching, stock_config
 from mmpose_dualteach.utils.command_line import read_config
 
 switch_config = tool('switch_config')
@@ -199,6 +200,7 @@ def test_refusals_name_the_reason(stock, change, message):
         (dict(batch=(3,)), r'give batch=\(labelled, unlabelled\)'),
         (dict(labeled='folder'), 'annotation file'),
         (dict(rand_augment=dict(num=2, magnitude=40)), '0 to 30'),
+        (dict(rand_augment=dict(num=2, magnitude=9, operations=['Shear'])), 'at least 2 of AutoContrast, Equalize'),
         (dict(rand_augment=20), r'give rand_augment=dict\(num=2, magnitude=20\)'),
         (dict(model=dict(supervised_weight=1)), "model has no 'supervised_weight'; did you mean sup_weight?"),
         (dict(model=dict(backbonee=dict())), 'did you mean backbone?'),
@@ -230,16 +232,21 @@ def test_every_shipped_config_builds(path):
     MODELS.build(config.model)
 
 
-def test_photometric_randaugment_changes_colours_only():
+@pytest.mark.parametrize('operations, count', [(None, 6), ('all', 10), (['Invert', 'Color'], 2)])
+def test_photometric_randaugment_changes_colours_only(operations, count):
     import numpy as np
     from mmcv.transforms import Compose
 
     np.random.seed(0)
-    transform = Compose(photometric(dict(num=2, magnitude=20)))
+    options = dict(num=2, magnitude=20, **(dict(operations=operations) if operations else {}))
+    (config,) = photometric(options)
+    assert len(config['aug_space']) == count
+    transform = Compose([config])
     image = np.random.randint(0, 255, (64, 48, 3), np.uint8)
     results = [transform(dict(img=image.copy()))['img'] for _ in range(40)]
     assert all(result.shape == image.shape and result.dtype == np.uint8 for result in results)
-    assert sum(not np.array_equal(result, image) for result in results) > 30
+    changed = sum(not np.array_equal(result, image) for result in results)
+    assert changed > 30
 
 
 def test_stock_of_a_file(stock, tmp_path):
@@ -291,3 +298,38 @@ def test_every_source_has_its_options_on_the_command_line(tmp_path, people):
     assert unlabeled.category == ['person', 3] and unlabeled.data_prefix == dict(img='pictures')
     assert unlabeled.video == dict(every=7, min_change=0, folder=str(tmp_path / 'frames'))
     assert unlabeled.allow_outside and unlabeled.max_broken == 0.5 and unlabeled.backend_args == dict(backend='petrel')
+
+
+def test_a_method_by_its_name_and_what_comes_on_top(stock):
+    pipelines = {
+        method: mutual_teaching(stock, 'train.json', **options)['train_dataloader']['dataset']['unlabeled']['pipeline']
+        for method, options in dict(
+            default=dict(),
+            paper=dict(method='posedual'),
+            changed=dict(
+                method='posedual', views=dict(hard=dict(rotate_factor=5.0)), rand_augment=dict(num=1, magnitude=9)
+            ),
+        ).items()
+    }
+    views = {method: pipeline[3] for method, pipeline in pipelines.items()}
+    assert views['default']['easy']['law'] == 'truncated' and views['paper']['easy']['law'] == 'clipped'
+    assert views['paper']['hard']['rotate_factor'] == 60 and views['changed']['hard']['rotate_factor'] == 5
+    assert views['changed']['hard']['law'] == 'clipped' and views['changed']['easy'] == views['paper']['easy']
+    colours = {method: len(pipeline[4]['hard']) for method, pipeline in pipelines.items()}
+    assert colours == dict(default=3, paper=2, changed=3)
+
+    model = mutual_teaching(stock, 'train.json', method='posedual', model=dict(sup_weight=0.7))['model']
+    assert model['sup_weight'] == 0.7 and model['confidence'] is False
+    assert 'sup_weight' not in mutual_teaching(stock, 'train.json')['model']
+    with pytest.raises(ValueError, match="method='posedaul' does not exist; choose one of mutual-teaching, posedual"):
+        mutual_teaching(stock, 'train.json', method='posedaul')
+
+
+def test_randaugment_on_the_command_line(tmp_path):
+    stock = str(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_1xb16-14e_drawn-64x96.py')
+    for given, operations in (([], 2), (['--rand-augment', '0'], None), (['--method', 'posedual'], None)):
+        path = tmp_path / f'{len(given)}{given[-1:]}.py'
+        assert switch_config([stock, '--unlabeled', 'u.json', *given, '-o', str(path)]) == 0
+        branch = Config.fromfile(path).train_dataloader.dataset.unlabeled.pipeline[4].hard
+        found = [each.get('aug_num') for each in branch if each.type == 'mmdet.RandAugment']
+        assert found == ([operations] if operations else []), given

@@ -20,7 +20,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='of the moments (default 0)')
     parser.add_argument(
         '--config',
-        default='configs/quickstart/posedual_res18_1xb16-14e_drawn30-64x96.py',
+        default='configs/quickstart/mutual-teaching_res18_1xb16-14e_drawn30-64x96.py',
         help="a switched config on drawn people (default: the quick start's)",
     )
     parser.add_argument('--work-dir', default='work_dirs/soak', help='where everything goes (default work_dirs/soak)')

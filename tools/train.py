@@ -71,8 +71,8 @@ def choose_config(args: argparse.Namespace) -> None:
     if is_switched(args, config):
         args.work_dir = args.work_dir or config.get('work_dir') or osp.join('work_dirs', name)
         return
-    args.work_dir = args.work_dir or osp.join('work_dirs', f'posedual_{name}')
-    args.config = write_overlay(args, osp.join(args.work_dir, f'posedual_{name}.py'))
+    args.work_dir = args.work_dir or osp.join('work_dirs', f'mutual-teaching_{name}')
+    args.config = write_overlay(args, osp.join(args.work_dir, f'mutual-teaching_{name}.py'))
     print(f'wrote {args.config}')
 
 

@@ -11,6 +11,7 @@ test_dataloader = val_dataloader
 globals().update(
     mutual_teaching(
         _base_,
+        method='posedual',
         batch=(32, 32),
         unlabeled=dict(
             ann_file='annotations/image_info_unlabeled2017.json',

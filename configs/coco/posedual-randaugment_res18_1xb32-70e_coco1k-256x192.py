@@ -7,8 +7,9 @@ param_scheduler = [dict(type='MultiStepLR', begin=0, end=70, milestones=[50, 60]
 globals().update(
     mutual_teaching(
         _base_,
+        method='posedual',
         labeled=dict(indices=1000),
         unlabeled='annotations/person_keypoints_train2017.json',
-        rand_augment=dict(num=2, magnitude=20),
+        rand_augment=dict(num=2, magnitude=20, operations='all'),
     )
 )

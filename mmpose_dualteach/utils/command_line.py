@@ -15,6 +15,7 @@ from mmengine.config.utils import ConfigParsingError
 from mmengine.hub import get_config
 
 import mmpose_dualteach
+from mmpose_dualteach.methods import DEFAULT, METHODS
 from mmpose_dualteach.switch import WRAPPER, mutual_teaching
 from mmpose_dualteach.utils.file_io import atomic_write
 
@@ -23,7 +24,7 @@ EXAMPLE = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_
 SWITCH_OPTIONS = (
     *('labeled', 'labeled_images', 'unlabeled', 'unlabeled_images', 'boxes', 'max_broken', 'allow_outside'),
     *('backend_args', 'box_score', 'box_category', 'box_area', 'frame_every', 'frame_rate', 'frame_change', 'frames'),
-    *('batch', 'epoch', 'burn_in', 'ramp_up', 'joint_cutout', 'rand_augment'),
+    *('batch', 'epoch', 'method', 'burn_in', 'ramp_up', 'joint_cutout', 'rand_augment'),
 )
 OVERLAY = """_base_ = {base!r}
 from mmpose_dualteach.switch import mutual_teaching
@@ -75,6 +76,7 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
     parser.add_argument(
         '--epoch', choices=('unlabeled', 'labeled'), help='the set that an epoch passes over (default unlabeled)'
     )
+    parser.add_argument('--method', choices=tuple(METHODS), help=f'who teaches whom, and how (default {DEFAULT})')
     parser.add_argument('--burn-in', type=float, help='supervised-only epochs')
     parser.add_argument('--ramp-up', type=float, help='ramp-up epochs of the pseudo loss')
     parser.add_argument('--joint-cutout', action='store_true', help='cover joints on the hard view')
@@ -82,7 +84,8 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
         '--rand-augment',
         type=float,
         metavar='MAGNITUDE',
-        help='photometric RandAugment on the hard view: two operations of this magnitude, 0 to 30',
+        help='photometric RandAugment on the hard view: two operations of this magnitude, up to 30 (default 20; 0 is '
+        'none)',
     )
 
 
@@ -156,13 +159,15 @@ def switch_options(args: argparse.Namespace) -> dict:
         chosen['batch'] = tuple(args.batch)
     if args.epoch:
         chosen['epoch'] = args.epoch
+    if args.method:
+        chosen['method'] = args.method
     hook = {key: value for key, value in (('burn_in', args.burn_in), ('ramp_up', args.ramp_up)) if value}
     if hook:
         chosen['hook'] = hook
     if args.joint_cutout:
         chosen['model'] = dict(joint_cutout=dict())
-    if args.rand_augment:
-        chosen['rand_augment'] = dict(num=2, magnitude=args.rand_augment)
+    if args.rand_augment is not None:
+        chosen['rand_augment'] = dict(num=2, magnitude=args.rand_augment) if args.rand_augment else False
     return chosen
 
 
@@ -173,7 +178,9 @@ def is_switched(args: argparse.Namespace, config: Config) -> bool:
         ValueError: If it has and data are named again, or it has not and they are not.
     """
     if config.get('model', {}).get('type') == WRAPPER:
-        given = [name for name in SWITCH_OPTIONS if getattr(args, name) not in (None, False)]
+        given = [
+            name for name in SWITCH_OPTIONS if getattr(args, name) is not None and getattr(args, name) is not False
+        ]
         if given:
             options = ', '.join(f'--{name.replace("_", "-")}' for name in given)
             raise ValueError(

@@ -17,31 +17,25 @@ from conftest import ROOT, small_config, tool
 from mmengine.config import Config
 from mmpose.registry import TRANSFORMS
 
+from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
 from mmpose_dualteach.dev.benchmark.plan import Metric, Plan, Run
 from mmpose_dualteach.dev.benchmark.report import as_markdown, score_table
 from mmpose_dualteach.dev.benchmark.results import COLUMNS, Results, read_csv
 from mmpose_dualteach.dev.benchmark.runs import commit
+from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
 
 benchmark = tool('benchmark')
 
 PLANS = ROOT / 'configs' / 'benchmark'
-METHODS = (
-    'supervised',
-    'supervised-two',
-    'naive-consistency',
-    'posecons',
-    'mean-teacher',
-    'posedual',
-    'posedual-randaugment',
-    'posedual-cutout',
-)
+METHODS = tuple(sorted(path.stem for path in (PLANS / 'methods').glob('*.py')))
 PLAN = """stock = 'stock.py'
 dataset = 'drawn people'
 labels = [8]
+steps = 6
 seeds = [0]
-methods = ['supervised', 'posedual']
+methods = ['supervised', 'mutual-teaching']
 metrics = [dict(key='PCK', name='PCK', unit='%', factor=100, better='greater')]
-switch = dict(unlabeled='train.json', hook=dict(interval=1), pictures=dict(interval=3))
+switch = dict(unlabeled='train.json', hook=dict(by_epoch=False, interval=1), pictures=dict(interval=3))
 """
 
 
@@ -51,6 +45,10 @@ def folder(people, tmp_path_factory):
     folder = tmp_path_factory.mktemp('plan')
     config = small_config(str(people))
     del config['work_dir']
+    config['train_cfg'] = dict(type='IterBasedTrainLoop', max_iters=6, val_interval=6)
+    config['param_scheduler'] = [dict(type='LinearLR', begin=0, end=6, start_factor=0.01, by_epoch=False)]
+    config['default_hooks']['checkpoint'].update(by_epoch=False, interval=6)
+    config['log_processor'] = dict(by_epoch=False)
     Config(config).dump(folder / 'stock.py')
     shutil.copytree(PLANS / 'methods', folder / 'methods')
     (folder / 'tiny.py').write_text(PLAN)
@@ -64,19 +62,33 @@ def finished(folder: Path) -> Path:
     return work
 
 
-@pytest.mark.parametrize('name', ['faces', 'faces-reduced', 'lspet', 'quickstart'])
-def test_shipped_plans_give_every_method_the_same_labels_steps_and_schedule(name):
-    plan = Plan(str(PLANS / f'{name}.py'))
-    assert tuple(plan.methods) == METHODS and plan.seeds == [0, 1, 2]
-    runs = [run for run in plan.runs() if run.seed == 1 and run.labels == plan.labels[0]]
-    configs = {run.method: plan.config(run) for run in runs}
+def shipped(name: str, tmp_path: Path) -> Plan:
+    """A shipped plan with all methods there are."""
+    path = PLANS / f'{name}.py'
+    assert Plan(str(path)).methods[0] == 'supervised' and set(Plan(str(path)).methods) <= set(METHODS)
+    (tmp_path / 'methods').symlink_to(PLANS / 'methods')
+    content = Config.fromfile(path)
+    content.merge_from_dict(dict(methods=list(METHODS), stock=str(PLANS / content.stock)))
+    content.dump(tmp_path / 'all.py')
+    return Plan(str(tmp_path / 'all.py'))
+
+
+@pytest.mark.parametrize('name', sorted(path.stem for path in PLANS.glob('*.py')))
+def test_shipped_plans_give_every_method_the_same_labels_and_schedule(name, tmp_path):
+    plan = shipped(name, tmp_path)
+    assert plan.seeds in ([0], [0, 1, 2])
+    configs = {m: plan.config(Run(m, plan.labels[0], 1)) for m in METHODS if m != 'supervised-long'}
     same = ('train_cfg', 'param_scheduler', 'optim_wrapper', 'randomness', 'val_dataloader', 'test_dataloader')
     first = configs['supervised']
+    assert first.train_cfg.max_iters == plan.steps and first.param_scheduler[-1].end == plan.steps
     for config in configs.values():
         assert all(config[key] == first[key] for key in same)
         loader, other = config.train_dataloader, first.train_dataloader
         assert loader.sampler == other.sampler and loader.dataset.labeled == other.dataset.labeled
         assert loader.dataset.labeled.indices == plan.labels[0]
+    long = plan.config(Run('supervised-long', plan.labels[0], 1))
+    assert long.train_cfg.max_iters == long.param_scheduler[-1].end == round(plan.steps * 14 / 3)
+    assert long.model == first.model
     lessons = {method: config.model.get('lessons', 'both ways') for method, config in configs.items()}
     assert lessons['supervised'] == lessons['supervised-two'] == [] and lessons['posedual'] == 'both ways'
     assert lessons['naive-consistency'][0].detach is False and lessons['mean-teacher'][0].ema
@@ -86,20 +98,43 @@ def test_shipped_plans_give_every_method_the_same_labels_steps_and_schedule(name
         TRANSFORMS.build(config.train_dataloader.dataset.unlabeled.pipeline[3])
 
 
-def test_naive_consistency_has_two_views_of_equal_strength():
-    plan = Plan(str(PLANS / 'faces.py'))
+def test_the_papers_method_is_the_papers_and_the_default_has_no_option(tmp_path):
+    plan = shipped('faces', tmp_path)
+    paper, default = [plan.config(Run(method, 50, 0)) for method in ('posedual', 'mutual-teaching')]
+    views = [each.train_dataloader.dataset.unlabeled.pipeline[3] for each in (paper, default)]
+    for name, law in PAPER_VIEWS.items():
+        assert {key: views[0][name][key] for key in law} == law
+    assert paper.model.sup_weight == 0.5 and paper.model.confidence is False
+    assert paper.default_hooks.dual_teacher.burn_in == plan.steps // 5
+    hard = [each.train_dataloader.dataset.unlabeled.pipeline[4].hard for each in (paper, default)]
+    assert [each.type for each in hard[0]] == ['TakeView', 'PackPoseInputs']
+    assert [each.type for each in hard[1]] == ['TakeView', 'mmdet.RandAugment', 'PackPoseInputs']
+    assert views[1].easy.law == 'truncated' and views[1].easy.rotate_factor == 60, "the labelled pipeline's"
+    own = set(default.model) - set(Config.fromfile(plan.stock).model)
+    assert own == {'networks', 'autocast', 'channels_last'} and 'burn_in' not in default.default_hooks.dual_teacher
+
+
+def test_naive_consistency_has_two_views_of_equal_strength(tmp_path):
+    plan = shipped('faces', tmp_path)
     for method, equal in (('naive-consistency', True), ('posecons', False)):
         config = plan.config(Run(method, 50, 0))
         views = TRANSFORMS.build(config.train_dataloader.dataset.unlabeled.pipeline[3])
         assert views.independent == equal and (views.easy == views.hard) == equal
-        assert views.easy.rotation == (30 if equal else 15), "the paper's views, and the plan's"
+        assert (views.easy.rotate_factor, views.easy.flip_prob, views.easy.law) == (60.0, 0.5, 'clipped')
+
+
+def test_a_schedule_of_epochs_is_not_stretched(folder, tmp_path):
+    config = Config.fromfile(folder / 'stock.py')
+    config.train_cfg = dict(by_epoch=True, max_epochs=3)
+    with pytest.raises(ValueError, match='train_cfg.max_iters'):
+        stretch_schedule(config, 10)
 
 
 def test_a_plan_runs_resumes_and_reports(folder, capsys):
     work = finished(folder)
     rows = read_csv(work / 'results.csv')
     assert set(rows[0]) == set(COLUMNS)
-    networks = {row['network'] for row in rows if row['method'] == 'posedual'}
+    networks = {row['network'] for row in rows if row['method'] == 'mutual-teaching'}
     assert networks == {'a', 'b', 'mean'} and {row['network'] for row in rows if row['method'] == 'supervised'} == {'a'}
     assert {row['seed'] for row in rows} == {0} and {row['steps'] for row in rows} == {6}
     for run in Plan(str(folder / 'tiny.py')).runs():
@@ -111,10 +146,10 @@ def test_a_plan_runs_resumes_and_reports(folder, capsys):
         ]
         assert [row['value'] for row in row] == pytest.approx([tested['PCK']], abs=1e-6)
     peaks = {row['method'] for row in rows if row['metric'] == 'peak_unlabeled'}
-    assert peaks == {'posedual'}
+    assert peaks == {'mutual-teaching'}
     page = (work / 'report.html').read_text()
-    assert page.count('<img') == 1 and 'PoseDual' in page and 'Peak response on unlabelled instances' in page
-    assert '| PoseDual | mean of both |' in capsys.readouterr().out
+    assert page.count('<img') == 1 and 'mutual teaching' in page and 'Peak response on unlabelled instances' in page
+    assert '| mutual teaching | mean of both |' in capsys.readouterr().out
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, 'only while it runs'
 
 
@@ -128,7 +163,7 @@ def test_runs_of_another_plan_are_left_alone(folder, capsys):
 
 def test_a_failing_run_is_named_and_the_others_go_on(folder, tmp_path, capsys):
     (folder / 'methods' / 'broken.py').write_text("title = 'broken'\nmodel = dict(lessons=[dict(teacher='z')])\n")
-    (folder / 'broken.py').write_text(PLAN.replace("'supervised', 'posedual'", "'broken', 'supervised'"))
+    (folder / 'broken.py').write_text(PLAN.replace("'supervised', 'mutual-teaching'", "'broken', 'supervised'"))
     assert benchmark([str(folder / 'broken.py'), '--work-dir', str(tmp_path)]) == 1
     output = capsys.readouterr().out
     assert f'broken_8_seed0: failed, see {tmp_path}/configs/broken_8_seed0.log' in output
@@ -139,10 +174,10 @@ def test_a_failing_run_is_named_and_the_others_go_on(folder, tmp_path, capsys):
 def test_some_methods_are_run_and_all_reported(folder, capsys):
     work = finished(folder)
     before = (work / 'results.csv').read_text()
-    assert benchmark([str(folder / 'tiny.py'), '--work-dir', str(work), '--methods', 'posedual']) == 0
+    assert benchmark([str(folder / 'tiny.py'), '--work-dir', str(work), '--methods', 'mutual-teaching']) == 0
     assert (work / 'results.csv').read_text() == before
     assert benchmark([str(folder / 'tiny.py'), '--work-dir', str(work), '--methods', 'posequad']) == 1
-    assert "has no method 'posequad'; it has supervised, posedual" in capsys.readouterr().err
+    assert "has no method 'posequad'; it has supervised, mutual-teaching" in capsys.readouterr().err
 
 
 def test_what_is_missing_is_run_again_and_nothing_else_even_if_no_report_can_be_made(folder, capsys):
@@ -179,7 +214,7 @@ def test_labels_that_are_not_there_are_named(folder, tmp_path, capsys, change, m
 
 
 def test_a_run_of_another_process_is_left_to_it(folder, tmp_path, capsys):
-    (folder / 'one.py').write_text(PLAN.replace("'supervised', 'posedual'", "'supervised'"))
+    (folder / 'one.py').write_text(PLAN.replace("'supervised', 'mutual-teaching'", "'supervised'"))
     (tmp_path / 'configs').mkdir()
     with open(tmp_path / 'configs' / 'supervised_8_seed0.log', 'a') as log:
         fcntl.flock(log, fcntl.LOCK_EX)
@@ -233,7 +268,7 @@ def test_the_commit_is_a_version_where_git_refuses(monkeypatch):
     [
         (('labels = [8]\n', ''), 'labels missing; its keys are stock'),
         (('seeds =', 'sedes ='), 'seeds missing'),
-        (("'posedual'", "'posequad'"), 'method .*posequad.py does not exist'),
+        (("'mutual-teaching'", "'posequad'"), 'method .*posequad.py does not exist'),
         (("'stock.py'", "'stok.py'"), 'stock config .*stok.py does not exist'),
     ],
 )

@@ -260,8 +260,8 @@ def test_confidence_and_threshold_weigh_joints():
     head = dict(type='HeatmapHead', decoder=codec)
     heatmaps = torch.rand(1, 5, 16, 12)
     views = ViewPair([sample(np.eye(2, 3), False)], [sample(np.eye(2, 3), False)])
-    assert adapter_for(head).target(heatmaps, scores, views).weight is None, 'off by default for heatmaps'
-    weighed = adapter_for(head, confidence=True)
+    assert adapter_for(head, confidence=False).target(heatmaps, scores, views).weight is None
+    weighed = adapter_for(head)
     target = weighed.target(heatmaps, scores, views)
     assert weighed.loss(None, target.value + 1, target).item() == pytest.approx(scores.mean().item(), rel=1e-5)
 

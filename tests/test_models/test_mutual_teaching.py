@@ -143,10 +143,13 @@ def test_naive_consistency_lets_gradient_through_both_views(stock):
     assert gradients(model.networks['a']) and gradients(model.networks['b'])
 
 
-def test_lesson_loss_is_what_it_says(stock):
+@pytest.mark.parametrize('confidence', [True, False])
+def test_lesson_loss_is_what_it_says(stock, confidence):
     """The whole way of a lesson, written again in plain torch for one person."""
-    config = switch(stock, model=dict(lessons=[dict(teacher='a', student='b')], teacher_mode='eval'))
+    options = dict(lessons=[dict(teacher='a', student='b')], teacher_mode='eval', confidence=confidence)
+    config = switch(stock, model=options)
     model = build(config)
+    model.networks['a'].head.final_layer.bias.data.uniform_(0.2, 0.7)  # Sure of some joints more than of others.
     images, samples = preprocessed(model, batches(config, 1)[0])
     views = ViewPair(samples['easy'], samples['hard'])
     loss = lessons_of(model, images, samples)['b/loss_pseudo']
@@ -158,7 +161,9 @@ def test_lesson_loss_is_what_it_says(stock):
     answer = b.head(b.extract_feat(images['hard']))
     target = model.adapter.move(easy, views)
     mask = target.valid.expand_as(answer)
-    assert torch.allclose(loss, ((answer - target.value) ** 2)[mask].mean(), rtol=1e-4)
+    weight = views.swap_sides(easy.amax(dim=(2, 3)))[..., None, None] if confidence else torch.ones(())
+    expected = (weight * (answer - target.value) ** 2)[mask].mean()
+    assert torch.allclose(loss, expected, rtol=1e-4, atol=0) and expected > 1e-3
 
 
 def test_evaluation_mode_of_a_teacher_leaves_its_statistics_and_modes_alone(stock):
@@ -181,14 +186,14 @@ def test_training_mode_of_a_teacher_updates_its_statistics(switched):
 
 
 def test_scores_are_looked_for_only_where_someone_asks(stock):
-    for options, watching, asked in ((dict(), False, 0), (dict(), True, 2), (dict(confidence=True), False, 1)):
-        model = build(switch(stock, model=options))
+    for confidence, watching, asked in ((False, False, 0), (False, True, 2), (True, False, 1)):
+        model = build(switch(stock, model=dict(confidence=confidence)))
         calls, own = [], model.adapter.scores
         model.adapter.scores = lambda outputs, calls=calls, own=own: calls.append(1) or own(outputs)
         model.watching = watching
         model(*preprocessed(model, batches(switch(stock), 1)[0]), mode='loss')
         # When watched, of the labelled people too.
-        assert len(calls) == asked, options
+        assert len(calls) == asked, (confidence, watching)
 
 
 def test_default_weights(switched):
@@ -197,7 +202,7 @@ def test_default_weights(switched):
     images, samples = preprocessed(model, data[0])
     weighted = added_up(model.sup_losses(images['labeled'], samples['labeled']))
     stock_loss = build(switched).networks['a'].loss(images['labeled'], samples['labeled'])['loss_kpt']
-    assert torch.allclose(weighted['a/loss_kpt'], 0.5 * stock_loss)
+    assert torch.equal(weighted['a/loss_kpt'], stock_loss) and model.unsup_weight == 1.0
     assert model.adapter.criterion.loss_weight == 1.0
 
 

@@ -44,7 +44,7 @@ def test_the_sheet_shows_the_very_pixels_that_the_networks_get(switched):
 
 def test_outlines_lie_where_the_views_were_cut(tmp_path, stock, people):
     """A view that is the box alone has its outline on the box."""
-    still = dict(rotation=0.0, rotation_prob=0.0, scale=0.0, flip_prob=0.0)
+    still = dict(shift_prob=0.0, scale_prob=0.0, rotate_prob=0.0, flip_prob=0.0)
     config = switch(stock, views=dict(easy=still, hard=still))
     sheet = pair_sheet(config, 1, seed=0)
     red = np.abs(sheet.astype(int) - np.array((50, 60, 230))).max(-1) < 30

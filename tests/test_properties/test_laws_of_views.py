@@ -12,6 +12,7 @@ from mmpose.structures.bbox import bbox_xyxy2cs
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets import EasyHardViews
+from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
 from mmpose_dualteach.models.losses.pseudo_heatmap_loss import PseudoHeatmapLoss
 from mmpose_dualteach.models.pseudo_labels.joint_cutout import JointCutout
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
@@ -51,7 +52,8 @@ def views_of(person, size, use_udp: bool, seed: int, **options) -> dict:
     image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     untouched = image.copy()
     set_random_state((seed,))
-    results = EasyHardViews(size, use_udp=use_udp, **options)(dict(img=image, bbox_center=center, bbox_scale=scale))
+    laws = dict(PAPER_VIEWS if not options.get('independent') else dict(easy=PAPER_VIEWS['easy']), **options)
+    results = EasyHardViews(size, use_udp=use_udp, **laws)(dict(img=image, bbox_center=center, bbox_scale=scale))
     assert (image == untouched).all(), 'other instances are on the same image'
     return dict(results, center=center[0])
 

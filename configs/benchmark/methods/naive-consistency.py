@@ -1,4 +1,5 @@
-# One network, two views of equal strength, the paper's own whatever the plan's are, gradient through both: collapses.
+# One network, two views of equal strength, the paper's easy one, gradient through both: collapses.
+_base_ = 'posedual.py'
 title = 'naive consistency'
 model = dict(networks=dict(a=dict()), lessons=[dict(teacher='a', student='a', detach=False)])
-views = dict(_delete_=True, independent=True)
+views = dict(independent=True, hard=dict(rotate_prob=0.6, flip_prob=0.5))

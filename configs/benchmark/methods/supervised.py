@@ -1,3 +1,3 @@
 # The baseline: one network on the labels alone.
 title = 'supervised'
-model = dict(networks=dict(a=dict()), lessons=[], sup_weight=1.0)
+model = dict(networks=dict(a=dict()), lessons=[])

@@ -1,5 +1,4 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from dataclasses import dataclass
 from typing import Dict, Optional, Sequence, Tuple, Union
 
 import cv2
@@ -10,42 +9,15 @@ from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
 from mmpose_dualteach import compat, geometry
-
-
-@dataclass(frozen=True)
-class RandomViewParams:
-    """The random law of a view.
-
-    Args:
-        rotation (float): Standard deviation of the rotation in degrees, clipped to twice that.
-        rotation_prob (float): Probability of a rotation.
-        scale (float): Standard deviation of the box's scale around 1, clipped to once that. A larger box shows a
-            smaller instance.
-        flip_prob (float): Probability of a horizontal flip.
-    """
-
-    rotation: float
-    rotation_prob: float
-    scale: float
-    flip_prob: float
-
-    def draw(self) -> Tuple[float, float, bool]:
-        """Draw rotation in degrees, scale and flip from numpy's global random state."""
-        rotation = np.clip(np.random.randn() * self.rotation, -2 * self.rotation, 2 * self.rotation)
-        if np.random.rand() >= self.rotation_prob:
-            rotation = 0.0
-        scale = np.clip(1.0 + np.random.randn() * self.scale, 1.0 - self.scale, 1.0 + self.scale)
-        return float(rotation), float(scale), bool(np.random.rand() < self.flip_prob)
+from mmpose_dualteach.datasets.transforms.view_law import ViewLaw, ViewParams
 
 
 @TRANSFORMS.register_module()
 class EasyHardViews(BaseTransform):
     """Two views of one instance, an easy and a hard one, each cut straight from the original pixels.
 
-    The hard view is the easy one, further rotated and scaled about the box's centre. Defaults are the paper's (Xie et
-    al., ICCV 2021, section 4) as its released code has them (``lib/dataset/mix_coco_coco.py``,
-    ``lib/models/pose_dual.py``). Flips mirror the original image about its own middle, as MMPose's ``RandomFlip``
-    does.
+    The hard view is the easy one, further moved, scaled, rotated and mirrored. Flips mirror the original image about
+    its own middle, as MMPose's ``RandomFlip`` does. Source of the idea: Xie et al., ICCV 2021, section 4.
 
     Required Keys:
 
@@ -72,10 +44,8 @@ class EasyHardViews(BaseTransform):
         input_size (Tuple[int, int]): Input size (width, height) of the networks.
         use_udp (bool): Cut the box as unbiased data processing does; must be as in the labelled pipeline. Defaults to
             False.
-        easy (dict): Arguments of :class:`RandomViewParams` that differ from the default: rotation 30, rotation_prob
-            0.6, scale 0.25, flip_prob 0.5.
-        hard (dict): The law of what is done on top, by default: rotation 30, rotation_prob 0.8, scale 0.25, flip_prob
-            0.
+        easy (dict): Arguments of :class:`ViewLaw`. Defaults to no change at all.
+        hard (dict): The law of what is done on top. Defaults to no change at all.
         independent (bool): Draw the hard view by its law alone, by default the easy one's, and not on top of the
             easy view: two views of equal strength. Defaults to False.
     """
@@ -90,18 +60,14 @@ class EasyHardViews(BaseTransform):
     ) -> None:
         self.input_size = tuple(input_size)
         self.use_udp = use_udp
-        easy = dict(dict(rotation=30.0, rotation_prob=0.6, scale=0.25, flip_prob=0.5), **(easy or {}))
-        on_top = easy if independent else dict(rotation=30.0, rotation_prob=0.8, scale=0.25, flip_prob=0.0)
-        self.easy, self.hard = RandomViewParams(**easy), RandomViewParams(**dict(on_top, **(hard or {})))
+        self.easy = ViewLaw(**(easy or {}))
+        self.hard = ViewLaw(**dict((easy or {}) if independent else {}, **(hard or {})))
         self.independent = independent
 
     @cache_randomness
-    def _draw(self) -> Tuple[Tuple[float, float, bool], Tuple[float, float, bool]]:
+    def _draw(self) -> Tuple[ViewParams, ViewParams]:
         easy, hard = self.easy.draw(), self.hard.draw()
-        if not self.independent:
-            # In a mirrored view a further turn of the same law looks like one to the other side: the law is symmetric.
-            hard = (easy[0] + hard[0], easy[1] * hard[1], easy[2] != hard[2])
-        return easy, hard
+        return easy, hard if self.independent else hard.on_top_of(easy)
 
     def transform(self, results: Dict) -> Dict:
         """Cut both views. See the class for the keys."""
@@ -109,8 +75,10 @@ class EasyHardViews(BaseTransform):
         width, height = self.input_size
         center = results['bbox_center'][0]
         scale = compat.with_aspect_ratio(results['bbox_scale'], width / height)[0]
-        for name, (rotation, factor, flip) in zip(('easy', 'hard'), self._draw()):
-            results[name] = self._view(image, center, scale * factor, rotation, flip)
+        for name, view in zip(('easy', 'hard'), self._draw()):
+            results[name] = self._view(
+                image, center + np.asarray(view.shift) * scale, scale * view.scale, view.rotation, view.flip
+            )
         results['input_size'] = self.input_size
         return results
 

@@ -1,5 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""What a benchmark runs: a stock config x labelled counts x methods x seeds."""
+"""What a benchmark runs: a stock config x labelled counts x methods x seeds, in so many steps."""
 
 import os.path as osp
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from typing import Dict, List
 
 from mmengine.config import Config, ConfigDict
 
+from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
 from mmpose_dualteach.switch import mutual_teaching
 
-KEYS = ('stock', 'dataset', 'labels', 'seeds', 'methods', 'metrics', 'switch')
+KEYS = ('stock', 'dataset', 'labels', 'steps', 'seeds', 'methods', 'metrics', 'switch')
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,12 @@ class Plan:
     """A plan file.
 
     It is a config with ``stock`` (the stock config, relative to the plan), ``dataset`` (its name in results),
-    ``labels`` (how many labelled instances, the first in file order), ``seeds``, ``methods`` (files of the folder
-    ``methods`` beside the plan), ``metrics`` (arguments of :class:`Metric`, the one that counts first) and ``switch``
-    (arguments of :func:`mutual_teaching` for every method; a method's own come on top).
+    ``labels`` (how many labelled instances, the first in file order), ``steps`` (to which the stock config's schedule
+    is stretched), ``seeds``, ``methods`` (files of the folder ``methods`` beside the plan), ``metrics`` (arguments of
+    :class:`Metric`, the one that counts first) and ``switch`` (arguments of :func:`mutual_teaching` for every method).
+
+    A method's file has a ``title``, arguments of :func:`mutual_teaching` on top of the plan's, and, where its steps
+    cost less than those it is compared with, ``times`` as many steps.
 
     Args:
         path (str): The plan file.
@@ -72,6 +76,7 @@ class Plan:
         self.name = osp.splitext(osp.basename(path))[0]
         self.dataset: str = config.dataset
         self.labels: List[int] = list(config.labels)
+        self.steps: int = config.steps
         self.seeds: List[int] = list(config.seeds)
         self.metrics = [Metric(**metric) for metric in config.metrics]
         self.stock = _beside(path, config.stock, 'stock config')
@@ -90,7 +95,9 @@ class Plan:
 
     def config(self, run: Run) -> Config:
         """The whole config of a run."""
-        own = {key: value for key, value in self._files[run.method].to_dict().items() if key != 'title'}
+        own = self._files[run.method].to_dict()
+        own.pop('title')
+        times = own.pop('times', 1)
         # mmengine takes a method's _delete_ only from what it merges into.
         options = Config(
             dict(switch=dict({key: {} for key in own if isinstance(own[key], dict)}, **self._switch.to_dict()))
@@ -99,6 +106,7 @@ class Plan:
         config = Config.fromfile(self.stock)
         config.merge_from_dict(mutual_teaching(config, labeled=dict(indices=run.labels), **options.switch.to_dict()))
         config.merge_from_dict(dict(randomness=dict(seed=run.seed)))
+        stretch_schedule(config, self.steps * times)
         return config
 
 

@@ -12,7 +12,7 @@ from mmpose_dualteach.visualization.lesson_sheet import SHEET_NOTE
 from mmpose_dualteach.visualization.report import Chart, Picture, Series, Table, read_scalars, write_report
 
 SPLITS = dict(train=1200, val=100, test=300)
-SUPERVISED, MUTUAL = 'supervised_res18_1xb16-14e_drawn30-64x96.py', 'posedual_res18_1xb16-14e_drawn30-64x96.py'
+SUPERVISED, MUTUAL = 'supervised_res18_1xb16-14e_drawn30-64x96.py', 'mutual-teaching_res18_1xb16-14e_drawn30-64x96.py'
 INTRODUCTION = """{labels} of {people} drawn people lend their labels. The baseline, an ordinary network, learns from
 these {labels} alone. With mutual teaching two such networks learn from the same labels in the same steps and, after a
 burn-in of {burn_in} epochs, from each other on all {people} people, whose labels they never see.

@@ -9,6 +9,7 @@ from mmpose.registry import HOOKS
 
 from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
 from mmpose_dualteach.engine.hooks.run_checks import check_run, model_of
+from mmpose_dualteach.engine.hooks.run_summary import run_summary
 from mmpose_dualteach.engine.hooks.skipped_instances import SkippedInstances
 
 COLLAPSE = 'mutual_teaching_collapse'
@@ -19,6 +20,7 @@ SKIPPED = 'mutual_teaching_skipped_lessons'
 class DualTeacherHook(Hook):
     """Schedules mutual teaching and watches over it; the model computes.
 
+    - At the start, what the run is about to do: instances, frames, steps, passes, views, lessons.
     - Burn-in and ramp-up of the pseudo losses. While they are off the unlabelled images are not forwarded.
     - Moving averages, buffers included, of the networks that teach by their average.
     - At every ``interval`` the mean peak of the pseudo-heatmaps (``a/peak_unlabeled``) and of the predictions on
@@ -83,6 +85,8 @@ class DualTeacherHook(Hook):
         """Check the loader, begin the averages and let each network clip its own gradients."""
         self._model = model_of(runner)
         check_run(runner)
+        for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
+            runner.logger.info(line)
         unlabeled = runner.train_dataloader.dataset.datasets[1]
         self._skipped = SkippedInstances(unlabeled.load_report, unlabeled.max_broken)
         self._skipped_before = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))

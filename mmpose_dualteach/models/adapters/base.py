@@ -38,24 +38,21 @@ class OutputAdapter(metaclass=ABCMeta):
 
     Args:
         head (dict): The head's config.
-        confidence (bool, optional): Whether a joint's loss is weighted by the teacher's score, 0 to 1. Defaults to
-            what suits the kind, :attr:`weighs_by_score`.
+        confidence (bool): Whether a joint's loss is weighted by the teacher's score, 0 to 1. Defaults to True.
         pseudo_label_thr (float): Joints whose score is less teach nothing. Defaults to 0.
     """
 
     # Class names of the heads and codecs of this kind.
     heads: Tuple[str, ...] = ()
     codecs: Tuple[str, ...] = ()
-    # Whether joints are weighted by the teacher's score unless the config says otherwise.
-    weighs_by_score = False
     # Every key of the codec that labels and predictions must share.
     codec_keys: Tuple[str, ...] = ('type', 'input_size')
 
-    def __init__(self, head: dict, confidence: Optional[bool] = None, pseudo_label_thr: float = 0.0) -> None:
+    def __init__(self, head: dict, confidence: bool = True, pseudo_label_thr: float = 0.0) -> None:
         if not 0 <= pseudo_label_thr < 1:
             raise ValueError(f'model.pseudo_label_thr={pseudo_label_thr} must be at least 0 and less than 1')
         self.codec = dict(self.codec_of(head))
-        self.confidence = self.weighs_by_score if confidence is None else confidence
+        self.confidence = confidence
         self.pseudo_label_thr = pseudo_label_thr
 
     # ------------------------------------------------------------------ which heads

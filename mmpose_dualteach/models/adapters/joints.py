@@ -23,8 +23,6 @@ class JointAdapter(OutputAdapter):
         ValueError: If another loss is asked for, or the stock loss takes no weights; names the key.
     """
 
-    weighs_by_score = True
-
     def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
         super().__init__(head, **options)
         if loss:

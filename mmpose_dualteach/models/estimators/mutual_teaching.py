@@ -43,13 +43,14 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             or ``init_cfg`` (``dict(type='Pretrained', checkpoint=FILE)``) for instance. A part that names a ``type``
             takes the stock part's place, others are merged into it. Defaults to ``a`` and ``b``.
         lessons (Sequence[dict]): Who teaches whom, see :class:`Lesson`. Defaults to a teaches b, b teaches a.
-        sup_weight (float): Weight of each network's stock losses. Defaults to 0.5, the authors' released code's
-            (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
-        unsup_weight (float): Weight of the lessons' losses. Defaults to 1.0, from there too.
+        sup_weight (float): Weight of each network's stock losses. Defaults to 1.0, so that labels count as in a stock
+            run. The authors' released code has 0.5 (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
+        unsup_weight (float): Weight of the lessons' losses. Defaults to 1.0, the released code's.
         pseudo_loss (dict, optional): What differs in the config of the lessons' loss, ``PseudoHeatmapLoss``, for heads
             that predict heatmaps; all others are taught by their own stock loss. Defaults to None.
-        confidence (bool, optional): Whether each joint's pseudo loss is weighted by the teacher's score, 0 to 1.
-            Defaults to False for heatmaps, which say so themselves by their height, and True for all others.
+        confidence (bool): Whether each joint's pseudo loss is weighted by its teacher's score, 0 to 1: a teacher that
+            is not yet sure of anything teaches next to nothing, so that no burn-in is needed. Defaults to True; the
+            released code has no such weight.
         pseudo_label_thr (float): Joints whose teacher's score is less teach nothing. Defaults to 0.
         teacher_mode (str): ``'train'``: teachers normalise by the easy batch's own statistics and update their running
             ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
@@ -73,10 +74,10 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         data_preprocessor: dict,
         networks: Dict[str, dict] = dict(a=dict(), b=dict()),
         lessons: Sequence[dict] = (dict(teacher='a', student='b'), dict(teacher='b', student='a')),
-        sup_weight: float = 0.5,
+        sup_weight: float = 1.0,
         unsup_weight: float = 1.0,
         pseudo_loss: Optional[dict] = None,
-        confidence: Optional[bool] = None,
+        confidence: bool = True,
         pseudo_label_thr: float = 0.0,
         teacher_mode: str = 'train',
         joint_cutout: Optional[dict] = None,

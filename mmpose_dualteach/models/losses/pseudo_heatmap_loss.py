@@ -10,11 +10,11 @@ from torch import Tensor, nn
 class PseudoHeatmapLoss(nn.Module):
     """Mean squared error between a student's heatmaps and a teacher's, over valid cells only.
 
-    Every joint weighs 1, as in the authors' released code (xierc/Semi_Human_Pose, ``lib/core/loss.py``,
-    ``PoseCoLoss``), unless ``model.confidence`` asks for the teacher's score. That code multiplies this term and the
-    supervised one alike by a further 0.5, which stock MMPose's
-    ``KeypointMSELoss`` does not; the ratio of the two is what counts and is the same here. Several processes divide by
-    the mean of their numbers of valid cells, so that their averaged gradient is that of the joined batch.
+    Every joint weighs what ``model.confidence`` says, its teacher's score or 1; the authors' released code has 1
+    (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``). That code multiplies this term and the supervised one
+    alike by a further 0.5, which stock MMPose's ``KeypointMSELoss`` does not; the ratio of the two counts. Several
+    processes divide by the mean of their numbers of valid cells, so that their averaged gradient is
+    that of the joined batch.
 
     Args:
         loss_weight (float): Weight of the loss. Defaults to 1.0, the released code's.

@@ -7,9 +7,8 @@ globals().update(
         _base_,
         labeled=dict(indices=30),
         unlabeled='train.json',
-        rand_augment=dict(num=2, magnitude=20),
         model=dict(autocast='bfloat16', channels_last=True),
-        hook=dict(burn_in=4, interval=25),
+        hook=dict(interval=25),
         pictures=dict(interval=525),
     )
 )

@@ -1,0 +1,5 @@
+# The same in 4,000 steps, one seed.
+_base_ = 'faces.py'
+steps = 4000
+seeds = [0]
+methods = ['supervised', 'posedual', 'mutual-teaching']

@@ -1,0 +1,3 @@
+# The default with all joints alike.
+title = 'without confidence'
+model = dict(confidence=False)

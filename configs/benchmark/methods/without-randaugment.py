@@ -1,0 +1,3 @@
+# The default with no colours changed on the hard view.
+title = 'without RandAugment'
+rand_augment = False

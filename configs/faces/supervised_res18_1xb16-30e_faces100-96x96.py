@@ -1,3 +1,0 @@
-# The baseline: one network on the same 100 labels, in the same steps. Unlabelled images are drawn and left alone.
-_base_ = 'posedual_res18_1xb16-30e_faces100-96x96.py'
-model = dict(networks=dict(_delete_=True, a=dict()), lessons=[], sup_weight=1.0)

@@ -1,3 +1,0 @@
-# The baseline: one network on the same 1000 labels, in the same steps.
-_base_ = 'posedual_res18_1xb32-60e_lspet1000-256x192.py'
-model = dict(networks=dict(_delete_=True, a=dict()), lessons=[], sup_weight=1.0)

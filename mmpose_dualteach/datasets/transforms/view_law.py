@@ -1,0 +1,124 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""How a view of an instance is drawn at random."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+import numpy as np
+from mmpose.registry import TRANSFORMS
+from scipy.stats import truncnorm
+
+LAWS = ('truncated', 'clipped')
+
+
+class ViewParams(NamedTuple):
+    """What is done to a box.
+
+    Attributes:
+        shift (Tuple[float, float]): Shift of the centre (x, y) as shares of the box's width and height.
+        scale (float): Factor of the box; a larger box shows a smaller instance.
+        rotation (float): Rotation in degrees.
+        flip (bool): Whether the image is mirrored.
+    """
+
+    shift: Tuple[float, float]
+    scale: float
+    rotation: float
+    flip: bool
+
+    def on_top_of(self, first: 'ViewParams') -> 'ViewParams':
+        """Both together; that a mirrored view moves and turns the other way makes no difference, laws are symmetric."""
+        x, y = [one + first.scale * other for one, other in zip(first.shift, self.shift)]
+        return ViewParams((x, y), first.scale * self.scale, first.rotation + self.rotation, first.flip != self.flip)
+
+
+@dataclass(frozen=True)
+class ViewLaw:
+    """The random law of a view, in the words of MMPose's ``RandomBBoxTransform`` and ``RandomFlip``.
+
+    Args:
+        shift_factor (float): Largest shift as a share of the box's sides. Defaults to 0.
+        shift_prob (float): Probability of a shift. Defaults to 1.
+        scale_factor (Tuple[float, float]): Least and largest factor of the box. Defaults to (1, 1).
+        scale_prob (float): Probability of scaling. Defaults to 1.
+        rotate_factor (float): Largest rotation in degrees. Defaults to 0.
+        rotate_prob (float): Probability of a rotation. Defaults to 1.
+        flip_prob (float): Probability of a horizontal flip. Defaults to 0.
+        law (str): How numbers lie between their bounds. ``'truncated'``: as in ``RandomBBoxTransform``, normally, with
+            the bounds at one standard deviation, and drawn again beyond them. ``'clipped'``: as in the released code of
+            Xie et al. (``lib/dataset/mix_coco_coco.py``, ``lib/models/pose_dual.py``), normally and clipped to the
+            bounds, which are two standard deviations of a rotation, and one of a scale or a shift. Defaults to
+            ``'truncated'``.
+
+    Raises:
+        ValueError: If there is no such law.
+    """
+
+    shift_factor: float = 0.0
+    shift_prob: float = 1.0
+    scale_factor: Tuple[float, float] = (1.0, 1.0)
+    scale_prob: float = 1.0
+    rotate_factor: float = 0.0
+    rotate_prob: float = 1.0
+    flip_prob: float = 0.0
+    law: str = 'truncated'
+
+    def __post_init__(self) -> None:
+        if self.law not in LAWS:
+            raise ValueError(f"views: law={self.law!r}; choose 'truncated' or 'clipped'")
+
+    @classmethod
+    def of_pipeline(cls, pipeline: List[dict]) -> 'ViewLaw':
+        """What a labelled pipeline does to its boxes by ``RandomFlip`` and ``RandomBBoxTransform``.
+
+        Args:
+            pipeline (List[dict]): The pipeline's config.
+        """
+        found: Dict[str, Any] = {}
+        for config in pipeline:
+            kind = config['type'].split('.')[-1]
+            if kind == 'RandomBBoxTransform':
+                stock = TRANSFORMS.build(config)
+                found.update({name: getattr(stock, name) for name in cls.__dataclass_fields__ if hasattr(stock, name)})
+                found['scale_factor'] = tuple(stock.scale_factor)
+            elif kind == 'RandomFlip':
+                found['flip_prob'] = _horizontal_prob(TRANSFORMS.build(config))
+        return cls(**found)
+
+    def times(self, share: float) -> 'ViewLaw':
+        """The same law with a share of its strength, and without its flip."""
+        low, high = self.scale_factor
+        return replace(
+            self,
+            shift_factor=share * self.shift_factor,
+            scale_factor=(1 + share * (low - 1), 1 + share * (high - 1)),
+            rotate_factor=share * self.rotate_factor,
+            flip_prob=0.0,
+        )
+
+    def draw(self) -> ViewParams:
+        """Draw from numpy's global random state."""
+        low, high = self.scale_factor
+        if self.law == 'truncated':
+            x, y, scale, rotation = truncnorm.rvs(-1, 1, size=4)
+        else:
+            x, y, scale, rotation = np.clip(np.random.randn(4) * (1, 1, 1, 0.5), -1, 1)
+        shifted, scaled, rotated, flip = np.random.rand(4) < (
+            self.shift_prob,
+            self.scale_prob,
+            self.rotate_prob,
+            self.flip_prob,
+        )
+        return ViewParams(
+            (float(shifted * x * self.shift_factor), float(shifted * y * self.shift_factor)),
+            float(((high + low) + scale * (high - low)) / 2) if scaled else 1.0,
+            float(rotated * rotation * self.rotate_factor),
+            bool(flip),
+        )
+
+
+def _horizontal_prob(flip: Any) -> float:
+    """The probability of a horizontal flip of a ``RandomFlip``."""
+    directions = [flip.direction] if isinstance(flip.direction, str) else list(flip.direction)
+    probs = flip.prob if isinstance(flip.prob, list) else [flip.prob / len(directions)] * len(directions)
+    return float(sum(prob for prob, direction in zip(probs, directions) if direction == 'horizontal'))

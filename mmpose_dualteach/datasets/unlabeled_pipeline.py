@@ -1,0 +1,168 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""The pipeline of instances without labels, made from the labelled one."""
+
+from dataclasses import asdict
+from typing import Dict, List, Optional, Union
+
+from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+
+# How much of what happens to labelled boxes happens to the hard view once more.
+HARD_SHARE = 0.5
+# What light and a camera can do to an image as well. The released code has Invert, Posterize, Solarize and SolarizeAdd
+# besides, after which a grey animal in a grey box is hardly one.
+CAMERA_LIKE = ('AutoContrast', 'Equalize', 'Color', 'Contrast', 'Brightness', 'Sharpness')
+# The views of Xie et al., ICCV 2021, as their released code has them.
+PAPER_VIEWS = dict(
+    easy=dict(
+        rotate_factor=60.0,
+        rotate_prob=0.6,
+        scale_factor=(0.75, 1.25),
+        scale_prob=1.0,
+        shift_factor=0.0,
+        flip_prob=0.5,
+        law='clipped',
+    ),
+    hard=dict(
+        rotate_factor=60.0,
+        rotate_prob=0.8,
+        scale_factor=(0.75, 1.25),
+        scale_prob=1.0,
+        shift_factor=0.0,
+        flip_prob=0.0,
+        law='clipped',
+    ),
+)
+UNLABELED_META_KEYS = (
+    'id',
+    'img_id',
+    'img_path',
+    'ori_shape',
+    'img_shape',
+    'input_size',
+    'flip',
+    'flip_direction',
+    'flip_indices',
+    'view_matrix',
+)
+
+
+def unlabeled_pipeline(
+    labeled: List[dict], views: Optional[dict] = None, rand_augment: Union[dict, bool, None] = None
+) -> List[dict]:
+    """The pipeline of the instances without labels: the labelled one's loading, box, input size and codec.
+
+    Args:
+        labeled (List[dict]): The labelled training pipeline.
+        views (dict, optional): See :func:`views_of`.
+        rand_augment (dict, optional): See :func:`mutual_teaching`.
+
+    Returns:
+        List[dict]: The pipeline.
+    """
+    affine = find_transform(labeled, 'TopdownAffine')
+    cut = dict({key: value for key, value in affine.items() if key != 'type'}, **views_of(labeled, views))
+    pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS)
+    return [
+        find_transform(labeled, 'LoadImage'),
+        dict(type='WholeImageBox'),
+        find_transform(labeled, 'GetBBoxCenterScale'),
+        dict(type='EasyHardViews', **cut),
+        dict(
+            type='mmdet.MultiBranch',
+            branch_field=['labeled', 'easy', 'hard'],
+            easy=[dict(type='TakeView', view='easy'), pack],
+            hard=[dict(type='TakeView', view='hard'), *photometric(rand_augment), pack],
+        ),
+    ]
+
+
+def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
+    """The views that follow from what a labelled pipeline does to its boxes: the easy one is what labels are learned
+    on, the hard one has a further :data:`HARD_SHARE` of that on top. What never happens to a labelled image happens to
+    no view: its teacher has never seen it.
+
+    Args:
+        labeled (List[dict]): The labelled training pipeline.
+        views (dict, optional): Arguments of :class:`EasyHardViews` that differ.
+
+    Returns:
+        dict: Arguments of :class:`EasyHardViews`.
+    """
+    views = dict(views or {})
+    law = ViewLaw.of_pipeline(labeled)
+    on_top = {} if views.get('independent') else asdict(law.times(HARD_SHARE))
+    views.update(easy=dict(asdict(law), **views.get('easy', {})), hard=dict(on_top, **views.get('hard', {})))
+    return views
+
+
+def photometric(rand_augment: Union[dict, bool, None]) -> List[dict]:
+    """RandAugment of colours alone, by mmdet's transforms.
+
+    Operations and ranges are those of the authors' released code (xierc/Semi_Human_Pose,
+    ``lib/utils/rand_augment.py``) but for its grey box: Joint Cutout is there for that.
+
+    Args:
+        rand_augment (dict | bool, optional): ``num`` operations in a row, of ``magnitude`` 0 to 30, out of
+            ``operations``, by default :data:`CAMERA_LIKE`; ``operations='all'`` takes all of the released code's.
+
+    Returns:
+        List[dict]: One transform, or none.
+
+    Raises:
+        ValueError: If a number is missing or out of range, or an operation does not exist.
+    """
+    if not rand_augment:
+        return []
+    if not isinstance(rand_augment, dict):
+        raise ValueError(f'rand_augment={rand_augment!r}: give rand_augment=dict(num=2, magnitude={rand_augment!r})')
+    num, magnitude = rand_augment.get('num'), rand_augment.get('magnitude')
+    if not isinstance(num, int) or num < 1 or magnitude is None or not 0 <= magnitude <= 30:
+        raise ValueError(f'rand_augment={rand_augment}: give num, at least 1, and magnitude, 0 to 30')
+    space = _operations(magnitude / 30)
+    chosen = rand_augment.get('operations', CAMERA_LIKE)
+    chosen = list(space) if chosen == 'all' else list(chosen)
+    unknown = [name for name in chosen if name not in space]
+    if unknown or len(chosen) < num:
+        raise ValueError(
+            f"rand_augment={rand_augment}: operations must be 'all' or at least {num} of {', '.join(space)}"
+        )
+    return [dict(type='mmdet.RandAugment', aug_space=[space[name] for name in chosen], aug_num=num)]
+
+
+def _operations(share: float) -> Dict[str, List[dict]]:
+    """Every photometric operation of the released code, at a share of its full strength."""
+
+    def fixed(name: str, value: float) -> dict:
+        return dict(type=f'mmdet.{name}', level=0, min_mag=float(value), max_mag=float(value))
+
+    def either_way(name: str) -> List[dict]:
+        """As often weaker as stronger."""
+        return [dict(type='RandomChoice', transforms=[[fixed(name, 1 - 0.9 * share)], [fixed(name, 1 + 0.9 * share)]])]
+
+    return dict(
+        AutoContrast=[dict(type='mmdet.AutoContrast')],
+        Equalize=[dict(type='mmdet.Equalize')],
+        Invert=[dict(type='mmdet.Invert')],
+        Posterize=[fixed('Posterize', max(2, 6 - int(4 * share)))],
+        Solarize=[fixed('Solarize', 256 - 256 * share)],
+        SolarizeAdd=[fixed('SolarizeAdd', 110 * share)],
+        Color=either_way('Color'),
+        Contrast=either_way('Contrast'),
+        Brightness=either_way('Brightness'),
+        Sharpness=either_way('Sharpness'),
+    )
+
+
+def find_transform(pipeline: List[dict], name: str) -> dict:
+    """The config of a pipeline's transform.
+
+    Raises:
+        ValueError: If there is none of this name.
+    """
+    for transform in pipeline:
+        if transform['type'].split('.')[-1] == name:
+            return transform
+    raise ValueError(
+        f'the training pipeline has no {name}; mutual teaching needs a stock top-down pipeline with '
+        'LoadImage, GetBBoxCenterScale, TopdownAffine and GenerateTarget'
+    )

@@ -1,0 +1,68 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What a run is about to do, in words."""
+
+from typing import Any, Iterator, List
+
+from mmpose_dualteach.datasets import EasyHardViews
+from mmpose_dualteach.datasets.sources.videos import frames_in_words
+from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
+
+
+def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: bool) -> List[str]:
+    """The lines that are logged when training starts.
+
+    Args:
+        runner (Runner): The runner.
+        model (MutualTeachingPoseEstimator): Its model, without a wrapper.
+        schedule (PseudoSchedule): When lessons count.
+        by_epoch (bool): Whether the schedule counts epochs.
+
+    Returns:
+        List[str]: The data, an epoch, the views and the lessons, a line each.
+    """
+    loader = runner.train_dataloader
+    data, (labeled, unlabeled), ranks = loader.dataset, loader.sampler.counts, loader.sampler.world_size
+    frames = frames_in_words(data.datasets[1].load_report)
+    lines = [
+        f'data: {data.num_labeled:,} labelled and {data.num_unlabeled:,} unlabelled instances'
+        + (f' ({frames})' if frames else '')
+    ]
+    steps = runner.max_iters
+    lines.append(
+        f'steps: {len(loader):,} an epoch, {steps:,} in all, of {labeled * ranks} labelled and {unlabeled * ranks} '
+        f'unlabelled instances; {steps * labeled * ranks / data.num_labeled:.3g} passes over the labelled and '
+        f'{steps * unlabeled * ranks / data.num_unlabeled:.3g} over the unlabelled ones'
+    )
+    transforms = getattr(data.datasets[1].pipeline, 'transforms', [])
+    for views in (each for each in transforms if isinstance(each, EasyHardViews)):
+        second = 'drawn alone' if views.independent else 'on top of it'
+        lines.append(f'views: easy {in_words(views.easy)}; hard, {second}, {in_words(views.hard)}')
+    lines.append(_lessons(model, schedule, 'epoch' if by_epoch else 'iteration'))
+    return lines
+
+
+def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
+    if not model.lessons:
+        return 'lessons: none, networks learn from labels alone'
+    who = ', '.join(f'{each.taught_by.label([])} teaches {each.student}' for each in model.lessons)
+    begin = f'after {unit} {schedule.burn_in:g}' if schedule.burn_in else 'from the first step on'
+    ramp_up = f', in full {schedule.ramp_up:g} {unit}s later' if schedule.ramp_up else ''
+    sure = 'each joint as much as its teacher is sure of it' if model.adapter.confidence else 'all joints alike'
+    return f'lessons: {who}; they count {begin}{ramp_up}, {sure}'
+
+
+def in_words(law: ViewLaw) -> str:
+    """The law of a view in a few words."""
+    return ', '.join(_parts(law)) or 'unchanged'
+
+
+def _parts(law: ViewLaw) -> Iterator[str]:
+    if law.flip_prob:
+        yield f'mirrored {law.flip_prob:.0%}'
+    if law.rotate_factor and law.rotate_prob:
+        yield f'turned up to {law.rotate_factor:g} degrees {law.rotate_prob:.0%}'
+    if law.scale_factor != (1.0, 1.0) and law.scale_prob:
+        yield f'boxes times {law.scale_factor[0]:g} to {law.scale_factor[1]:g} {law.scale_prob:.0%}'
+    if law.shift_factor and law.shift_prob:
+        yield f'shifted up to {law.shift_factor:.0%} {law.shift_prob:.0%}'

@@ -1,0 +1,90 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Views are drawn as the labelled pipeline draws its boxes, and the paper's as the released code draws them."""
+
+import numpy as np
+import pytest
+from conftest import switch
+from mmpose.registry import TRANSFORMS
+
+from mmpose_dualteach.datasets import EasyHardViews
+from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+from mmpose_dualteach.datasets.unlabeled_pipeline import HARD_SHARE, PAPER_VIEWS, views_of
+
+BOX = dict(type='RandomBBoxTransform', rotate_factor=40, scale_factor=(0.7, 1.2), shift_prob=0.4)
+
+
+def quantiles(values):
+    return np.quantile(np.asarray(values), np.linspace(0, 1, 21))
+
+
+def test_a_box_moves_as_the_stock_transform_moves_it():
+    np.random.seed(0)
+    count, size = 6000, np.array([[30.0, 50.0]])
+    law, stock = ViewLaw.of_pipeline([BOX]), TRANSFORMS.build(BOX)
+    ours = [law.draw() for _ in range(count)]
+    theirs = [stock(dict(bbox_center=np.zeros((1, 2)), bbox_scale=size)) for _ in range(count)]
+    for mine, wanted, unit in (
+        ([view.rotation for view in ours], [each['bbox_rotation'][0] for each in theirs], 40),
+        ([view.scale for view in ours], [each['bbox_scale'][0, 0] / 30 for each in theirs], 0.25),
+        ([view.shift[0] for view in ours], [each['bbox_center'][0, 0] / 30 for each in theirs], 0.16),
+        ([view.shift[1] for view in ours], [each['bbox_center'][0, 1] / 50 for each in theirs], 0.16),
+    ):
+        assert np.abs(quantiles(mine) - quantiles(wanted)).max() < 0.08 * unit
+        assert np.mean(np.equal(mine, 0)) == pytest.approx(np.mean(np.equal(wanted, 0)), abs=0.03)
+    assert not any(view.flip for view in ours)
+
+
+@pytest.mark.parametrize(
+    'flip, prob',
+    [
+        (dict(), 0.5),
+        (dict(prob=0.2), 0.2),
+        (dict(direction='vertical'), 0.0),
+        (dict(direction=['horizontal', 'vertical'], prob=0.6), 0.3),
+        (dict(direction=['vertical', 'horizontal'], prob=[0.5, 0.1]), 0.1),
+    ],
+)
+def test_views_are_mirrored_as_often_as_labelled_images(flip, prob):
+    law = ViewLaw.of_pipeline([dict(type='LoadImage'), dict(type='mmpose.RandomFlip', **flip)])
+    assert law == ViewLaw(flip_prob=prob)
+
+
+def test_what_never_happens_to_labelled_images_happens_to_no_view(stock):
+    pipeline = stock['train_dataloader']['dataset']['pipeline']
+    pipeline[:] = [each for each in pipeline if each['type'] not in ('RandomFlip', 'RandomBBoxTransform')]
+    views = TRANSFORMS.build(switch(stock).train_dataloader.dataset.unlabeled.pipeline[3])
+    easy, hard = views._draw()
+    assert easy == hard == ((0.0, 0.0), 1.0, 0.0, False)
+
+
+def test_the_hard_view_has_a_share_more():
+    views = views_of([BOX, dict(type='RandomFlip')], dict(hard=dict(rotate_factor=9.0)))
+    assert views['easy']['rotate_factor'] == 40 and views['easy']['flip_prob'] == 0.5
+    low, high = views['hard']['scale_factor']
+    assert 1 - low == pytest.approx(HARD_SHARE * 0.3) and high - 1 == pytest.approx(HARD_SHARE * 0.2)
+    assert views['hard']['rotate_factor'] == 9.0 and views['hard']['flip_prob'] == 0.0
+    assert views['hard']['shift_prob'] == 0.4 and views['hard']['shift_factor'] == pytest.approx(HARD_SHARE * 0.16)
+    assert views_of([BOX], dict(independent=True))['hard'] == {}
+
+
+def test_the_papers_views_follow_the_released_code():
+    np.random.seed(0)
+    views = EasyHardViews((192, 256), **PAPER_VIEWS)
+    drawn = [views._draw() for _ in range(4000)]
+    easy, hard = (np.array([pair[i][1:] for pair in drawn], dtype=float) for i in (0, 1))
+    turn, zoom = hard[:, 1] - easy[:, 1], hard[:, 0] / easy[:, 0]
+    assert np.mean(easy[:, 1] != 0) == pytest.approx(0.6, abs=0.03)
+    assert np.mean(np.abs(turn) > 1e-9) == pytest.approx(0.8, abs=0.03)
+    assert np.abs(easy[:, 1]).max() <= 60 and np.abs(turn).max() <= 60.001
+    for rotation in (easy[easy[:, 1] != 0, 1], turn[np.abs(turn) > 1e-9]):
+        assert np.std(rotation) == pytest.approx(29, abs=1.5)
+    for scale in (easy[:, 0], zoom):
+        assert scale.min() >= 0.7499 and scale.max() <= 1.2501 and np.mean(scale) == pytest.approx(1, abs=0.02)
+        assert np.std(scale) == pytest.approx(0.18, abs=0.01)
+    assert np.mean(easy[:, 2]) == pytest.approx(0.5, abs=0.03) and (easy[:, 2] == hard[:, 2]).all()
+    assert all(view.shift == (0, 0) for pair in drawn for view in pair)
+
+
+def test_a_law_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match="law='uniform'; choose 'truncated' or 'clipped'"):
+        ViewLaw(law='uniform')
