@@ -1,0 +1,41 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""The log says at the start what the run is about to do."""
+
+from conftest import run, switch
+
+from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+from mmpose_dualteach.engine.hooks.run_summary import in_words
+
+
+def log_of(folder) -> str:
+    (log,) = folder.glob('*/*.log')
+    return log.read_text()
+
+
+def test_data_steps_views_and_lessons_are_told(stock, tmp_path):
+    runner = run(switch(stock), tmp_path / 'default')
+    log = log_of(tmp_path / 'default')
+    assert 'data: 8 labelled and 24 unlabelled instances' in log
+    assert 'steps: 6 an epoch, 6 in all, of 4 labelled and 4 unlabelled instances; 3 passes over the labelled' in log
+    assert 'and 1 over the unlabelled ones' in log
+    assert 'views: easy mirrored 50%, turned up to 40 degrees 60%, boxes times 0.75 to 1.25 100%; hard, on top' in log
+    assert 'lessons: a teaches b, b teaches a; they count from the first step on, each joint as much as' in log
+    assert runner.iter == 6
+
+    average = dict(teacher='a', student='b', ema=True)
+    options = dict(hook=dict(burn_in=1, ramp_up=2), model=dict(confidence=False, lessons=[average]))
+    run(switch(stock, **options), tmp_path / 'burn_in')
+    told = log_of(tmp_path / 'burn_in')
+    assert (
+        'lessons: the average of a teaches b; they count after epoch 1, in full 2 epochs later, all joints alike'
+        in told
+    )
+    run(switch(stock, model=dict(lessons=[])), tmp_path / 'supervised')
+    assert 'lessons: none' in log_of(tmp_path / 'supervised')
+
+
+def test_a_view_in_words():
+    assert in_words(ViewLaw()) == 'unchanged'
+    assert in_words(ViewLaw(rotate_factor=30, rotate_prob=0.0, shift_factor=0.1, shift_prob=0.3)) == (
+        'shifted up to 10% 30%'
+    )
