@@ -161,16 +161,6 @@ def test_runs_of_another_plan_are_left_alone(folder, capsys):
     assert 'supervised_8_seed0 was run with another config' in error and error.count('\n') == 1
 
 
-def test_a_failing_run_is_named_and_the_others_go_on(folder, tmp_path, capsys):
-    (folder / 'methods' / 'broken.py').write_text("title = 'broken'\nmodel = dict(lessons=[dict(teacher='z')])\n")
-    (folder / 'broken.py').write_text(PLAN.replace("'supervised', 'mutual-teaching'", "'broken', 'supervised'"))
-    assert benchmark([str(folder / 'broken.py'), '--work-dir', str(tmp_path)]) == 1
-    output = capsys.readouterr().out
-    assert f'broken_8_seed0: failed, see {tmp_path}/configs/broken_8_seed0.log' in output
-    assert 'a lesson takes teacher, student' in (tmp_path / 'configs' / 'broken_8_seed0.log').read_text()
-    assert {row['method'] for row in read_csv(tmp_path / 'results.csv')} == {'supervised'}
-
-
 def test_some_methods_are_run_and_all_reported(folder, capsys):
     work = finished(folder)
     before = (work / 'results.csv').read_text()
@@ -180,20 +170,27 @@ def test_some_methods_are_run_and_all_reported(folder, capsys):
     assert "has no method 'posequad'; it has supervised, mutual-teaching" in capsys.readouterr().err
 
 
-def test_what_is_missing_is_run_again_and_nothing_else_even_if_no_report_can_be_made(folder, capsys):
+def test_a_failing_run_is_named_and_what_is_missing_is_run_again_and_nothing_else(folder, capsys):
+    """Even if no report can be made."""
     work = finished(folder)
     before = {path: path.stat().st_mtime_ns for path in work.glob('runs/*/result.json')}
     shutil.rmtree(work / 'runs' / 'supervised_8_seed0')
-    (folder / 'typo.py').write_text(PLAN.replace("key='PCK'", "key='PKC'"))
+    (folder / 'methods' / 'broken.py').write_text("title = 'broken'\nmodel = dict(lessons=[dict(teacher='z')])\n")
+    plan = PLAN.replace("'supervised', 'mutual-teaching'", "'broken', 'supervised', 'mutual-teaching'")
+    (folder / 'typo.py').write_text(plan.replace("key='PCK'", "key='PKC'"))
     capsys.readouterr()
     assert benchmark([str(folder / 'typo.py'), '--work-dir', str(work)]) == 1
     printed = capsys.readouterr()
-    assert '2 runs, 1 of them done' in printed.out and 'supervised_8_seed0: done' in printed.out
+    assert '3 runs, 1 of them done' in printed.out and 'supervised_8_seed0: done' in printed.out
+    assert f'broken_8_seed0: failed, see {work}/configs/broken_8_seed0.log' in printed.out
+    assert 'a lesson takes teacher, student' in (work / 'configs' / 'broken_8_seed0.log').read_text()
     assert 'give no PKC; they give PCK' in printed.out and 'give no PKC' in printed.err
     after = {path: path.stat().st_mtime_ns for path in work.glob('runs/*/result.json')}
     assert set(after) == set(before) and [p.parent.name for p in before if before[p] != after[p]] == [
         'supervised_8_seed0'
     ]
+    finished(folder)
+    assert {row['method'] for row in read_csv(work / 'results.csv')} == {'supervised', 'mutual-teaching'}
 
 
 @pytest.mark.parametrize(
@@ -257,7 +254,8 @@ def test_what_is_started_ends_with_the_tool(folder, tmp_path):
 
 
 def test_the_commit_is_a_version_where_git_refuses(monkeypatch):
-    assert re.fullmatch('[0-9a-f]{10}(-dirty)?|version .*', commit())
+    known = '[0-9a-f]{10}(-dirty)?' if (ROOT / '.git').exists() else 'version .*'
+    assert re.fullmatch(known, commit())
     monkeypatch.setenv('GIT_TEST_ASSUME_DIFFERENT_OWNER', '1')
     monkeypatch.setitem(os.environ, 'PATH', '')
     assert commit().startswith('version ')

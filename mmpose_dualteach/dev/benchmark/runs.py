@@ -16,6 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 
+import mmpose_dualteach
 from mmpose_dualteach.datasets.checks import build_labeled
 from mmpose_dualteach.dev.benchmark.plan import Plan, Run
 from mmpose_dualteach.utils.file_io import dump_json
@@ -186,7 +187,7 @@ def device_name(threads: Optional[int] = None) -> str:
 
 def commit() -> str:
     """The commit of this package's checkout, marked where files differ from it; its version where there is none."""
-    here = osp.dirname(osp.dirname(osp.dirname(osp.abspath(__file__))))
+    here = osp.dirname(osp.dirname(osp.abspath(mmpose_dualteach.__file__)))
     if not osp.exists(osp.join(here, '.git')):
         return f'version {__version__}'
     command = ['git', 'describe', '--always', '--abbrev=10', '--dirty', '--exclude=*']
