@@ -9,7 +9,10 @@ param_scheduler = [
     dict(type='MultiStepLR', begin=0, end=4000, milestones=[3000, 3700], gamma=0.1, by_epoch=False),
 ]
 auto_scale_lr = dict(base_batch_size=16)
-default_hooks = dict(logger=dict(interval=50), checkpoint=dict(by_epoch=False, interval=400, max_keep_ckpts=1))
+default_hooks = dict(
+    logger=dict(interval=50, log_metric_by_epoch=False),
+    checkpoint=dict(by_epoch=False, interval=400, max_keep_ckpts=1),
+)
 log_processor = dict(by_epoch=False)
 
 # Cells of 4 pixels: UDP encodes and decodes between them; a label rounded to a cell would alone cost an NME of 4.4%.

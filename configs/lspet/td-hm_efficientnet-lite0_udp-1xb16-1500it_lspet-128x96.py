@@ -11,7 +11,7 @@ param_scheduler = [
 ]
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(
-    logger=dict(interval=50),
+    logger=dict(interval=50, log_metric_by_epoch=False),
     checkpoint=dict(by_epoch=False, interval=150, max_keep_ckpts=1, save_best='PCK', rule='greater'),
 )
 log_processor = dict(by_epoch=False)
@@ -79,17 +79,6 @@ val_dataloader = dict(
         pipeline=val_pipeline,
     ),
 )
-test_dataloader = dict(
-    num_workers=0,
-    persistent_workers=False,
-    dataset=dict(
-        data_root=data_root,
-        ann_file='test.json',
-        bbox_file=None,
-        data_prefix=dict(img='images/'),
-        metainfo=metainfo,
-        pipeline=val_pipeline,
-    ),
-)
+test_dataloader = dict(val_dataloader, dataset=dict(val_dataloader['dataset'], ann_file='test.json'))
 val_evaluator = dict(_delete_=True, type='PCKAccuracy', thr=0.1, norm_item='bbox')
 test_evaluator = val_evaluator

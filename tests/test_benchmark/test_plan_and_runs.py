@@ -23,6 +23,7 @@ from mmpose_dualteach.dev.benchmark.report import as_markdown, score_table
 from mmpose_dualteach.dev.benchmark.results import COLUMNS, Results, read_csv
 from mmpose_dualteach.dev.benchmark.runs import commit
 from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
+from mmpose_dualteach.visualization.report import read_scalars
 
 benchmark = tool('benchmark')
 
@@ -77,6 +78,9 @@ def shipped(name: str, tmp_path: Path) -> Plan:
 def test_shipped_plans_give_every_method_the_same_labels_and_schedule(name, tmp_path):
     plan = shipped(name, tmp_path)
     assert plan.seeds in ([0], [0, 1, 2])
+    runs = [(run.method, run.labels, run.seed) for run in plan.runs()]
+    assert runs == [(m, n, seed) for seed in plan.seeds for n in plan.labels for m in METHODS]
+    assert plan.config(Run('supervised', plan.labels[0], 7)).randomness.seed == 7
     configs = {m: plan.config(Run(m, plan.labels[0], 1)) for m in METHODS if m != 'supervised-long'}
     same = ('train_cfg', 'param_scheduler', 'optim_wrapper', 'randomness', 'val_dataloader', 'test_dataloader')
     first = configs['supervised']
@@ -136,6 +140,7 @@ def test_a_plan_runs_resumes_and_reports(folder, capsys):
     assert set(rows[0]) == set(COLUMNS)
     networks = {row['network'] for row in rows if row['method'] == 'mutual-teaching'}
     assert networks == {'a', 'b', 'mean'} and {row['network'] for row in rows if row['method'] == 'supervised'} == {'a'}
+    assert all(read_scalars(work / 'runs' / name)['PCK'][0][0] == 6 for name in sorted(os.listdir(work / 'runs')))
     assert {row['seed'] for row in rows} == {0} and {row['steps'] for row in rows} == {6}
     for run in Plan(str(folder / 'tiny.py')).runs():
         tested = json.loads((work / 'runs' / run.name / 'test.json').read_text())

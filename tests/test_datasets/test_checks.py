@@ -28,6 +28,7 @@ from mmpose_dualteach.datasets.checks import (
 )
 from mmpose_dualteach.datasets.checks.coco_labels import read_keypoints
 from mmpose_dualteach.datasets.sources.images import ImageReader
+from mmpose_dualteach.dev.quickstart.drawn_people import KEYPOINTS
 from mmpose_dualteach.dev.sweep.samples import MORE_FILES, SAMPLES
 
 MORE_SAMPLES = dict(
@@ -41,25 +42,7 @@ MORE_SAMPLES = dict(
     OCHumanDataset='ochuman/test_ochuman.json',
     PanopticHand2DDataset='panoptic/test_panoptic.json',
 )
-NAMES = [
-    'nose',
-    'left_eye',
-    'right_eye',
-    'left_ear',
-    'right_ear',
-    'left_shoulder',
-    'right_shoulder',
-    'left_elbow',
-    'right_elbow',
-    'left_wrist',
-    'right_wrist',
-    'left_hip',
-    'right_hip',
-    'left_knee',
-    'right_knee',
-    'left_ankle',
-    'right_ankle',
-]
+NAMES = list(KEYPOINTS)
 CORNERS = r'seem to be \(left, top, right, bottom\)'
 
 

@@ -185,6 +185,15 @@ def test_training_mode_of_a_teacher_updates_its_statistics(switched):
     assert not torch.equal(before, model.networks['a'].backbone.bn1.running_mean)
 
 
+def test_weights_of_joints_carry_no_gradient_even_where_the_teacher_gets_one(stock):
+    config = switch(stock, model=dict(networks=dict(a=dict()), lessons=[dict(teacher='a', student='a', detach=False)]))
+    model = build(config)
+    images, samples = preprocessed(model, batches(config, 1)[0])
+    targets = model.to_hard_view(model.predict_easy(images['easy']), ViewPair(samples['easy'], samples['hard']))
+    (target,) = targets.values()
+    assert target.value.requires_grad and not target.weight.requires_grad
+
+
 def test_scores_are_looked_for_only_where_someone_asks(stock):
     for confidence, watching, asked in ((False, False, 0), (False, True, 2), (True, False, 1)):
         model = build(switch(stock, model=dict(confidence=confidence)))

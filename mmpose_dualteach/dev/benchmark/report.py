@@ -13,10 +13,10 @@ from mmpose_dualteach.dev.benchmark.runs import Runs
 from mmpose_dualteach.visualization.lesson_sheet import SHEET_NOTE
 from mmpose_dualteach.visualization.report import Chart, Picture, Series, Table, read_scalars, write_report
 
-INTRODUCTION = """All methods see the same labelled instances, in the same number of steps, under the same schedule,
-from the same initial weights where seeds are equal. Scores are those of the last weights on the test instances,
-computed once; the curves are of the validation instances. Mean ± standard deviation over seeds; the gain is relative to
-the supervised baseline of the same seed."""
+INTRODUCTION = """All methods see the same labelled instances under the same schedule, from the same initial weights
+where seeds are equal, in the same number of steps but where a method's name says otherwise. Scores are those of the
+last weights on the test instances, computed once; the curves are of the validation instances. Mean ± standard deviation
+over seeds; the gain is relative to the supervised baseline of the same seed."""
 
 
 def score_table(plan: Plan, results: Results, metric: Metric) -> Table:
@@ -101,7 +101,7 @@ def write_page(runs: Runs, results: Results, path: str) -> None:
             charts.append(
                 Chart(
                     f'{metric.name} on the validation instances, {labels} labels',
-                    'epoch (one pass over the unlabelled instances)',
+                    'iteration',
                     f'{metric.name} in {metric.unit}',
                     curves,
                     note='First network; bars or bands are a standard deviation over seeds.',

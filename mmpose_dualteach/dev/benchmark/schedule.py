@@ -12,7 +12,7 @@ HOOK_KEYS = dict(checkpoint=('interval',), dual_teacher=('burn_in', 'ramp_up'))
 
 def stretch_schedule(config: Config, steps: int) -> None:
     """Stretch the schedule of a run by iterations, in place: its length, learning rates, validations, checkpoints and
-    burn-in keep their shares of it.
+    burn-in keep their shares of it. Validations are logged by iteration, which the report's curves go by.
 
     Args:
         config (Config): The config, with ``train_cfg.max_iters``.
@@ -38,6 +38,7 @@ def stretch_schedule(config: Config, steps: int) -> None:
         if not scheduler.get('by_epoch', True):
             for key in SCHEDULER_KEYS:
                 stretch(scheduler, key)
+    config.default_hooks.logger.log_metric_by_epoch = False
     for name, keys in HOOK_KEYS.items():
         hook = config.default_hooks.get(name) or {}
         if not hook.get('by_epoch', True):

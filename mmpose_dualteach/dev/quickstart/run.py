@@ -14,8 +14,8 @@ from mmpose_dualteach.visualization.report import Chart, Picture, Series, Table,
 SPLITS = dict(train=1200, val=100, test=300)
 SUPERVISED, MUTUAL = 'supervised_res18_1xb16-14e_drawn30-64x96.py', 'mutual-teaching_res18_1xb16-14e_drawn30-64x96.py'
 INTRODUCTION = """{labels} of {people} drawn people lend their labels. The baseline, an ordinary network, learns from
-these {labels} alone. With mutual teaching two such networks learn from the same labels in the same steps and, after a
-burn-in of {burn_in} epochs, from each other on all {people} people, whose labels they never see.
+these {labels} alone. With mutual teaching two such networks learn from the same labels in the same steps and, each
+joint as much as its teacher is sure of it, from each other on all {people} people, whose labels they never see.
 
 The table is computed once, at the end, on {test} people that no training saw. AP is the mean over object keypoint
 similarities of 0.50 to 0.95, with a sigma of 0.1 for every joint. PCK is the share of joints found within a tenth of
@@ -182,21 +182,20 @@ def report_runs(path: Path, table: Table, runs: Dict[str, Path], seed: int) -> N
                 ('network a', mutual, 'a/loss_kpt', 1),
                 ('network b', mutual, 'b/loss_kpt', 1),
             ),
-            note='Weighted: 1 for the baseline, 0.5 for network a and b.',
         ),
         Chart(
             'Pseudo loss',
             'iteration',
             'loss',
             lines(('network a', mutual, 'a/loss_pseudo', 1), ('network b', mutual, 'b/loss_pseudo', 1)),
-            note='Begins after the burn-in.',
+            note='It rises as teachers become sure of joints, which weighs them.',
         ),
     ]
     sheets = sorted(runs['mutual'].rglob('lessons_*.png'), key=lambda sheet: int(sheet.stem.split('_')[-1]))
     pictures = [
         Picture(f'Lessons at iteration {sheet.stem.split("_")[-1]}', sheet, SHEET_NOTE) for sheet in sheets[-2:]
     ]
-    numbers = dict(labels=30, people=SPLITS['train'], test=SPLITS['test'], burn_in=4)
+    numbers = dict(labels=30, people=SPLITS['train'], test=SPLITS['test'])
     write_report(
         path,
         'Mutual teaching on drawn people',

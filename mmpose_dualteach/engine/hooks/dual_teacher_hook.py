@@ -33,8 +33,8 @@ class DualTeacherHook(Hook):
       them stops the training.
 
     Args:
-        burn_in (float): Supervised-only beginning. Defaults to 0, as in the authors' released code, whose networks
-            start from ImageNet's weights. Give networks that start from nothing a burn-in.
+        burn_in (float): Supervised-only beginning. Defaults to 0, as in the authors' released code. With
+            ``model.confidence=False`` networks that start from nothing want one.
         ramp_up (float): Linear ramp-up of the pseudo losses after the burn-in. Defaults to 0.
         by_epoch (bool): Count the two in epochs; otherwise in iterations. Defaults to True.
         momentum (float): Share of the network's weights in each update of its moving average; while that is greater,

@@ -11,8 +11,9 @@ SPEED_KEYS = ('time', 'data_time', 'memory')  # MMEngine writes them into traini
 def read_scalars(work_dir: Union[str, Path]) -> Dict[str, List[Tuple[float, float]]]:
     """Read what MMEngine logged.
 
-    Steps are iterations for training and epochs for validation. Later runs are resumes: their values win. Time and
-    memory are those of training only, as the same keys count iterations in one kind of line and epochs in the other.
+    Steps are iterations for training, and for validation epochs, or iterations with the logger's
+    ``log_metric_by_epoch=False``. Later runs are resumes: their values win. Time and memory are those of training only,
+    as the same keys may count iterations in one kind of line and epochs in the other.
 
     Args:
         work_dir (str | Path): Work directory of the run and its resumes.
