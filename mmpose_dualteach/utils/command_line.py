@@ -24,7 +24,7 @@ EXAMPLE = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_
 SWITCH_OPTIONS = (
     *('labeled', 'labeled_images', 'unlabeled', 'unlabeled_images', 'boxes', 'max_broken', 'allow_outside'),
     *('backend_args', 'box_score', 'box_category', 'box_area', 'frame_every', 'frame_rate', 'frame_change', 'frames'),
-    *('batch', 'epoch', 'method', 'burn_in', 'ramp_up', 'joint_cutout', 'rand_augment'),
+    *('batch', 'epoch', 'method', 'baseline', 'burn_in', 'ramp_up', 'joint_cutout', 'rand_augment'),
 )
 OVERLAY = """_base_ = {base!r}
 from mmpose_dualteach.switch import mutual_teaching
@@ -77,6 +77,11 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
         '--epoch', choices=('unlabeled', 'labeled'), help='the set that an epoch passes over (default unlabeled)'
     )
     parser.add_argument('--method', choices=tuple(METHODS), help=f'who teaches whom, and how (default {DEFAULT})')
+    parser.add_argument(
+        '--baseline',
+        action='store_true',
+        help='let one more network learn from the labels alone, so that every validation tells what teaching is worth',
+    )
     parser.add_argument('--burn-in', type=float, help='supervised-only epochs')
     parser.add_argument('--ramp-up', type=float, help='ramp-up epochs of the pseudo loss')
     parser.add_argument('--joint-cutout', action='store_true', help='cover joints on the hard view')
@@ -161,6 +166,8 @@ def switch_options(args: argparse.Namespace) -> dict:
         chosen['epoch'] = args.epoch
     if args.method:
         chosen['method'] = args.method
+    if args.baseline:
+        chosen['baseline'] = True
     hook = {key: value for key, value in (('burn_in', args.burn_in), ('ramp_up', args.ramp_up)) if value}
     if hook:
         chosen['hook'] = hook

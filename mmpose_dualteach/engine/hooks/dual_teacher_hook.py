@@ -1,12 +1,13 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import math
 from functools import partial
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 import torch
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
+from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, in_words
 from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
 from mmpose_dualteach.engine.hooks.run_checks import check_run, model_of
 from mmpose_dualteach.engine.hooks.run_summary import run_summary
@@ -27,6 +28,8 @@ class DualTeacherHook(Hook):
       labelled instances (``a/peak_labeled``), the mean distance between the teachers' joints in input pixels
       (``agreement_px``) and the share of valid cells (``valid_share``) are logged with the losses.
     - A collapse watch on the ratio of the two peaks.
+    - Where a network learns from the labels alone beside the others, whether teaching helps or harms, by every
+      validation.
     - Gradient clipping by norm, where the stock config has it, for each network by itself, as if it trained alone.
     - Unlabelled images that did not load are counted, and listed at the end of the epoch and in ``skipped.json``.
     - Lessons whose loss was not finite, which the model skips, are counted and told at every ``interval``; a run of
@@ -123,6 +126,26 @@ class DualTeacherHook(Hook):
         """Tell which unlabelled images did not load, and which lessons were skipped."""
         self._skipped.report(runner)
         self._watch_skipped(runner)
+
+    def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
+        """Tell whether teaching helps, where a network learns from the labels alone."""
+        model = model_of(runner)
+        if not model.baselines:
+            return
+        found = NetworkScores.of_validation(runner, model, metrics or {})
+        if found is None:
+            return
+        alone = {name: found.values[name] for name in model.baselines}
+        taught = {name: value for name, value in found.values.items() if name not in alone}
+        best_alone = (min if found.less else max)(alone.values())
+        verdicts = {found.is_better(value, best_alone) for value in taught.values()}
+        scores = f'{found.score}: {in_words(taught)}; of the labels alone: {in_words(alone)}'
+        if verdicts == {True}:
+            runner.logger.info(f'teaching helps. {scores}')
+        elif verdicts == {False}:
+            runner.logger.warning(f'teaching harms. {scores}; see "When teaching harms" in the README')
+        else:
+            runner.logger.info(f'teaching neither helps nor harms. {scores}')
 
     def _watch_skipped(self, runner) -> None:
         """Count the lessons whose loss was not finite, over the whole run."""

@@ -51,7 +51,8 @@ def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
     begin = f'after {unit} {schedule.burn_in:g}' if schedule.burn_in else 'from the first step on'
     ramp_up = f', in full {schedule.ramp_up:g} {unit}s later' if schedule.ramp_up else ''
     sure = 'each joint as much as its teacher is sure of it' if model.adapter.confidence else 'all joints alike'
-    return f'lessons: {who}; they count {begin}{ramp_up}, {sure}'
+    alone = f'; {", ".join(model.baselines)} learns from labels alone' if model.baselines else ''
+    return f'lessons: {who}; they count {begin}{ramp_up}, {sure}{alone}'
 
 
 def in_words(law: ViewLaw) -> str:

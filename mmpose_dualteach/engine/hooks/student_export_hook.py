@@ -1,18 +1,16 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import os.path as osp
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional
 
 from mmengine.dist import master_only
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 from torch import Tensor
 
 from mmpose_dualteach.engine.checkpoints.export import SCORES, network_weights, save_stock_checkpoint
+from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, in_words
 from mmpose_dualteach.engine.hooks.run_checks import model_of
 from mmpose_dualteach.switch import stock_config
-
-# Metrics of MMPose of which less is better, for runs without ``save_best``.
-LESS_IS_BETTER = ('nme', 'epe', 'mpjpe', 'loss', 'error')
 
 
 @HOOKS.register_module()
@@ -35,37 +33,32 @@ class StudentExportHook(Hook):
     def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Remember each network's score, and export the better one where the answering one's is best so far."""
         model = model_of(runner)
-        metrics = metrics or {}
-        indicator, less = _indicator(runner, metrics)
-        if indicator is None:
+        found = NetworkScores.of_validation(runner, model, metrics or {})
+        if found is None:
             return
-        answer, *others = model.answers
-        # save_best may name the score of another than the one that answers: 'mean/coco/AP'.
-        decides = next((name for name in others if indicator.startswith(f'{name}/')), answer)
-        score = indicator[len(decides) + 1 :] if decides != answer else indicator
-        values = {answer: float(metrics[score]), **{name: float(metrics[f'{name}/{score}']) for name in others}}
-        networks = {name: values[name] for name in model.networks}
-        best = (min if less else max)(networks, key=networks.__getitem__)
+        networks = {name: found.values[name] for name in model.networks}
+        best = (min if found.less else max)(networks, key=networks.__getitem__)
         before = runner.message_hub.runtime_info.get(SCORES, {}).get('best_score')
-        improved = before is None or (values[decides] < before if less else values[decides] > before)
+        now = found.values[found.decides]
+        improved = before is None or found.is_better(now, before)
         runner.message_hub.update_info(
             SCORES,
-            dict(indicator=indicator, networks=networks, best=best, best_score=values[decides] if improved else before),
+            dict(indicator=found.indicator, networks=networks, best=best, best_score=now if improved else before),
         )
         if improved:
             self._export(
                 runner,
                 best,
                 'student_best.pth',
-                f'{score} of {decides} is the best so far, '
-                f'{values[decides]:.4f}; of the networks: {_in_words(networks)}',
+                f'{found.score} of {found.decides} is the best so far, {now:.4f}; of the networks: '
+                f'{in_words(networks)}',
             )
 
     def after_train(self, runner) -> None:
         """Export the better network of the last weights."""
         scores = runner.message_hub.runtime_info.get(SCORES)
         network = scores['best'] if scores else model_of(runner).test_network
-        reason = f'{scores["indicator"]}: {_in_words(scores["networks"])}' if scores else 'there was no validation'
+        reason = f'{scores["indicator"]}: {in_words(scores["networks"])}' if scores else 'there was no validation'
         self._export(runner, network, 'student_last.pth', reason)
 
     @master_only
@@ -91,17 +84,3 @@ def saved_weights(runner) -> Dict[str, Tensor]:
     checkpoint = dict(state_dict=model_of(runner).state_dict())
     runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
     return checkpoint['state_dict']
-
-
-def _indicator(runner, metrics: Dict[str, float]) -> Tuple[Optional[str], bool]:
-    """The score that decides, the one of ``save_best`` if there is one, and whether less of it is better."""
-    for hook in runner.hooks:
-        if isinstance(hook, CheckpointHook) and hook.save_best and hook.key_indicators[0] in metrics:
-            return hook.key_indicators[0], hook.rules[0] == 'less'
-    for key in metrics:
-        return key, any(word in key.lower() for word in LESS_IS_BETTER)
-    return None, False
-
-
-def _in_words(scores: Dict[str, float]) -> str:
-    return ', '.join(f'{name} {value:.4f}' for name, value in scores.items())

@@ -41,7 +41,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             are drawn, by default the run's own seed plus the network's position: the first network then starts with
             the very weights of a stock run with that seed; and keys of the stock model that are its own, ``backbone``
             or ``init_cfg`` (``dict(type='Pretrained', checkpoint=FILE)``) for instance. A part that names a ``type``
-            takes the stock part's place, others are merged into it. Defaults to ``a`` and ``b``.
+            takes the stock part's place, others are merged into it. A network in no lesson learns from the labels
+            alone: it shows what teaching is worth, and is no part of the mean. Defaults to ``a`` and ``b``.
         lessons (Sequence[dict]): Who teaches whom, see :class:`Lesson`. Defaults to a teaches b, b teaches a.
         sup_weight (float): Weight of each network's stock losses. Defaults to 1.0, so that labels count as in a stock
             run. The authors' released code has 0.5 (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
@@ -91,16 +92,21 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         check_model_keys(stock, estimator)
         if teacher_mode not in ('train', 'eval'):
             raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
+        parsed = parse_lessons(lessons, list(networks))
+        in_lessons = {name for lesson in parsed for name in (lesson.teacher, lesson.student)}
+        baselines = [name for name in networks if parsed and name not in in_lessons]
         super().__init__(
             data_preprocessor=dict(type='mmdet.MultiBranchDataPreprocessor', data_preprocessor=data_preprocessor),
             networks=networks,
             predict_on=predict_on,
+            apart=baselines,
             channels_last=channels_last,
             estimator=estimator,
             adapter=dict(loss=pseudo_loss, confidence=confidence, pseudo_label_thr=pseudo_label_thr),
             **stock,
         )
-        self.lessons = parse_lessons(lessons, list(networks))
+        self.lessons = parsed
+        self.baselines = baselines
         self.teachers = list(dict.fromkeys(lesson.taught_by for lesson in self.lessons))
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight

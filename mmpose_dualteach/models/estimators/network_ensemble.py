@@ -1,6 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Collection, Dict, List, Optional, Union
 
 import torch
 from mmengine.model import BaseModel
@@ -26,6 +26,7 @@ class NetworkEnsemble(BaseModel):
         networks (Dict[str, dict]): The networks by name, see :class:`MutualTeachingPoseEstimator`.
         predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
             all. Defaults to the first network.
+        apart (Collection[str]): Names of networks that are no part of the mean. Defaults to none.
         channels_last (bool): Keep images in channels-last memory format. Defaults to False.
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
         adapter (dict, optional): Options of :class:`OutputAdapter`. Defaults to none.
@@ -40,6 +41,7 @@ class NetworkEnsemble(BaseModel):
         data_preprocessor: dict,
         networks: Dict[str, dict],
         predict_on: Optional[str] = None,
+        apart: Collection[str] = (),
         channels_last: bool = False,
         estimator: str = 'TopdownPoseEstimator',
         adapter: Optional[dict] = None,
@@ -61,8 +63,9 @@ class NetworkEnsemble(BaseModel):
         self.predict_on = predict_on or self.first
         if self.predict_on not in (*networks, MEAN):
             raise ValueError(f'model.predict_on={predict_on!r}; choose one of {[*networks, MEAN]}')
-        if len(networks) == 1:
-            self.predict_on = self.first  # The mean of one.
+        self._in_mean = [name for name in networks if name not in apart]
+        if self.predict_on == MEAN and len(self._in_mean) == 1:
+            self.predict_on = self._in_mean[0]
         compat.before_loading(self, self._accept_stock_checkpoint)
 
     def predict(self, images: Tensor, samples: Any) -> list:
@@ -93,7 +96,8 @@ class NetworkEnsemble(BaseModel):
         for name, network in self.networks.items():
             instances, output = self.adapter.predict(network, images, samples)
             answers[name] = self._with_predictions(network, instances, samples)
-            outputs.append(output)
+            if name in self._in_mean:
+                outputs.append(output)
         if len(outputs) > 1:
             network = self.networks[self.first]
             answers[MEAN] = self._with_predictions(network, self.adapter.decode_mean(network, outputs), samples)
@@ -102,7 +106,7 @@ class NetworkEnsemble(BaseModel):
     @property
     def answers(self) -> List[str]:
         """List[str]: Who is scored: the one that answers at test time first, then the other networks and their mean."""
-        every = [*self.networks, *([MEAN] if len(self.networks) > 1 else [])]
+        every = [*self.networks, *([MEAN] if len(self._in_mean) > 1 else [])]
         return [self.predict_on, *(name for name in every if name != self.predict_on)]
 
     @staticmethod

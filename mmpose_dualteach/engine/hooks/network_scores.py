@@ -1,0 +1,68 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from dataclasses import dataclass
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from mmengine.hooks import CheckpointHook
+
+# Metrics of MMPose of which less is better, for runs without ``save_best``.
+LESS_IS_BETTER = ('nme', 'epe', 'mpjpe', 'loss', 'error')
+
+
+@dataclass(frozen=True)
+class NetworkScores:
+    """One validation by the score that decides.
+
+    Attributes:
+        indicator (str): That score's name in the log.
+        score (str): Its stock name.
+        less (bool): Whether less of it is better.
+        decides (str): Whose score it is: a network's name, or ``'mean'``.
+        values (Dict[str, float]): The same score of every network and the mean.
+    """
+
+    indicator: str
+    score: str
+    less: bool
+    decides: str
+    values: Dict[str, float]
+
+    @classmethod
+    def of_validation(cls, runner: Any, model: Any, metrics: Mapping[str, float]) -> Optional['NetworkScores']:
+        """Read a validation's scores.
+
+        Args:
+            runner (Runner): The runner, whose ``save_best`` says which score decides; otherwise it is the first one.
+            model (MutualTeachingPoseEstimator): Its model, without a wrapper.
+            metrics (Mapping[str, float]): The scores of the validation.
+
+        Returns:
+            Optional[NetworkScores]: None where nothing was scored.
+        """
+        indicator, less = _indicator(runner, metrics)
+        if indicator is None:
+            return None
+        answer, *others = model.answers
+        # save_best may name the score of another than the one that answers: 'mean/coco/AP'.
+        decides = next((name for name in others if indicator.startswith(f'{name}/')), answer)
+        score = indicator[len(decides) + 1 :] if decides != answer else indicator
+        values = {answer: float(metrics[score]), **{name: float(metrics[f'{name}/{score}']) for name in others}}
+        return cls(indicator, score, less, decides, values)
+
+    def is_better(self, one: float, other: float) -> bool:
+        """Whether one value is better than another."""
+        return one < other if self.less else one > other
+
+
+def in_words(scores: Mapping[str, float]) -> str:
+    """Scores by name, for a line of the log."""
+    return ', '.join(f'{name} {value:.4f}' for name, value in scores.items())
+
+
+def _indicator(runner: Any, metrics: Mapping[str, float]) -> Tuple[Optional[str], bool]:
+    """The score that decides, the one of ``save_best`` if there is one, and whether less of it is better."""
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and hook.save_best and hook.key_indicators[0] in metrics:
+            return hook.key_indicators[0], hook.rules[0] == 'less'
+    for key in metrics:
+        return key, any(word in key.lower() for word in LESS_IS_BETTER)
+    return None, False

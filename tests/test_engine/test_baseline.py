@@ -1,0 +1,91 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""A network that learns from the labels alone beside the others tells what teaching is worth."""
+
+import copy
+
+import pytest
+import torch
+from conftest import run, switch
+from mmengine.dataset import pseudo_collate
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmpose.registry import DATASETS, HOOKS, MODELS
+
+
+@HOOKS.register_module()
+class GivenScoresHook(Hook):
+    """Puts scores of our own in the place of each validation's."""
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, scores: list) -> None:
+        self.scores = list(scores)
+
+    def after_val_epoch(self, runner, metrics=None):
+        metrics.update(self.scores.pop(0))
+
+
+def build(config):
+    torch.manual_seed(0)
+    model = MODELS.build(copy.deepcopy(config.model))
+    model.init_weights()
+    return model
+
+
+def test_the_baseline_learns_what_it_would_without_the_others(stock):
+    taught, alone = switch(stock, baseline=True), switch(stock, model=dict(networks=dict(z=dict(seed=2)), lessons=[]))
+    dataset = DATASETS.build(copy.deepcopy(taught.train_dataloader.dataset))
+    batch = pseudo_collate([dataset[index] for index in (0, 1, 2, 3, 8, 9, 10, 11)])
+    taught.model.networks.baseline.seed = 2
+    weights = {}
+    for config, name in ((taught, 'baseline'), (alone, 'z')):
+        model = build(config).train()
+        wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), lr=1e-3))
+        losses = [model.train_step(copy.deepcopy(batch), wrapper) for _ in range(2)][-1]
+        weights[name] = model.networks[name].state_dict()
+        assert losses[f'{name}/loss_kpt'] > 0 and f'{name}/loss_pseudo' not in losses
+    assert all(torch.equal(value, weights['z'][key]) for key, value in weights['baseline'].items())
+
+
+def test_the_baseline_is_no_part_of_the_mean(stock):
+    config = switch(stock, baseline=True, model=dict(predict_on='mean'))
+    model = build(config).eval()
+    assert model.answers == ['mean', 'a', 'b', 'baseline'] and model.baselines == ['baseline']
+    dataset = DATASETS.build(copy.deepcopy(config.val_dataloader.dataset))
+    data = model.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), False)
+    answers = model.predict_all(data['inputs'], data['data_samples'])
+    heatmaps = [model.networks[name](data['inputs'], None, mode='tensor') for name in 'ab']
+    expected = model.networks['a'].head.decode(sum(heatmaps) / 2)
+    for ours, theirs in zip(answers['mean'], expected):
+        assert (ours.pred_instances.keypoint_scores == theirs.keypoint_scores).all()
+    assert set(answers) == {'a', 'b', 'mean', 'baseline'}
+
+
+@pytest.mark.parametrize('rule, sign', [('greater', 1), ('less', -1)])
+def test_every_validation_tells_what_teaching_is_worth(stock, tmp_path, rule, sign):
+    def scores(a, b, baseline):
+        values = {'PCK': a, 'b/PCK': b, 'mean/PCK': (a + b) / 2, 'baseline/PCK': baseline}
+        return {key: sign * value for key, value in values.items()}
+
+    stock['custom_hooks'] = [
+        dict(type='GivenScoresHook', scores=[scores(0.4, 0.5, 0.3), scores(0.6, 0.4, 0.5), scores(0.6, 0.65, 0.7)])
+    ]
+    stock['default_hooks']['checkpoint'].update(rule=rule)
+    runner = run(switch(stock, baseline=True), tmp_path, train_cfg=dict(max_epochs=3))
+    (log,) = tmp_path.glob('*/*.log')
+    lines = [line for line in log.read_text().splitlines() if 'teaching ' in line]
+    assert ['teaching helps.' in line for line in lines] == [True, False, False]
+    assert ['neither helps nor harms' in line for line in lines] == [False, True, False]
+    assert 'WARNING' in lines[2] and 'teaching harms' in lines[2]
+    assert (
+        f'PCK: a {sign * 0.4:.4f}, b {sign * 0.5:.4f}, mean {sign * 0.45:.4f}; of the labels alone: baseline'
+        in (lines[0])
+    )
+    assert runner.message_hub.get_info('mutual_teaching_scores')['best'] == 'baseline', 'then it is the better student'
+    assert 'a teaches b, b teaches a; ' in log.read_text() and '; baseline learns from labels alone' in log.read_text()
+
+
+def test_without_a_baseline_nothing_is_told(stock, tmp_path):
+    run(switch(stock), tmp_path)
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'teaching helps' not in log.read_text() and 'teaching harms' not in log.read_text()
