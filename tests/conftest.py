@@ -106,7 +106,8 @@ def everything(stock):
         hook=dict(ramp_up=2, interval=1, momentum=0.1),
         rand_augment=dict(num=2, magnitude=20),
         model=dict(
-            joint_cutout=dict(), lessons=[dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')]
+            paths=[[dict(type='JointCutout')]],
+            lessons=[dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')],
         ),
     )
     config.merge_from_dict(dict(train_cfg=dict(max_epochs=3), default_hooks=dict(checkpoint=dict(max_keep_ckpts=1))))

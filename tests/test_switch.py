@@ -165,7 +165,7 @@ def test_command_line_options_do_what_the_overlay_does(tmp_path, capsys):
     dataset = config.train_dataloader.dataset
     assert dataset.labeled.ann_file == 'l.json' and dataset.unlabeled.ann_file == 'u.json'
     assert dataset.unlabeled.bbox_file == 'b.json' and config.train_dataloader.batch_size == 8
-    assert config.default_hooks.dual_teacher.burn_in == 2 and config.model.joint_cutout == dict()
+    assert config.default_hooks.dual_teacher.burn_in == 2 and config.model.paths == [[dict(type='JointCutout')]]
 
 
 @pytest.mark.parametrize(

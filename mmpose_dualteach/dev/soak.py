@@ -32,7 +32,7 @@ SMALL = dict(
     model=dict(
         backbone=dict(stem_channels=8, base_channels=8),
         head=dict(in_channels=32, deconv_out_channels=(8, 8)),
-        joint_cutout=dict(),
+        paths=[[dict(type='JointCutout')]],
         lessons=[dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')],
     ),
     train_dataloader=dict(batch_size=8, sampler=dict(labeled=4, unlabeled=4), dataset=dict(labeled=dict(indices=8))),

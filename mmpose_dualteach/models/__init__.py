@@ -1,5 +1,14 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from .estimators import MutualTeachingPoseEstimator
 from .losses import FiniteJSDiscretLoss, PseudoHeatmapLoss
+from .occlusions import JointCutout, JointOcclude, RandomCutMix, RandomCutout
 
-__all__ = ['FiniteJSDiscretLoss', 'MutualTeachingPoseEstimator', 'PseudoHeatmapLoss']
+__all__ = [
+    'FiniteJSDiscretLoss',
+    'JointCutout',
+    'JointOcclude',
+    'MutualTeachingPoseEstimator',
+    'PseudoHeatmapLoss',
+    'RandomCutMix',
+    'RandomCutout',
+]

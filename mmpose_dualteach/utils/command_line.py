@@ -172,7 +172,7 @@ def switch_options(args: argparse.Namespace) -> dict:
     if hook:
         chosen['hook'] = hook
     if args.joint_cutout:
-        chosen['model'] = dict(joint_cutout=dict())
+        chosen['model'] = dict(paths=[[dict(type='JointCutout')]])
     if args.rand_augment is not None:
         chosen['rand_augment'] = dict(num=2, magnitude=args.rand_augment) if args.rand_augment else False
     return chosen

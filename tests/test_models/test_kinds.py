@@ -101,7 +101,10 @@ def of_kind(stock: dict, kind: str) -> dict:
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_whole_run(kind, stock, tmp_path):
     config = switch(
-        of_kind(stock, kind), hook=dict(interval=1), pictures=dict(interval=6), model=dict(joint_cutout=dict(joints=2))
+        of_kind(stock, kind),
+        hook=dict(interval=1),
+        pictures=dict(interval=6),
+        model=dict(paths=[[dict(type='JointCutout', joints=2)]]),
     )
     runner = run(config, tmp_path)
     log = runner.message_hub.log_scalars

@@ -3,8 +3,7 @@ import pytest
 import torch
 from mmpose.models.losses import KeypointMSELoss
 
-from mmpose_dualteach.models import PseudoHeatmapLoss
-from mmpose_dualteach.models.pseudo_labels.joint_cutout import JointCutout
+from mmpose_dualteach.models import JointCutout, PseudoHeatmapLoss
 
 
 def released_joints_mse(output, target, weight):
@@ -85,5 +84,5 @@ def test_cutout_with_fewer_joints_than_asked():
 
 @pytest.mark.parametrize('bad', [dict(joints=0), dict(half_width=(20, 10)), dict(jitter=-1)])
 def test_bad_cutout_is_named(bad):
-    with pytest.raises(ValueError, match='joint_cutout'):
+    with pytest.raises(ValueError, match='JointCutout'):
         JointCutout(**bad)

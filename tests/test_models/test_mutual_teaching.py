@@ -216,7 +216,7 @@ def test_default_weights(switched):
 
 
 def test_cutout_touches_the_hard_view_only(stock):
-    config = switch(stock, model=dict(joint_cutout=dict()))
+    config = switch(stock, model=dict(paths=[[dict(type='JointCutout')]]))
     model = build(config)
     model.record_lessons = True
     images, samples = preprocessed(model, batches(config, 1)[0])

@@ -10,7 +10,9 @@ from test_mutual_teaching import batches, build, preprocessed
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
 
 
-@pytest.mark.parametrize('options', [dict(), dict(joint_cutout=dict()), dict(confidence=True, pseudo_label_thr=0.1)])
+@pytest.mark.parametrize(
+    'options', [dict(), dict(paths=[[dict(type='JointCutout')]]), dict(confidence=True, pseudo_label_thr=0.1)]
+)
 def test_the_losses_wait_for_the_device_nowhere(stock, options):
     config = switch(stock, model=options)
     model = build(config).cuda()

@@ -13,8 +13,8 @@ from mmpose.structures.bbox import bbox_xyxy2cs
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
+from mmpose_dualteach.models import JointCutout
 from mmpose_dualteach.models.losses.pseudo_heatmap_loss import PseudoHeatmapLoss
-from mmpose_dualteach.models.pseudo_labels.joint_cutout import JointCutout
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.utils.random_state import set_random_state
 

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from contextlib import ExitStack, nullcontext
+from itertools import product
 from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 import torch
@@ -12,7 +13,7 @@ from mmpose_dualteach import compat
 from mmpose_dualteach.models.adapters import Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
-from mmpose_dualteach.models.pseudo_labels.joint_cutout import JointCutout
+from mmpose_dualteach.models.occlusions import Path, parse_paths
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher, parse_lessons
@@ -55,7 +56,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         pseudo_label_thr (float): Joints whose teacher's score is less teach nothing. Defaults to 0.
         teacher_mode (str): ``'train'``: teachers normalise by the easy batch's own statistics and update their running
             ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
-        joint_cutout (dict, optional): Arguments of :class:`JointCutout`; None covers nothing. Defaults to None.
+        paths (Sequence[Sequence[dict]]): The ways in which each student sees a hard view, each one part of the loss:
+            for each the configs of its occlusions (:class:`JointCutout`, :class:`JointOcclude`, :class:`RandomCutout`,
+            :class:`RandomCutMix`), one after the other. Defaults to one bare view.
         predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
             all. Defaults to the first network.
         autocast (str, optional): Name of a torch dtype, ``'bfloat16'`` for instance, to train in under
@@ -81,7 +84,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         confidence: bool = True,
         pseudo_label_thr: float = 0.0,
         teacher_mode: str = 'train',
-        joint_cutout: Optional[dict] = None,
+        paths: Sequence[Sequence[dict]] = ((),),
         predict_on: Optional[str] = None,
         autocast: Optional[str] = None,
         channels_last: bool = False,
@@ -92,6 +95,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         check_model_keys(stock, estimator)
         if teacher_mode not in ('train', 'eval'):
             raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
+        if not networks:
+            raise ValueError('model.networks is empty; name at least one network')
         parsed = parse_lessons(lessons, list(networks))
         in_lessons = {name for lesson in parsed for name in (lesson.teacher, lesson.student)}
         baselines = [name for name in networks if parsed and name not in in_lessons]
@@ -111,7 +116,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
         self.teacher_mode = teacher_mode
-        self.joint_cutout = JointCutout(**joint_cutout) if joint_cutout is not None else None
+        self.paths = parse_paths(paths)
         self.autocast = getattr(torch, autocast) if autocast else None
         self.wants_accuracy = (stock.get('train_cfg') or {}).get('compute_acc', True)
 
@@ -236,7 +241,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         predictions: Dict[Teacher, Any],
         targets: Dict[Teacher, Target],
     ) -> Iterator[Losses]:
-        """Every lesson's loss, weighted, and, when watched, the health of the pseudo-heatmaps.
+        """Every lesson's loss on every path, weighted, and, when watched, the health of the pseudo-heatmaps.
 
         Args:
             inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
@@ -245,15 +250,16 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             targets (Dict[Teacher, Target]): The same on the hard view.
 
         Yields:
-            Dict[str, Tensor]: Scalars by name of one lesson, or of all where they share their teachers' graphs.
+            Dict[str, Tensor]: Scalars by name of one lesson on one path, or of all where lessons share their teachers'
+                graphs.
         """
         self.records = []
         together: Losses = {}
         apart = all(lesson.detach for lesson in self.lessons)
-        for lesson in self.lessons:
+        for lesson, path in product(self.lessons, self.paths):
             prediction, target = predictions[lesson.taught_by], targets[lesson.taught_by]
             target = target.detach() if lesson.detach else target
-            images = self.occluded(inputs['hard'], prediction, views)
+            images = self.occluded(path, inputs['hard'], prediction, views)
             student = self.networks[lesson.student]
             answer = self.adapter.output(student, images)
             loss = self.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
@@ -265,7 +271,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                     )
                 )
             add_up(together, {f'{lesson.student}/loss_pseudo': loss})
-            final = lesson is self.lessons[-1]
+            final = lesson is self.lessons[-1] and path is self.paths[-1]
             if final and self.watching:
                 together.update(self.health(predictions, target))
             if final or apart:
@@ -273,11 +279,11 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 together = {}
                 self.guard.open()
 
-    def occluded(self, images: Tensor, prediction: Any, views: ViewPair) -> Tensor:
-        """Hard views as the student sees them, where the teacher sees joints covered."""
-        if self.joint_cutout is None:
+    def occluded(self, path: Path, images: Tensor, prediction: Any, views: ViewPair) -> Tensor:
+        """Hard views as a student sees them on a path, where its teacher sees joints covered."""
+        if not path.occlusions:
             return images
-        return self.joint_cutout(images, views.move_points(self.adapter.joints(prediction)[0]))
+        return path(images, views.move_points(self.adapter.joints(prediction)[0]))
 
     @property
     def teaches(self) -> bool:

@@ -48,8 +48,6 @@ class NetworkEnsemble(BaseModel):
         **stock,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
-        if not networks:
-            raise ValueError('model.networks is empty; name at least one network')
         self.adapter = adapter_for(stock['head'], **(adapter or {}))
         self.channels_last = channels_last
         self.networks: Any = nn.ModuleDict()

@@ -1,0 +1,10 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What makes a hard view harder where the teacher sees it: patches that cover parts of an instance."""
+
+from .joint_cutout import JointCutout
+from .joint_occlude import JointOcclude
+from .occlusion import Occlusion
+from .paths import Path, parse_paths
+from .random_patches import RandomCutMix, RandomCutout
+
+__all__ = ['JointCutout', 'JointOcclude', 'Occlusion', 'Path', 'RandomCutMix', 'RandomCutout', 'parse_paths']

@@ -1,0 +1,58 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Several ways to make the same hard view harder."""
+
+from typing import Any, List, Sequence
+
+from mmpose.registry import MODELS
+from torch import Tensor
+
+from mmpose_dualteach.models.occlusions.occlusion import Occlusion
+
+
+class Path:
+    """One way to make a hard view harder: occlusions, one after the other.
+
+    Args:
+        occlusions (Sequence[Occlusion]): The occlusions; none leaves the view as it is.
+    """
+
+    def __init__(self, occlusions: Sequence[Occlusion]) -> None:
+        self.occlusions = list(occlusions)
+
+    def __call__(self, images: Tensor, points: Tensor) -> Tensor:
+        """Cover images in shape (N, C, H, W), whose joints the teacher sees at ``points`` in shape (N, K, 2)."""
+        for occlusion in self.occlusions:
+            images = occlusion(images, points)
+        return images
+
+
+def parse_paths(paths: Sequence[Sequence[dict]]) -> List[Path]:
+    """Read paths from a config.
+
+    Args:
+        paths (Sequence[Sequence[dict]]): For each path the configs of its occlusions, each with a ``type``.
+
+    Returns:
+        List[Path]: The paths.
+
+    Raises:
+        ValueError: If there is no path, or one is no list of configs of occlusions; names it.
+    """
+    if not paths:
+        raise ValueError('model.paths is empty; give one list of occlusions for each path, [[]] for a bare hard view')
+    return [Path([_occlusion(each, f'model.paths[{number}]') for each in path]) for number, path in enumerate(paths)]
+
+
+def _occlusion(config: Any, where: str) -> Occlusion:
+    kind = MODELS.get(config['type']) if isinstance(config, dict) and 'type' in config else None
+    if not _is_occlusion(kind):
+        names = ', '.join(name for name, each in MODELS.module_dict.items() if _is_occlusion(each))
+        raise ValueError(f'{where} has {config!r}; give dict(type=...) of {names}')
+    try:
+        return MODELS.build(config)
+    except TypeError as error:
+        raise ValueError(f'{where}: {error}') from None
+
+
+def _is_occlusion(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Occlusion)
