@@ -68,7 +68,7 @@ def mutual_teaching(
             training dataset's. Defaults to the stock training dataset.
         batch (tuple, optional): Labelled and unlabelled instances in a batch. Defaults to the stock batch size of each.
         epoch (str): The set that an epoch passes over, ``'unlabeled'`` or ``'labeled'``. Defaults to ``'unlabeled'``.
-        method (str): One of :data:`mmpose_dualteach.methods.METHODS`; the arguments below come on top of what it sets.
+        method (str): One of :mod:`mmpose_dualteach.methods`; the arguments below come on top of what it sets.
             Defaults to ``'mutual-teaching'``.
         views (dict | str, optional): Arguments of :class:`EasyHardViews` that differ from what follows from the
             labelled pipeline, or ``'paper'`` for those of Xie et al.; see :func:`views_of`.

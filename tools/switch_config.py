@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.methods import find_method, method_names
 from mmpose_dualteach.switch import mutual_teaching
 from mmpose_dualteach.utils.command_line import add_switch_options, exit_code, write_overlay
 from mmpose_dualteach.utils.mmpose_files import read_stock_config, stock_configs
@@ -35,12 +36,28 @@ class ListStockConfigs(argparse.Action):
         parser.exit(message=f'{yes} of {len(configs)} stock configs can be switched\n')
 
 
+class ListMethods(argparse.Action):
+    """``--methods``: print the methods there are and leave."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, nargs=0, **kwargs)
+
+    def __call__(self, parser, *_) -> None:
+        for name in method_names():
+            method = find_method(name)
+            print(f'{name}: {method.summary}\n    {method.source}; a step is {method.passes} passes of a network')
+        parser.exit(message='a step on labels alone is 3 passes a network: one forward, and backward two more\n')
+
+
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Write an overlay that switches a stock config to mutual teaching')
     parser.add_argument(
         '--list',
         action=ListStockConfigs,
         help='print which stock configs of the installed MMPose can be switched, and why others cannot',
+    )
+    parser.add_argument(
+        '--methods', action=ListMethods, help='print the methods there are, what they do and what a step of each costs'
     )
     add_switch_options(parser)
     parser.add_argument('-o', '--output', required=True, help='the overlay to write')

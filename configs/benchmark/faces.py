@@ -4,6 +4,7 @@ stock = '../faces/td-hm_res18-narrow_udp-1xb16-1500it_faces-96x96.py'
 dataset = 'faces'
 labels = [20, 50, 100]
 steps = 1500
+burn_in = 300  # Of the paper's methods: networks from scratch need one.
 seeds = [0, 1, 2]
 methods = ['supervised', 'supervised-long', 'supervised-two', 'posedual', 'mutual-teaching']
 # Scores of the stock evaluators, the one that counts first.

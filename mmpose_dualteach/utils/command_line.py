@@ -15,7 +15,7 @@ from mmengine.config.utils import ConfigParsingError
 from mmengine.hub import get_config
 
 import mmpose_dualteach
-from mmpose_dualteach.methods import DEFAULT, METHODS
+from mmpose_dualteach.methods import DEFAULT, method_names
 from mmpose_dualteach.switch import WRAPPER, mutual_teaching
 from mmpose_dualteach.utils.file_io import atomic_write
 
@@ -76,7 +76,7 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
     parser.add_argument(
         '--epoch', choices=('unlabeled', 'labeled'), help='the set that an epoch passes over (default unlabeled)'
     )
-    parser.add_argument('--method', choices=tuple(METHODS), help=f'who teaches whom, and how (default {DEFAULT})')
+    parser.add_argument('--method', choices=method_names(), help=f'who teaches whom, and how (default {DEFAULT})')
     parser.add_argument(
         '--baseline',
         action='store_true',

@@ -23,16 +23,18 @@ from mmpose_dualteach.dev.benchmark.report import as_markdown, score_table
 from mmpose_dualteach.dev.benchmark.results import COLUMNS, Results, read_csv
 from mmpose_dualteach.dev.benchmark.runs import commit
 from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
+from mmpose_dualteach.methods import method_names
 from mmpose_dualteach.visualization.report import read_scalars
 
 benchmark = tool('benchmark')
 
 PLANS = ROOT / 'configs' / 'benchmark'
-METHODS = tuple(sorted(path.stem for path in (PLANS / 'methods').glob('*.py')))
+METHODS = (*sorted(path.stem for path in (PLANS / 'methods').glob('*.py')), *method_names())
 PLAN = """stock = 'stock.py'
 dataset = 'drawn people'
 labels = [8]
 steps = 6
+burn_in = 2
 seeds = [0]
 methods = ['supervised', 'mutual-teaching']
 metrics = [dict(key='PCK', name='PCK', unit='%', factor=100, better='greater')]

@@ -1,16 +1,18 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What a benchmark runs: a stock config x labelled counts x methods x seeds, in so many steps."""
 
+import copy
 import os.path as osp
 from dataclasses import dataclass
-from typing import Dict, List
+from typing import Any, Dict, List
 
 from mmengine.config import Config, ConfigDict
 
 from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
+from mmpose_dualteach.methods import find_method, method_names
 from mmpose_dualteach.switch import mutual_teaching
 
-KEYS = ('stock', 'dataset', 'labels', 'steps', 'seeds', 'methods', 'metrics', 'switch')
+KEYS = ('stock', 'dataset', 'labels', 'steps', 'burn_in', 'seeds', 'methods', 'metrics', 'switch')
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,10 @@ class Plan:
 
     It is a config with ``stock`` (the stock config, relative to the plan), ``dataset`` (its name in results),
     ``labels`` (how many labelled instances, the first in file order), ``steps`` (to which the stock config's schedule
-    is stretched), ``seeds``, ``methods`` (files of the folder ``methods`` beside the plan), ``metrics`` (arguments of
-    :class:`Metric`, the one that counts first) and ``switch`` (arguments of :func:`mutual_teaching` for every method).
+    is stretched), ``burn_in`` (in iterations of the stock config's schedule, of the package's methods that weigh all
+    joints alike), ``seeds``, ``methods`` (files of the folder ``methods`` beside the plan, or else
+    :mod:`mmpose_dualteach.methods` by name), ``metrics`` (arguments of :class:`Metric`, the one that counts first) and
+    ``switch`` (arguments of :func:`mutual_teaching` for every method).
 
     A method's file has a ``title``, arguments of :func:`mutual_teaching` on top of the plan's, and, where its steps
     cost less than those it is compared with, ``times`` as many steps.
@@ -82,12 +86,12 @@ class Plan:
         self.stock = _beside(path, config.stock, 'stock config')
         self.methods: List[str] = list(config.methods)
         self._switch: ConfigDict = config.switch
-        self._files = {m: Config.fromfile(_beside(path, f'methods/{m}.py', 'method')) for m in self.methods}
+        self._arguments = {name: _method(path, name, config.burn_in) for name in self.methods}
 
     @property
     def titles(self) -> Dict[str, str]:
         """Dict[str, str]: What each method is called in tables."""
-        return {method: file.title for method, file in self._files.items()}
+        return {name: arguments['title'] for name, arguments in self._arguments.items()}
 
     def runs(self) -> List[Run]:
         """Every run, seed by seed, so that an unfinished plan has compared all methods already."""
@@ -95,7 +99,7 @@ class Plan:
 
     def config(self, run: Run) -> Config:
         """The whole config of a run."""
-        own = self._files[run.method].to_dict()
+        own = copy.deepcopy(self._arguments[run.method])
         own.pop('title')
         times = own.pop('times', 1)
         # mmengine takes a method's _delete_ only from what it merges into.
@@ -108,6 +112,19 @@ class Plan:
         config.merge_from_dict(dict(randomness=dict(seed=run.seed)))
         stretch_schedule(config, self.steps * times)
         return config
+
+
+def _method(plan: str, name: str, burn_in: int) -> Dict[str, Any]:
+    """A method's title and arguments of :func:`mutual_teaching`."""
+    path = osp.join(osp.dirname(plan), 'methods', f'{name}.py')
+    if osp.isfile(path):
+        return Config.fromfile(path).to_dict()
+    if name not in method_names():
+        there = ', '.join(method_names())
+        raise FileNotFoundError(f'plan {plan}: method {path} does not exist, and the package has {there}; name one')
+    method = find_method(name)
+    alike = method.options.get('model', {}).get('confidence') is False
+    return dict(title=method.title, method=name, **(dict(hook=dict(burn_in=burn_in)) if alike else {}))
 
 
 def _beside(plan: str, path: str, what: str) -> str:

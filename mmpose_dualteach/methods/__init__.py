@@ -1,0 +1,90 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Methods by name, each a file of data: arguments of :func:`mmpose_dualteach.switch.mutual_teaching`, on top of which
+come the user's.
+
+A file's docstring begins with the method in one sentence and goes on with what its source says and what is done
+otherwise here. It has ``TITLE``, ``SOURCE`` and ``OPTIONS``. A method's hyphens are its file's underscores.
+"""
+
+import pkgutil
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Dict, List
+
+DEFAULT = 'mutual-teaching'
+TWO_NETWORKS = dict(
+    networks=dict(a=dict(), b=dict()), lessons=[dict(teacher='a', student='b'), dict(teacher='b', student='a')]
+)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method.
+
+    Attributes:
+        name (str): Its name.
+        title (str): What it is called in tables.
+        source (str): Where it comes from.
+        summary (str): What it does, in one sentence.
+        options (Dict[str, Any]): Arguments of :func:`mutual_teaching`.
+    """
+
+    name: str
+    title: str
+    source: str
+    summary: str
+    options: Dict[str, Any]
+
+    @property
+    def passes(self) -> int:
+        """int: What a step costs in forward passes of one network on one batch, where a backward pass costs two."""
+        model = {**TWO_NETWORKS, **self.options.get('model', {})}
+        lessons = model['lessons']
+        teachers = {(lesson['teacher'], lesson.get('ema', False)) for lesson in lessons}
+        # With a gradient through the teacher its pass is followed by a backward one.
+        through = {lesson['teacher'] for lesson in lessons if not lesson.get('detach', True)}
+        labels = 3 * len(model['networks'])
+        return labels + len(teachers) + 2 * len(through) + 3 * len(lessons) * len(model.get('paths', [[]]))
+
+
+def method_names() -> List[str]:
+    """The methods there are, the default first."""
+    names = [module.name.replace('_', '-') for module in pkgutil.iter_modules(__path__)]
+    return sorted(names, key=lambda name: (name != DEFAULT, name))
+
+
+def find_method(name: str) -> Method:
+    """A method by its name.
+
+    Raises:
+        ValueError: If there is no such method; names those there are.
+    """
+    if name not in method_names():
+        raise ValueError(f'method={name!r} does not exist; choose one of {", ".join(method_names())}')
+    module = import_module(f'{__name__}.{name.replace("-", "_")}')
+    summary = (module.__doc__ or '').strip().split('\n\n')[0].replace('\n', ' ')
+    return Method(name, module.TITLE, module.SOURCE, summary, module.OPTIONS)
+
+
+def options_of(method: str, given: Dict[str, Any]) -> Dict[str, Any]:
+    """A method's arguments with what the user gives.
+
+    Args:
+        method (str): The method's name.
+        given (Dict[str, Any]): The user's arguments by name; None where the method's holds.
+
+    Returns:
+        Dict[str, Any]: The arguments; keys of dicts are merged.
+
+    Raises:
+        ValueError: If there is no such method; names those there are.
+    """
+    options = find_method(method).options
+    return {key: on_top(value, options.get(key)) for key, value in given.items()}
+
+
+def on_top(given: Any, own: Any) -> Any:
+    """What is given over what a method has of its own; keys of dicts are merged."""
+    if isinstance(given, dict) and isinstance(own, dict):
+        return {**own, **{key: on_top(value, own.get(key)) for key, value in given.items()}}
+    return own if given is None else given

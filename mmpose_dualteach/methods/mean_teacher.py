@@ -1,0 +1,14 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""One network is taught on the hard view by its own moving average on the easy one.
+
+Tarvainen and Valpola, "Mean teachers are better role models", NeurIPS 2017, in the views of Xie et al., ICCV 2021, as
+mmdet's SoftTeacher has it for boxes. Otherwise here: the average includes the running statistics of batch norm, and
+follows closer in the first steps (``hook.momentum``).
+"""
+
+from mmpose_dualteach.methods import on_top
+from mmpose_dualteach.methods.posecons import OPTIONS as POSECONS
+
+TITLE = 'mean teacher'
+SOURCE = 'Tarvainen and Valpola, NeurIPS 2017'
+OPTIONS = on_top(dict(model=dict(lessons=[dict(teacher='a', student='a', ema=True)])), POSECONS)

@@ -1,0 +1,20 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Two networks teach each other on two differently occluded hard views each: JOCO and JCCM.
+
+Zhou et al., "Boosting Semi-Supervised 2D Human Pose Estimation by Revisiting Data Augmentation and Consistency
+Training", 2024 (hnuzhy/MultiAugs): the two paths of its larger experiments; with few labels it takes four, see
+`multiaugs-four`. JOCO covers two joints by another instance's and then five places; JCCM covers five joints and then
+pastes two places of another image. Otherwise here: as PoseDual; patches lie where the teacher sees joints (the released
+code swaps x and y of Joint-Occlude), on the hard view instead of before it is turned.
+"""
+
+from mmpose_dualteach.methods import on_top
+from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL
+
+JOINT_CUTOUT, JOINT_OCCLUDE = dict(type='JointCutout'), dict(type='JointOcclude')
+JOCO = [JOINT_OCCLUDE, dict(type='RandomCutout')]
+JCCM = [JOINT_CUTOUT, dict(type='RandomCutMix')]
+
+TITLE = 'MultiAugs, two networks'
+SOURCE = 'Zhou et al., 2024'
+OPTIONS = on_top(dict(model=dict(paths=[JOCO, JCCM])), POSEDUAL)

@@ -1,0 +1,13 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""PoseDual with RandAugment's colours on the hard view.
+
+Xie et al., ICCV 2021; all ten photometric operations of the released code (``lib/utils/rand_augment.py``), two in a
+row at magnitude 20. Otherwise here: without its grey box, for which there is Joint Cutout.
+"""
+
+from mmpose_dualteach.methods import on_top
+from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL
+
+TITLE = 'PoseDual, RandAugment'
+SOURCE = 'Xie et al., ICCV 2021'
+OPTIONS = on_top(dict(rand_augment=dict(num=2, magnitude=20, operations='all')), POSEDUAL)

@@ -1,0 +1,55 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Methods by name: each is a short file of data that does what it says."""
+
+import copy
+
+import pytest
+import torch
+from conftest import switch, tool
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import OptimWrapper
+from mmpose.registry import DATASETS, MODELS
+
+from mmpose_dualteach.methods import DEFAULT, find_method, method_names
+
+
+def step(config):
+    """One step of a switched config: the model, its log, and what its networks did, forward and with a gradient."""
+    torch.manual_seed(0)
+    model = MODELS.build(copy.deepcopy(config.model)).train()
+    model.watching = model.record_lessons = True
+    passes = []
+    for network in [*model.networks.values(), *(average.module for average in model.averages.values())]:
+        network.backbone.register_forward_hook(lambda *_: passes.append(3 if torch.is_grad_enabled() else 1))
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    batch = pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)])
+    log = model.train_step(batch, OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01)))
+    return model, log, sum(passes)
+
+
+@pytest.mark.parametrize('name', method_names())
+def test_every_method_trains_and_costs_what_it_says(name, stock):
+    method = find_method(name)
+    model, log, passes = step(switch(stock, method=name))
+    assert passes == method.passes
+    for network in model.networks:
+        assert log[f'{network}/loss_kpt'] > 0 and log[f'{network}/loss_pseudo'] >= 0
+    assert len(model.records) == len(model.lessons) * len(model.paths)
+
+
+def test_every_method_tells_its_source_and_is_listed(capsys):
+    with pytest.raises(SystemExit) as ended:
+        tool('switch_config')(['--methods'])
+    assert ended.value.code == 0
+    listed = capsys.readouterr().out
+    assert method_names()[0] == DEFAULT
+    for name in method_names():
+        method = find_method(name)
+        assert len(method.summary.splitlines()) == 1 and method.summary.endswith('.') and method.title and method.source
+        assert f'{name}: {method.summary}\n    {method.source}; a step is {method.passes} passes of a network' in listed
+
+
+def test_a_methods_data_are_left_as_they_are(stock):
+    before = copy.deepcopy(find_method('multiaugs').options)
+    switch(stock, method='multiaugs', model=dict(sup_weight=0.9), views=dict(hard=dict(rotate_factor=1.0)))
+    assert find_method('multiaugs').options == before
