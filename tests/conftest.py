@@ -107,7 +107,7 @@ def everything(stock):
         rand_augment=dict(num=2, magnitude=20),
         model=dict(
             paths=[[dict(type='JointCutout')]],
-            lessons=[dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')],
+            lessons=[dict(teacher='a.ema', student='b'), dict(teacher='b', student='a')],
         ),
     )
     config.merge_from_dict(dict(train_cfg=dict(max_epochs=3), default_hooks=dict(checkpoint=dict(max_keep_ckpts=1))))

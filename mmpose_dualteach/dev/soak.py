@@ -33,7 +33,7 @@ SMALL = dict(
         backbone=dict(stem_channels=8, base_channels=8),
         head=dict(in_channels=32, deconv_out_channels=(8, 8)),
         paths=[[dict(type='JointCutout')]],
-        lessons=[dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')],
+        lessons=[dict(teacher='a.ema', student='b'), dict(teacher='b', student='a')],
     ),
     train_dataloader=dict(batch_size=8, sampler=dict(labeled=4, unlabeled=4), dataset=dict(labeled=dict(indices=8))),
     default_hooks=dict(checkpoint=dict(interval=1, max_keep_ckpts=2)),

@@ -40,11 +40,9 @@ class Method:
         """int: What a step costs in forward passes of one network on one batch, where a backward pass costs two."""
         model = {**TWO_NETWORKS, **self.options.get('model', {})}
         lessons = model['lessons']
-        teachers = {(lesson['teacher'], lesson.get('ema', False)) for lesson in lessons}
-        # With a gradient through the teacher its pass is followed by a backward one.
-        through = {lesson['teacher'] for lesson in lessons if not lesson.get('detach', True)}
-        labels = 3 * len(model['networks'])
-        return labels + len(teachers) + 2 * len(through) + 3 * len(lessons) * len(model.get('paths', [[]]))
+        named = [lesson['teacher'] for lesson in lessons]
+        teachers = {name for names in named for name in ([names] if isinstance(names, str) else names)}
+        return 3 * len(model['networks']) + len(teachers) + 3 * len(lessons) * len(model.get('paths', [[]]))
 
 
 def method_names() -> List[str]:

@@ -11,4 +11,4 @@ from mmpose_dualteach.methods.posecons import OPTIONS as POSECONS
 
 TITLE = 'mean teacher'
 SOURCE = 'Tarvainen and Valpola, NeurIPS 2017'
-OPTIONS = on_top(dict(model=dict(lessons=[dict(teacher='a', student='a', ema=True)])), POSECONS)
+OPTIONS = on_top(dict(model=dict(lessons=[dict(teacher='a.ema', student='a')])), POSECONS)

@@ -68,8 +68,7 @@ def lesson_sheet(model, num_instances: int, metainfo: dict) -> np.ndarray:
                     for image, warmth, places, sureness, part in zip(images, heat, joints, scores, shown)
                 ]
             )
-        teacher = f'average of {lesson.teacher}' if lesson.ema else lesson.teacher
-        titles = [title.format(teacher=teacher, student=lesson.student) for title in TITLES]
+        titles = [title.format(teacher=lesson.who, student=lesson.student) for title in TITLES]
         rows = [[caption(text, columns[0][0].shape[1]) for text in titles], *zip(*columns)]
         blocks.append(np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0))
     sheet = np.concatenate(blocks, axis=1)

@@ -97,7 +97,7 @@ def test_shipped_plans_give_every_method_the_same_labels_and_schedule(name, tmp_
     assert long.model == first.model
     lessons = {method: config.model.get('lessons', 'both ways') for method, config in configs.items()}
     assert lessons['supervised'] == lessons['supervised-two'] == [] and lessons['posedual'] == 'both ways'
-    assert lessons['naive-consistency'][0].detach is False and lessons['mean-teacher'][0].ema
+    assert lessons['naive-consistency'][0].detach is False and lessons['mean-teacher'][0].teacher == 'a.ema'
     assert list(configs['supervised-two'].model.networks) == ['a', 'b']
     for config in configs.values():
         assert '_delete_' not in str(config.train_dataloader) + str(config.model)

@@ -90,7 +90,7 @@ def test_a_resumed_run_goes_on_where_it_stopped(stock, tmp_path):
 
 
 def test_moving_average_teaches_buffers_included(stock, tmp_path):
-    lesson = dict(teacher='a', student='a', ema=True)
+    lesson = dict(teacher='a.ema', student='a')
     config = switch(stock, model=dict(networks=dict(a=dict()), lessons=[lesson]), hook=dict(momentum=0.5))
     runner = run(config, tmp_path)
     model = runner.model
@@ -107,7 +107,7 @@ def test_moving_average_teaches_buffers_included(stock, tmp_path):
 @pytest.mark.parametrize('channels_last', [False, True])
 def test_a_young_average_follows_its_network_wherever_it_is_moved(stock, tmp_path, channels_last):
     """Another memory format is to weights what another device is: new tensors."""
-    lesson = dict(teacher='a', student='a', ema=True)
+    lesson = dict(teacher='a.ema', student='a')
     runner = run(
         switch(stock, model=dict(networks=dict(a=dict()), lessons=[lesson], channels_last=channels_last)), tmp_path
     )

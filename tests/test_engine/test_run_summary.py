@@ -22,12 +22,12 @@ def test_data_steps_views_and_lessons_are_told(stock, tmp_path):
     assert 'lessons: a teaches b, b teaches a; they count from the first step on, each joint as much as' in log
     assert runner.iter == 6
 
-    average = dict(teacher='a', student='b', ema=True)
+    average = dict(teacher='a.ema', student='b')
     options = dict(hook=dict(burn_in=1, ramp_up=2), model=dict(confidence=False, lessons=[average]))
     run(switch(stock, **options), tmp_path / 'burn_in')
     told = log_of(tmp_path / 'burn_in')
     assert (
-        'lessons: the average of a teaches b; they count after epoch 1, in full 2 epochs later, all joints alike'
+        'lessons: a.ema teaches b; they count after epoch 1, in full 2 epochs later, all joints alike'
         in told
     )
     run(switch(stock, model=dict(lessons=[])), tmp_path / 'supervised')

@@ -17,7 +17,7 @@ EMA = dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.3, update_buffe
 def test_ema_averages_both_networks_and_the_export_is_what_was_validated(stock, tmp_path, priority):
     stock['custom_hooks'] = [dict(EMA, priority=priority)]
     run(
-        switch(stock, model=dict(lessons=[dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')])),
+        switch(stock, model=dict(lessons=[dict(teacher='a.ema', student='b'), dict(teacher='b', student='a')])),
         tmp_path,
     )
     checkpoint = load_safely(str(next(tmp_path.glob('epoch_*.pth'))))

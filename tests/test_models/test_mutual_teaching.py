@@ -63,7 +63,7 @@ def test_with_the_pseudo_part_off_a_network_is_the_stock_estimator_bit_for_bit(s
         for batch in data
     ]
     calls = []
-    mutual.predict_easy = lambda images: calls.append(1)
+    mutual.predict_easy = lambda *_: calls.append(1)
     ours, stocks = train(mutual, data, scale=0.0), train(baseline, labeled)
     assert not calls, 'unlabelled images must not be forwarded'
     for one, other in zip(ours, stocks):
@@ -170,18 +170,18 @@ def test_evaluation_mode_of_a_teacher_leaves_its_statistics_and_modes_alone(stoc
     config = switch(stock, model=dict(teacher_mode='eval'))
     model = build(config)
     model.networks['a'].backbone.bn1.eval()  # Frozen by its config, say.
-    images, _ = preprocessed(model, batches(config, 1)[0])
+    images, samples = preprocessed(model, batches(config, 1)[0])
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    model.predict_easy(images['easy'])
+    model.predict_easy(images['easy'], ViewPair(samples['easy'], samples['hard']))
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert not model.networks['a'].backbone.bn1.training and model.networks['a'].backbone.layer1[0].bn1.training
 
 
 def test_training_mode_of_a_teacher_updates_its_statistics(switched):
     model = build(switched)
-    images, _ = preprocessed(model, batches(switched, 1)[0])
+    images, samples = preprocessed(model, batches(switched, 1)[0])
     before = model.networks['a'].backbone.bn1.running_mean.clone()
-    model.predict_easy(images['easy'])
+    model.predict_easy(images['easy'], ViewPair(samples['easy'], samples['hard']))
     assert not torch.equal(before, model.networks['a'].backbone.bn1.running_mean)
 
 
@@ -189,16 +189,19 @@ def test_weights_of_joints_carry_no_gradient_even_where_the_teacher_gets_one(sto
     config = switch(stock, model=dict(networks=dict(a=dict()), lessons=[dict(teacher='a', student='a', detach=False)]))
     model = build(config)
     images, samples = preprocessed(model, batches(config, 1)[0])
-    targets = model.to_hard_view(model.predict_easy(images['easy']), ViewPair(samples['easy'], samples['hard']))
-    (target,) = targets.values()
+    views = ViewPair(samples['easy'], samples['hard'])
+    predictions = model.predict_easy(images['easy'], views)
+    (target,) = model.to_hard_view(predictions, model.combined(predictions), views).values()
     assert target.value.requires_grad and not target.weight.requires_grad
 
 
 def test_scores_are_looked_for_only_where_someone_asks(stock):
     for confidence, watching, asked in ((False, False, 0), (False, True, 2), (True, False, 1)):
         model = build(switch(stock, model=dict(confidence=confidence)))
-        calls, own = [], model.adapter.scores
-        model.adapter.scores = lambda outputs, calls=calls, own=own: calls.append(1) or own(outputs)
+        calls = []
+        for name in ('scores', 'joint_scores'):
+            own = getattr(model.adapter, name)
+            setattr(model.adapter, name, lambda *outputs, calls=calls, own=own: calls.append(1) or own(*outputs))
         model.watching = watching
         model(*preprocessed(model, batches(switch(stock), 1)[0]), mode='loss')
         # When watched, of the labelled people too.
@@ -269,7 +272,7 @@ def test_bfloat16_channels_last_trains(stock):
     [
         (dict(lessons=[dict(teacher='c', student='a')]), "no network 'c'"),
         (dict(lessons=[dict(teacher='a')]), 'takes teacher, student'),
-        (dict(lessons=[dict(teacher='a', student='b', ema=True, detach=False)]), 'takes no gradient'),
+        (dict(lessons=[dict(teacher='a.ema', student='b', detach=False)]), 'takes no gradient'),
         (dict(teacher_mode='frozen'), "'train' or 'eval'"),
         (dict(predict_on='c'), 'predict_on'),
         (dict(networks=dict()), 'networks is empty'),
@@ -297,7 +300,7 @@ def test_a_detached_lesson_gives_its_teacher_no_gradient_whatever_others_do(stoc
 
 
 def test_an_average_beside_its_network_has_a_peak_of_its_own(stock):
-    lessons = [dict(teacher='a', student='b', ema=True), dict(teacher='a', student='b')]
+    lessons = [dict(teacher='a.ema', student='b'), dict(teacher='a', student='b')]
     model = build(switch(stock, model=dict(lessons=lessons)))
     model.watching = True
     with torch.no_grad():
@@ -325,7 +328,7 @@ def test_initial_weights_leave_every_other_random_sequence_alone(stock, monkeypa
 LESSONS = dict(
     dual=[dict(teacher='a', student='b'), dict(teacher='b', student='a')],
     naive=[dict(teacher='a', student='a', detach=False), dict(teacher='a', student='b', detach=False)],
-    averaged=[dict(teacher='a', student='b', ema=True), dict(teacher='a', student='b')],
+    averaged=[dict(teacher='a.ema', student='b'), dict(teacher='a', student='b')],
     none=[],
 )
 
@@ -396,7 +399,7 @@ def test_accuracy_is_computed_only_when_it_is_looked_at(switched, monkeypatch):
 
 def test_compiled_networks_learn_and_are_saved_as_others(stock):
     """By a backend that compiles nothing, which is quick and shows what would be compiled."""
-    lessons = [dict(teacher='a', student='a', ema=True)]
+    lessons = [dict(teacher='a.ema', student='a')]
     compiled_calls = []
 
     def backend(graph, inputs):

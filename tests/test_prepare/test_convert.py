@@ -349,7 +349,7 @@ def test_the_stock_preprocessor_differs_at_the_edge_alone(tmp_path, images, kind
 
 def test_moving_averages_begin_with_their_networks(tmp_path):
     first, second = resnet18(), resnet18()
-    lessons = [dict(teacher='a', student='b', ema=True), dict(teacher='b', student='a')]
+    lessons = [dict(teacher='a.ema', student='b'), dict(teacher='b', student='a')]
     model, _ = converted(tmp_path, dual(first, second), switch(stock_of(), model=dict(lessons=lessons)))
     average = model.averages['a'].module.state_dict()
     assert all(torch.equal(average[key], value) for key, value in model.networks['a'].state_dict().items())

@@ -24,6 +24,7 @@ class DualTeacherHook(Hook):
     - At the start, what the run is about to do: instances, frames, steps, passes, views, lessons.
     - Burn-in and ramp-up of the pseudo losses. While they are off the unlabelled images are not forwarded.
     - Moving averages, buffers included, of the networks that teach by their average.
+    - Snapshots of the networks that teach as they were a while ago.
     - At every ``interval`` the mean peak of the pseudo-heatmaps (``a/peak_unlabeled``) and of the predictions on
       labelled instances (``a/peak_labeled``), the mean distance between the teachers' joints in input pixels
       (``agreement_px``) and the share of valid cells (``valid_share``) are logged with the losses.
@@ -43,6 +44,7 @@ class DualTeacherHook(Hook):
         momentum (float): Share of the network's weights in each update of its moving average; while that is greater,
             10 / (10 + iteration), as otherwise the average of a short run would hold on to its first, random weights.
             Defaults to 0.001, that of mmdet's ``MeanTeacherHook``.
+        snapshot_interval (int, optional): Iterations between two snapshots. Defaults to None, an epoch.
         interval (int): Iterations between two looks at the pseudo-heatmaps. Defaults to 50, stock MMPose's log
             interval.
         collapse_fraction (float): The watch reports when the mean peak on unlabelled instances falls below this
@@ -63,6 +65,7 @@ class DualTeacherHook(Hook):
         ramp_up: float = 0,
         by_epoch: bool = True,
         momentum: float = 0.001,
+        snapshot_interval: Optional[int] = None,
         interval: int = 50,
         collapse_fraction: float = 0.2,
         on_collapse: str = 'warn',
@@ -72,11 +75,13 @@ class DualTeacherHook(Hook):
             raise ValueError(f"DualTeacherHook: on_collapse={on_collapse!r}; choose 'warn' or 'stop'")
         if not 0 < momentum < 1:
             raise ValueError(f'DualTeacherHook: momentum={momentum} must lie between 0 and 1')
-        if interval < 1:
-            raise ValueError(f'DualTeacherHook: interval={interval} must be at least 1')
+        for name, value in (('interval', interval), ('snapshot_interval', snapshot_interval)):
+            if value is not None and value < 1:
+                raise ValueError(f'DualTeacherHook: {name}={value} must be at least 1')
         self.schedule = PseudoSchedule(burn_in, ramp_up)
         self.by_epoch = by_epoch
         self.momentum = momentum
+        self.snapshot_interval = snapshot_interval
         self.interval = interval
         self.collapse_fraction = collapse_fraction
         self.on_collapse = on_collapse
@@ -98,6 +103,8 @@ class DualTeacherHook(Hook):
             average.avg_parameters = average.module.state_dict()
             if average.steps == 0:
                 average.update_parameters(self._model.networks[name])
+        if runner.iter == 0:
+            self._model.take_snapshots()
         wrapper = runner.optim_wrapper
         if getattr(wrapper, 'clip_grad_kwargs', None) and wrapper.clip_func is torch.nn.utils.clip_grad_norm_:
             networks = [list(network.parameters()) for network in self._model.networks.values()]
@@ -112,11 +119,13 @@ class DualTeacherHook(Hook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: Optional[dict] = None, outputs: Optional[dict] = None
     ) -> None:
-        """Update the averages, and look at what came out of this step."""
+        """Update averages and snapshots, and look at what came out of this step."""
         _check_finite(runner, outputs or {})
         for name, average in self._model.averages.items():
             average.momentum = max(self.momentum, 10 / (10 + runner.iter))
             average.update_parameters(self._model.networks[name])
+        if self.every_n_train_iters(runner, self.snapshot_interval or len(runner.train_dataloader)):
+            self._model.take_snapshots()
         if self._model.watching and outputs:
             self._watch_collapse(runner, outputs)
             self._watch_skipped(runner)

@@ -45,9 +45,7 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
 def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
     if not model.lessons:
         return 'lessons: none, networks learn from labels alone'
-    who = ', '.join(
-        f'{"the average of " if each.ema else ""}{each.teacher} teaches {each.student}' for each in model.lessons
-    )
+    who = ', '.join(f'{each.who} teaches {each.student}' for each in model.lessons)
     begin = f'after {unit} {schedule.burn_in:g}' if schedule.burn_in else 'from the first step on'
     ramp_up = f', in full {schedule.ramp_up:g} {unit}s later' if schedule.ramp_up else ''
     sure = 'each joint as much as its teacher is sure of it' if model.adapter.confidence else 'all joints alike'

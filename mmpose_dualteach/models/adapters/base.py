@@ -107,6 +107,53 @@ class OutputAdapter(metaclass=ABCMeta):
         scores = {key: self.joints(output)[1] for key, output in outputs.items()}
         return {key: value for key, value in scores.items() if value is not None}
 
+    def joint_scores(self, outputs: Mapping[Any, Any], opinions: Mapping[tuple, Any]) -> Dict[tuple, Tensor]:
+        """The scores of what several teachers say together.
+
+        Args:
+            outputs (Mapping[Any, Any]): Outputs by teacher.
+            opinions (Mapping[tuple, Any]): What those of a lesson say together, by (teachers, how they are combined).
+
+        Returns:
+            Dict[tuple, Tensor]: The opinions' own scores in shape (N, K), or, where the kind tells none, the mean of
+            their teachers'; empty if nothing tells them.
+        """
+        own = {key: self.joints(opinion)[1] for key, opinion in opinions.items()}
+        told = {key: score for key, score in own.items() if score is not None}
+        if len(told) == len(own):
+            return told
+        scores = self.scores(outputs)
+        return {key: torch.stack([scores[teacher] for teacher in key[0]]).mean(dim=0) for key in opinions if scores}
+
+    @abstractmethod
+    def mirrored(self, output: Any, flip_indices: List[int]) -> Any:
+        """What an output on a mirrored input says of the input itself.
+
+        Args:
+            output (Any): The raw output on the mirrored input.
+            flip_indices (List[int]): The joint that each joint becomes in a mirror.
+
+        Returns:
+            Any: An output.
+        """
+
+    def blended(self, outputs: Sequence[Any], shares: Sequence[Tensor]) -> Any:
+        """The mean of several outputs on the same images, in which each has a share of each joint.
+
+        Args:
+            outputs (Sequence[Any]): The outputs.
+            shares (Sequence[Tensor]): The share of each in shape (N, K).
+
+        Returns:
+            Any: An output.
+        """
+        if isinstance(outputs[0], (list, tuple)):
+            return type(outputs[0])(self.blended(parts, shares) for parts in zip(*outputs))
+        return sum(
+            output * share.reshape(*share.shape, *[1] * (output.dim() - 2)).to(output.dtype)
+            for output, share in zip(outputs, shares)
+        )
+
     def target(self, output: Any, scores: Optional[Tensor], views: ViewPair) -> Target:
         """What a teacher's output on the easy view asks on the hard view.
 

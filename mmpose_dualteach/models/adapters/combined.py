@@ -1,5 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from typing import Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import cv2
 import torch
@@ -87,6 +87,14 @@ class CombinedAdapter(HeatmapAdapter):
         offsets = torch.einsum('nij,nkjhw->nkihw', turn, maps[:, :, 1:])
         maps = views.swap_sides(torch.cat((maps[:, :, :1], offsets), dim=2))
         return Target(maps.flatten(1, 2), self._valid(output, matrix))
+
+    def mirrored(self, output: Tensor, flip_indices: List[int]) -> Tensor:  # type: ignore[override]  # One stage alone.
+        maps = self.in_mirror(output).reshape(len(output), -1, 3, *output.shape[2:])[:, flip_indices]
+        signs = geometry.on_device([1.0, -1.0, 1.0], output.device).to(output.dtype)
+        return (maps * signs[:, None, None]).flatten(1, 2)
+
+    def blended(self, outputs: Sequence[Tensor], shares: Sequence[Tensor]) -> Tensor:
+        return super().blended(outputs, [share.repeat_interleave(3, dim=1) for share in shares])
 
     def _valid(self, output: Tensor, matrix) -> Tensor:
         """Cells of the hard view that the easy view showed."""

@@ -67,6 +67,15 @@ class CoordinateAdapter(JointAdapter):
             scores[other].append(agreement)
         return {key: torch.stack(values).mean(dim=0) for key, values in scores.items() if values}
 
+    def mirrored(self, output: Any, flip_indices: List[int]) -> Any:
+        if isinstance(output, (tuple, list)):
+            coordinates, heatmaps = output
+            # Of the heatmaps the height alone counts.
+            return self.mirrored(coordinates, flip_indices), heatmaps.flip(-1)[:, flip_indices]
+        width = self.input_size[0]
+        x = (width - 1) / width - output[..., :1]
+        return torch.cat((x, output[..., 1:]), dim=-1)[:, flip_indices]
+
     def move(self, output: Any, views: ViewPair) -> Target:
         points = views.move_points(self.joints(output)[0])
         # The codec's own rule for which joints lie in the input.

@@ -1,4 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import copy
 from contextlib import ExitStack, nullcontext
 from itertools import product
 from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Union
@@ -14,9 +15,10 @@ from mmpose_dualteach.models.adapters import Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
 from mmpose_dualteach.models.occlusions import Path, parse_paths
+from mmpose_dualteach.models.pseudo_labels.combine import COMBINE
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
-from mmpose_dualteach.models.pseudo_labels.lessons import Teacher, parse_lessons
+from mmpose_dualteach.models.pseudo_labels.lessons import EMA, SNAPSHOT, Teacher, parse_lessons
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.modes import evaluation_mode
@@ -44,7 +46,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             or ``init_cfg`` (``dict(type='Pretrained', checkpoint=FILE)``) for instance. A part that names a ``type``
             takes the stock part's place, others are merged into it. A network in no lesson learns from the labels
             alone: it shows what teaching is worth, and is no part of the mean. Defaults to ``a`` and ``b``.
-        lessons (Sequence[dict]): Who teaches whom, see :class:`Lesson`. Defaults to a teaches b, b teaches a.
+        lessons (Sequence[dict]): Who teaches whom, see :func:`parse_lessons`. Defaults to a teaches b, b teaches a.
         sup_weight (float): Weight of each network's stock losses. Defaults to 1.0, so that labels count as in a stock
             run. The authors' released code has 0.5 (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
         unsup_weight (float): Weight of the lessons' losses. Defaults to 1.0, the released code's.
@@ -98,7 +100,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         if not networks:
             raise ValueError('model.networks is empty; name at least one network')
         parsed = parse_lessons(lessons, list(networks))
-        in_lessons = {name for lesson in parsed for name in (lesson.teacher, lesson.student)}
+        in_lessons = {
+            name for lesson in parsed for name in (lesson.student, *(teacher.network for teacher in lesson.teachers))
+        }
         baselines = [name for name in networks if parsed and name not in in_lessons]
         super().__init__(
             data_preprocessor=dict(type='mmdet.MultiBranchDataPreprocessor', data_preprocessor=data_preprocessor),
@@ -112,7 +116,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         )
         self.lessons = parsed
         self.baselines = baselines
-        self.teachers = list(dict.fromkeys(lesson.taught_by for lesson in self.lessons))
+        self.teachers = list(dict.fromkeys(teacher for lesson in self.lessons for teacher in lesson.teachers))
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
         self.teacher_mode = teacher_mode
@@ -120,19 +124,24 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.autocast = getattr(torch, autocast) if autocast else None
         self.wants_accuracy = (stock.get('train_cfg') or {}).get('compute_acc', True)
 
-        # Averages are copied from their networks by the hook before they are first asked.
-        averaged = sorted({teacher.network for teacher in self.teachers if teacher.ema})
+        # Both are copied from their networks by the hook before they are first asked.
         self.averages: Any = nn.ModuleDict(
-            {name: ExponentialMovingAverage(self.networks[name], update_buffers=True) for name in averaged}
-        )
-        self.guard = LessonGuard(
             {
-                **{Teacher(name): network for name, network in self.networks.items()},
-                **{Teacher(name, True): average.module for name, average in self.averages.items()},
+                name: ExponentialMovingAverage(self.networks[name], update_buffers=True)
+                for name in self._taught_with(EMA)
             }
         )
+        self.snapshots: Any = nn.ModuleDict(
+            {name: copy.deepcopy(self.networks[name]).requires_grad_(False) for name in self._taught_with(SNAPSHOT)}
+        )
+        modules = {
+            **{Teacher(name): network for name, network in self.networks.items()},
+            **{Teacher(name, EMA): average.module for name, average in self.averages.items()},
+            **{Teacher(name, SNAPSHOT): snapshot for name, snapshot in self.snapshots.items()},
+        }
+        self.guard = LessonGuard(modules)
         if compile:
-            for network in (*self.networks.values(), *(average.module for average in self.averages.values())):
+            for network in modules.values():
                 for part in (network.backbone, getattr(network, 'neck', None)):
                     if part is not None:
                         part.compile(**(compile if isinstance(compile, dict) else {}))
@@ -163,10 +172,12 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         # 2. Every teacher predicts on the easy view.
         views = ViewPair(data_samples['easy'], data_samples['hard'])
         with self.guard.step(on_device=self._in_parts and inputs['hard'].is_cuda):
-            predictions = self.predict_easy(inputs['easy'])
-            # 3. Each prediction moves to the hard view, and is 4. what the student there learns.
-            targets = self.to_hard_view(predictions, views)
-            yield from self.unsup_losses(inputs, views, predictions, targets)
+            predictions = self.predict_easy(inputs['easy'], views)
+            # 3. What the teachers of a lesson say together moves to the hard view, and is 4. what the student learns.
+            opinions = self.combined(predictions)
+            targets = self.to_hard_view(predictions, opinions, views)
+            health = self.health(predictions, targets) if self.watching else {}
+            yield from self.unsup_losses(inputs, views, opinions, targets, health)
 
     def sup_losses(self, images: Tensor, samples: list) -> Iterator[Losses]:
         """Each network's own stock losses, weighted, and, when watched, the mean peak of its predictions.
@@ -196,101 +207,142 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 losses.update({f'{name}/peak_labeled': score.mean() for name, score in scores.items()})
             yield losses
 
-    def predict_easy(self, images: Tensor) -> Dict[Teacher, Any]:
-        """Every teacher's raw output on the easy view.
+    def predict_easy(self, images: Tensor, views: ViewPair) -> Dict[Teacher, Any]:
+        """Every teacher's raw output on the easy view; that of a mirrored one is mirrored back.
 
         Args:
             images (Tensor): Normalised easy views in shape (N, C, H, W).
+            views (ViewPair): The map between the views.
 
         Returns:
             Dict[Teacher, Any]: Raw outputs by teacher; without gradient unless a lesson asks for it.
         """
         predictions = {}
         for teacher in self.teachers:
-            network = self.averages[teacher.network].module if teacher.ema else self.networks[teacher.network]
-            detach = all(lesson.detach for lesson in self.lessons if lesson.taught_by == teacher)
+            network = self.weights_of(teacher)
+            detach = all(lesson.detach for lesson in self.lessons if teacher in lesson.teachers)
             with ExitStack() as stack:
                 if detach:
                     stack.enter_context(torch.no_grad())
                 if self.teacher_mode == 'eval':
                     stack.enter_context(evaluation_mode(network))
-                predictions[teacher] = self.adapter.output(network, images)
+                if teacher.mirrored:
+                    seen = self.adapter.output(network, self.in_format(dict(easy=images.flip(-1)))['easy'])
+                    predictions[teacher] = self.adapter.mirrored(seen, views.flip_indices)
+                else:
+                    predictions[teacher] = self.adapter.output(network, images)
         torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
         return predictions
 
-    def to_hard_view(self, predictions: Dict[Teacher, Any], views: ViewPair) -> Dict[Teacher, Target]:
-        """What every teacher's prediction on the easy view asks of a student on the hard view.
+    def weights_of(self, teacher: Teacher) -> Any:
+        """The network that predicts for a teacher: one that learns, its moving average or its snapshot."""
+        if teacher.weights == EMA:
+            return self.averages[teacher.network].module
+        return (self.snapshots if teacher.weights == SNAPSHOT else self.networks)[teacher.network]
+
+    def take_snapshots(self) -> None:
+        """Renew the copies of those networks that teach as they were a while ago."""
+        for name, snapshot in self.snapshots.items():
+            snapshot.load_state_dict(self.networks[name].state_dict())
+
+    def combined(self, predictions: Dict[Teacher, Any]) -> Dict[tuple, Any]:
+        """What the teachers of each lesson say together.
+
+        Args:
+            predictions (Dict[Teacher, Any]): Raw outputs on the easy view by teacher.
+
+        Returns:
+            Dict[tuple, Any]: Raw outputs by :attr:`Lesson.taught_by`.
+        """
+        opinions = {}
+        for teachers, combine in dict.fromkeys(lesson.taught_by for lesson in self.lessons):
+            outputs = [predictions[teacher] for teacher in teachers]
+            if len(outputs) > 1:
+                joints = [self.adapter.joints(output)[0] for output in outputs]
+                shares = COMBINE[combine]([teacher.network for teacher in teachers], joints)
+                opinions[teachers, combine] = self.adapter.blended(outputs, shares)
+            else:
+                (opinions[teachers, combine],) = outputs
+        return opinions
+
+    def to_hard_view(
+        self, predictions: Dict[Teacher, Any], opinions: Dict[tuple, Any], views: ViewPair
+    ) -> Dict[tuple, Target]:
+        """What the teachers of each lesson ask of a student on the hard view.
 
         Args:
             predictions (Dict[Teacher, Any]): Every teacher's raw output on the easy view.
+            opinions (Dict[tuple, Any]): What those of a lesson say together, see :meth:`combined`.
             views (ViewPair): The map between the views.
 
         Returns:
-            Dict[Teacher, Target]: The targets.
+            Dict[tuple, Target]: The targets by :attr:`Lesson.taught_by`.
         """
-        scores = self.adapter.scores(predictions) if self.adapter.uses_scores else {}
+        scores = self.adapter.joint_scores(predictions, opinions) if self.adapter.uses_scores else {}
         return {
-            teacher: self.adapter.target(prediction, scores.get(teacher), views)
-            for teacher, prediction in predictions.items()
+            taught_by: self.adapter.target(opinion, scores.get(taught_by), views)
+            for taught_by, opinion in opinions.items()
         }
 
     def unsup_losses(
         self,
         inputs: Dict[str, Tensor],
         views: ViewPair,
-        predictions: Dict[Teacher, Any],
-        targets: Dict[Teacher, Target],
+        opinions: Dict[tuple, Any],
+        targets: Dict[tuple, Target],
+        health: Losses,
     ) -> Iterator[Losses]:
-        """Every lesson's loss on every path, weighted, and, when watched, the health of the pseudo-heatmaps.
+        """Every lesson's loss on every path, weighted.
 
         Args:
             inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
             views (ViewPair): The map between the views.
-            predictions (Dict[Teacher, Any]): Every teacher's raw output on the easy view.
-            targets (Dict[Teacher, Target]): The same on the hard view.
+            opinions (Dict[tuple, Any]): What the teachers of each lesson say together on the easy view.
+            targets (Dict[tuple, Target]): The same on the hard view.
+            health (Dict[str, Tensor]): Further scalars for the log.
 
         Yields:
             Dict[str, Tensor]: Scalars by name of one lesson on one path, or of all where lessons share their teachers'
                 graphs.
         """
         self.records = []
-        together: Losses = {}
+        together = dict(health)
         apart = all(lesson.detach for lesson in self.lessons)
         for lesson, path in product(self.lessons, self.paths):
-            prediction, target = predictions[lesson.taught_by], targets[lesson.taught_by]
+            opinion, target = opinions[lesson.taught_by], targets[lesson.taught_by]
             target = target.detach() if lesson.detach else target
-            images = self.occluded(path, inputs['hard'], prediction, views)
+            images = self.occluded(path, inputs['hard'], opinion, views)
             student = self.networks[lesson.student]
             answer = self.adapter.output(student, images)
             loss = self.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
             loss = self.guard.passed(loss, lesson)
             if self.record_lessons:
                 self.records.append(
-                    LessonRecord(
-                        lesson, inputs['easy'], detached(prediction), images, target.detach(), detached(answer)
-                    )
+                    LessonRecord(lesson, inputs['easy'], detached(opinion), images, target.detach(), detached(answer))
                 )
             add_up(together, {f'{lesson.student}/loss_pseudo': loss})
             final = lesson is self.lessons[-1] and path is self.paths[-1]
-            if final and self.watching:
-                together.update(self.health(predictions, target))
             if final or apart:
                 yield together
                 together = {}
                 self.guard.open()
 
-    def occluded(self, path: Path, images: Tensor, prediction: Any, views: ViewPair) -> Tensor:
-        """Hard views as a student sees them on a path, where its teacher sees joints covered."""
+    def occluded(self, path: Path, images: Tensor, opinion: Any, views: ViewPair) -> Tensor:
+        """Hard views as a student sees them on a path, where its teachers see joints covered."""
         if not path.occlusions:
             return images
-        return path(images, views.move_points(self.adapter.joints(prediction)[0]))
+        return path(images, views.move_points(self.adapter.joints(opinion)[0]))
+
+    def _taught_with(self, weights: str) -> List[str]:
+        """The networks that teach with such weights."""
+        return sorted({teacher.network for teacher in self.teachers if teacher.weights == weights})
 
     @property
     def teaches(self) -> bool:
         """bool: Whether the lessons count now."""
         return bool(self.lessons) and self.unsup_weight != 0 and self.unsup_scale > 0
 
-    def health(self, predictions: Dict[Teacher, Any], target: Target) -> Losses:
+    def health(self, predictions: Dict[Teacher, Any], targets: Dict[tuple, Target]) -> Losses:
         """Mean peak on unlabelled instances, agreement of the teachers in input pixels, share of valid cells or
         joints."""
         health = {
@@ -300,7 +352,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         if len(predictions) > 1:
             first, second = [self.adapter.joints(output)[0] for output in predictions.values()][:2]
             health['agreement_px'] = (first - second).norm(dim=-1).mean()
-        health['valid_share'] = target.valid.float().mean()
+        health['valid_share'] = torch.stack([target.valid.float().mean() for target in targets.values()]).mean()
         return health
 
     # ------------------------------------------------------------------ what mmengine calls

@@ -174,7 +174,9 @@ class NetworkEnsemble(BaseModel):
     def _accept_stock_checkpoint(self, state_dict: dict, prefix: str, *_) -> None:
         """Let a single network's checkpoint, an MMPose one, give its weights to every network."""
         own = [key for key in state_dict if key.startswith(prefix)]
-        if not own or any(key.startswith((f'{prefix}networks.', f'{prefix}averages.')) for key in own):
+        if not own or any(
+            key.startswith(tuple(f'{prefix}{part}.' for part in ('networks', 'averages', 'snapshots'))) for key in own
+        ):
             return
         for key in own:
             value = state_dict.pop(key)

@@ -2,73 +2,132 @@
 """Who teaches whom."""
 
 from dataclasses import dataclass
-from typing import Collection, Iterable, List, Sequence
+from typing import Any, Collection, Iterable, List, Sequence, Tuple
+
+from mmpose_dualteach.models.pseudo_labels.combine import COMBINE
+
+# Whose weights teach: the network's own, their moving average, or a copy of them that is renewed now and then.
+OWN, EMA, SNAPSHOT = 'own', 'ema', 'snapshot'
+MIRRORED = 'mirrored'
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """Who predicts on the easy view.
+    """Who predicts on the easy view, and how it sees it.
 
     Args:
         network (str): The network's name.
-        ema (bool): Whether it is the network's moving average. Defaults to False.
+        weights (str): ``'own'``, ``'ema'`` for the network's moving average, ``'snapshot'`` for a copy of it that is
+            renewed every epoch. Defaults to ``'own'``.
+        mirrored (bool): Whether it sees the easy view in a mirror; its prediction is mirrored back. Defaults to False.
     """
 
     network: str
-    ema: bool = False
+    weights: str = OWN
+    mirrored: bool = False
+
+    @classmethod
+    def parse(cls, name: str) -> 'Teacher':
+        """Read a name: a network's, with ``.ema`` or ``.snapshot`` behind it, and ``.mirrored`` behind that."""
+        network, *parts = name.split('.')
+        mirrored = parts[-1:] == [MIRRORED]
+        weights = parts[: len(parts) - mirrored]
+        if len(weights) > 1 or (weights and weights[0] not in (EMA, SNAPSHOT)):
+            raise ValueError(
+                f'{name!r} is no teacher; give the name of a network, with .{EMA} or .{SNAPSHOT} and .{MIRRORED} '
+                'behind it where wanted'
+            )
+        return cls(network, weights[0] if weights else OWN, mirrored)
+
+    @property
+    def unmirrored(self) -> 'Teacher':
+        """Teacher: The same before no mirror."""
+        return Teacher(self.network, self.weights)
+
+    def __str__(self) -> str:
+        return '.'.join(
+            [self.network, *([] if self.weights == OWN else [self.weights]), *([MIRRORED] if self.mirrored else [])]
+        )
 
     def label(self, teachers: Collection['Teacher']) -> str:
-        """The name in the log: the network's, but for an average that teaches beside its own network."""
-        return f'{self.network}_ema' if self.ema and Teacher(self.network) in teachers else self.network
+        """The name in the log: the network's, but for a teacher beside others of the same network."""
+        beside = [each for each in teachers if each.network == self.network]
+        first = min(beside, key=lambda each: (each.weights != OWN, each.mirrored))
+        return self.network if self == first else str(self).replace('.', '_')
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One network's predictions on the easy view are another's targets on the hard view.
+    """Predictions on the easy view are a network's targets on the hard view.
 
     Args:
-        teacher (str): Name of the network that predicts on the easy view.
-        student (str): Name of the network that learns on the hard view; may be the teacher itself.
-        ema (bool): Teach with the moving average of ``teacher`` instead of the network itself. Defaults to False.
+        teachers (Tuple[Teacher, ...]): Who predicts on the easy view; several are combined.
+        student (str): Name of the network that learns on the hard view; may be among its teachers.
+        combine (str): How several teachers become one: ``'mean'``, or ``'closest'``: of each joint the mean of those
+            two, of different networks where there are several, that lie closest. Defaults to ``'mean'``.
         detach (bool): Keep the gradient from the teacher. With False, this is naive consistency, which collapses: it is
             here to be compared with. Defaults to True.
     """
 
-    teacher: str
+    teachers: Tuple[Teacher, ...]
     student: str
-    ema: bool = False
+    combine: str = 'mean'
     detach: bool = True
 
     @property
-    def taught_by(self) -> Teacher:
-        """Teacher: The network or the moving average that teaches."""
-        return Teacher(self.teacher, self.ema)
+    def taught_by(self) -> Tuple[Tuple[Teacher, ...], str]:
+        """Tuple[Tuple[Teacher, ...], str]: The teachers and how they are combined; lessons share what is the same."""
+        return self.teachers, self.combine
+
+    @property
+    def networks(self) -> List[str]:
+        """List[str]: The networks that take part."""
+        return [*(teacher.network for teacher in self.teachers), self.student]
+
+    @property
+    def who(self) -> str:
+        """str: The teachers in words."""
+        names = ' and '.join(map(str, self.teachers))
+        return names if len(self.teachers) == 1 else f'the {self.combine} of {names}'
 
 
 def parse_lessons(lessons: Iterable[dict], networks: Sequence[str]) -> List[Lesson]:
     """Read lessons from a config.
 
     Args:
-        lessons (Iterable[dict]): Arguments of :class:`Lesson`.
+        lessons (Iterable[dict]): For each ``teacher``, a name or several (see :meth:`Teacher.parse`), ``student``, and
+            where they differ from :class:`Lesson`'s defaults ``combine`` and ``detach``.
         networks (Sequence[str]): Names of the networks there are.
 
     Returns:
         List[Lesson]: The lessons.
 
     Raises:
-        ValueError: If a lesson names no known network, or asks for a gradient through a moving average.
+        ValueError: If a lesson names no known network or teacher, or asks for a gradient through weights that are no
+            network's own.
     """
-    parsed = []
-    for number, arguments in enumerate(lessons):
-        where = f'model.lessons[{number}]={dict(arguments)}'
-        try:
-            lesson = Lesson(**arguments)
-        except TypeError:
-            raise ValueError(f'{where}: a lesson takes teacher, student and optionally ema, detach') from None
-        for role in (lesson.teacher, lesson.student):
-            if role not in networks:
-                raise ValueError(f'{where}: there is no network {role!r}; model.networks has {list(networks)}')
-        if lesson.ema and not lesson.detach:
-            raise ValueError(f'{where}: a moving average takes no gradient; leave out ema=True or detach=False')
-        parsed.append(lesson)
-    return parsed
+    return [
+        _parse(dict(arguments), f'model.lessons[{number}]={dict(arguments)}', networks)
+        for number, arguments in enumerate(lessons)
+    ]
+
+
+def _parse(arguments: dict, where: str, networks: Sequence[str]) -> Lesson:
+    names: Any = arguments.pop('teacher', None)
+    names = [names] if isinstance(names, str) else list(names or [])
+    try:
+        lesson = Lesson(tuple(Teacher.parse(name) for name in names), **arguments)
+    except TypeError:
+        raise ValueError(f'{where}: a lesson takes teacher, student and optionally combine, detach') from None
+    except ValueError as error:
+        raise ValueError(f'{where}: {error}') from None
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f'{where}: name at least one teacher, and none twice')
+    for role in lesson.networks:
+        if role not in networks:
+            raise ValueError(f'{where}: there is no network {role!r}; model.networks has {list(networks)}')
+    if lesson.combine not in COMBINE:
+        raise ValueError(f'{where}: combine={lesson.combine!r}; choose one of {", ".join(COMBINE)}')
+    if not lesson.detach and any(teacher.weights != OWN for teacher in lesson.teachers):
+        raise ValueError(f'{where}: a moving average or snapshot takes no gradient; leave it or detach=False out')
+    return lesson
