@@ -26,10 +26,7 @@ def test_data_steps_views_and_lessons_are_told(stock, tmp_path):
     options = dict(hook=dict(burn_in=1, ramp_up=2), model=dict(confidence=False, lessons=[average]))
     run(switch(stock, **options), tmp_path / 'burn_in')
     told = log_of(tmp_path / 'burn_in')
-    assert (
-        'lessons: a.ema teaches b; they count after epoch 1, in full 2 epochs later, all joints alike'
-        in told
-    )
+    assert 'lessons: a.ema teaches b; they count after epoch 1, in full 2 epochs later, all joints alike' in told
     run(switch(stock, model=dict(lessons=[])), tmp_path / 'supervised')
     assert 'lessons: none' in log_of(tmp_path / 'supervised')
 
