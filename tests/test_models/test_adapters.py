@@ -242,28 +242,56 @@ def test_scores_of_coordinates():
 # ---------------------------------------------------------------------- options and refusals
 
 
-def test_confidence_and_threshold_weigh_joints():
-    adapter, codec = simcc('rtmpose', pseudo_label_thr=0.5)
-    views = ViewPair([sample(np.eye(2, 3), False)], [sample(geometry.mirror(INPUT[0]), True)])
-    output = [
-        torch.from_numpy(encoded(codec, np.full((5, 2), 90.0))[key])
-        for key in ('keypoint_x_labels', 'keypoint_y_labels')
-    ]
-    scores = torch.tensor([[0.4, 0.6, 0.7, 0.8, 0.9]])
-    assert adapter.target(output, scores, views).weight[0].tolist() == pytest.approx([0.6, 0.0, 0.7, 0.9, 0.8])
-    plain, _ = simcc('rtmpose', pseudo_label_thr=0.5, confidence=False)
-    assert plain.target(output, scores, views).weight[0].tolist() == [1.0, 0.0, 1.0, 1.0, 1.0]
-    free, _ = simcc('rtmpose', confidence=False)
-    assert free.target(output, scores, views).weight is None
-
-    codec = dict(type='MSRAHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=2)
-    head = dict(type='HeatmapHead', decoder=codec)
+def test_weights_go_with_their_joints_into_a_mirrored_view():
+    codec = dict(type='UDPHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=2)
+    adapter = adapter_for(dict(type='HeatmapHead', decoder=codec))
+    weight = torch.tensor([[0.4, 0.6, 0.7, 0.8, 0.9]])
     heatmaps = torch.rand(1, 5, 16, 12)
-    views = ViewPair([sample(np.eye(2, 3), False)], [sample(np.eye(2, 3), False)])
-    assert adapter_for(head, confidence=False).target(heatmaps, scores, views).weight is None
-    weighed = adapter_for(head)
-    target = weighed.target(heatmaps, scores, views)
-    assert weighed.loss(None, target.value + 1, target).item() == pytest.approx(scores.mean().item(), rel=1e-5)
+    views = ViewPair([sample(np.eye(2, 3), False)], [sample(geometry.mirror(48), True)])
+    target = adapter.target(heatmaps, weight, views)
+    assert target.weight[0].tolist() == pytest.approx([0.6, 0.4, 0.7, 0.9, 0.8])
+    assert adapter.target(heatmaps, None, views).weight is None
+    assert adapter.loss(None, target.value + 1, target).item() == pytest.approx(weight.mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize('kind', ['udp', 'msra', 'unbiased', 'stages'])
+def test_redrawn_heatmaps_are_the_codecs_labels_of_the_hard_view(kind):
+    codec = dict(type='UDPHeatmap' if kind in ('udp', 'stages') else 'MSRAHeatmap', sigma=2.0)
+    codec.update(input_size=INPUT, heatmap_size=CELLS, **(dict(unbiased=True) if kind == 'unbiased' else {}))
+    head = dict(type='CPMHead', num_stages=2, loss=SMOOTH) if kind == 'stages' else dict(type='HeatmapHead')
+    adapter, encoder = adapter_for(dict(head, decoder=codec), redraw=True), KEYPOINT_CODECS.build(codec)
+    compared = 0
+    for views, easy, hard in view_pairs(30, udp=kind in ('udp', 'stages')):
+        # A teacher that is unsure draws blunt and low heatmaps about the right places.
+        blunt = (
+            KEYPOINT_CODECS.build(dict(codec, type='UDPHeatmap', sigma=3.0))
+            if kind in ('udp', 'stages')
+            else (KEYPOINT_CODECS.build(dict(codec, sigma=3.0, unbiased=True)))
+        )
+        heatmaps = 0.3 * torch.from_numpy(encoded(blunt, easy)['heatmaps'])[None]
+        target = adapter.move([heatmaps, heatmaps] if kind == 'stages' else heatmaps, views)
+        values = target.value if kind == 'stages' else [target.value]
+        assert len(values) == (2 if kind == 'stages' else 1)
+        stock = torch.from_numpy(encoded(encoder, hard)['heatmaps'])
+        for value in values:
+            for k in range(5):
+                edge = np.abs((hard[k] / 4 + 0.5) % 1 - 0.5).min() if kind == 'msra' else 1.0
+                if ((hard[k] > 8) & (hard[k] < np.array(INPUT) - 8)).all() and edge > 0.02:
+                    compared += 1
+                    # The codec cuts its labels off at three sigmas, where they are 0.011 high.
+                    assert (value[0, k] - stock[k]).abs().max() < 0.02, (kind, easy[k], hard[k])
+    assert compared > 60
+
+
+def test_only_single_gaussians_are_redrawn():
+    codec = dict(type='MegviiHeatmap', input_size=INPUT, heatmap_size=CELLS, kernel_size=11)
+    head = dict(type='MSPNHead', num_stages=1, num_units=1, level_indices=[0], loss=SMOOTH, decoder=codec)
+    with pytest.raises(ValueError, match='model.redraw=True: labels of MegviiHeatmap'):
+        adapter_for(head, redraw=True)
+    codec = dict(type='UDPHeatmap', input_size=INPUT, heatmap_size=CELLS, heatmap_type='combined')
+    with pytest.raises(ValueError, match='model.redraw=True: labels of UDPHeatmap'):
+        adapter_for(dict(type='HeatmapHead', loss=SMOOTH, decoder=codec), redraw=True)
+    simcc('rtmpose', redraw=True)  # Always drawn anew.
 
 
 def test_what_cannot_be_taught_is_refused_by_name():
@@ -276,6 +304,4 @@ def test_what_cannot_be_taught_is_refused_by_name():
         adapter_for(dict(type='SimCCHead', loss=dict(type='KLDiscretLoss', use_target_weight=False), decoder=codec))
     with pytest.raises(ValueError, match='taught by its own loss; set model.unsup_weight'):
         adapter_for(dict(type='SimCCHead', loss=KL, decoder=codec), loss=dict(loss_weight=2.0))
-    with pytest.raises(ValueError, match='pseudo_label_thr=1'):
-        simcc('rtmpose', pseudo_label_thr=1)
     assert len({adapter.supports() for adapter in ADAPTERS}) == len(ADAPTERS)

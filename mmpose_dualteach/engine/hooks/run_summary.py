@@ -48,7 +48,7 @@ def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
     who = ', '.join(f'{each.who} teaches {each.student}' for each in model.lessons)
     begin = f'after {unit} {schedule.burn_in:g}' if schedule.burn_in else 'from the first step on'
     ramp_up = f', in full {schedule.ramp_up:g} {unit}s later' if schedule.ramp_up else ''
-    sure = 'each joint as much as its teacher is sure of it' if model.adapter.confidence else 'all joints alike'
+    sure = 'each joint as much as its teacher is sure of it' if model.selection.confidence else 'all joints alike'
     alone = f'; {", ".join(model.baselines)} learns from labels alone' if model.baselines else ''
     return f'lessons: {who}; they count {begin}{ramp_up}, {sure}{alone}'
 

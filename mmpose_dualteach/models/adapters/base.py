@@ -38,8 +38,6 @@ class OutputAdapter(metaclass=ABCMeta):
 
     Args:
         head (dict): The head's config.
-        confidence (bool): Whether a joint's loss is weighted by the teacher's score, 0 to 1. Defaults to True.
-        pseudo_label_thr (float): Joints whose score is less teach nothing. Defaults to 0.
     """
 
     # Class names of the heads and codecs of this kind.
@@ -48,12 +46,8 @@ class OutputAdapter(metaclass=ABCMeta):
     # Every key of the codec that labels and predictions must share.
     codec_keys: Tuple[str, ...] = ('type', 'input_size')
 
-    def __init__(self, head: dict, confidence: bool = True, pseudo_label_thr: float = 0.0) -> None:
-        if not 0 <= pseudo_label_thr < 1:
-            raise ValueError(f'model.pseudo_label_thr={pseudo_label_thr} must be at least 0 and less than 1')
+    def __init__(self, head: dict) -> None:
         self.codec = dict(self.codec_of(head))
-        self.confidence = confidence
-        self.pseudo_label_thr = pseudo_label_thr
 
     # ------------------------------------------------------------------ which heads
 
@@ -76,11 +70,6 @@ class OutputAdapter(metaclass=ABCMeta):
         return head['decoder']
 
     # ------------------------------------------------------------------ lessons
-
-    @property
-    def uses_scores(self) -> bool:
-        """bool: Whether lessons need the teachers' scores."""
-        return self.confidence or self.pseudo_label_thr > 0
 
     def output(self, network: BasePoseEstimator, images: Tensor) -> Any:
         """A network's raw output on input images in shape (N, C, H, W)."""
@@ -154,21 +143,19 @@ class OutputAdapter(metaclass=ABCMeta):
             for output, share in zip(outputs, shares)
         )
 
-    def target(self, output: Any, scores: Optional[Tensor], views: ViewPair) -> Target:
+    def target(self, output: Any, weight: Optional[Tensor], views: ViewPair) -> Target:
         """What a teacher's output on the easy view asks on the hard view.
 
         Args:
             output (Any): The teacher's raw output.
-            scores (Tensor, optional): Its joints' scores on the easy view in shape (N, K).
+            weight (Tensor, optional): How much each of its joints counts, on the easy view, in shape (N, K).
             views (ViewPair): The map between the views.
 
         Returns:
             Target: The target.
         """
         target = self.move(output, views)
-        if scores is not None and self.uses_scores:
-            weight = scores.clamp(0, 1) if self.confidence else torch.ones_like(scores)
-            target.weight = views.swap_sides(weight * (scores >= self.pseudo_label_thr))
+        target.weight = None if weight is None else views.swap_sides(weight)
         return target
 
     @abstractmethod

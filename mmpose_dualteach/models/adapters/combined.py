@@ -27,6 +27,8 @@ class CombinedAdapter(HeatmapAdapter):
         **options: Of :class:`HeatmapAdapter`.
     """
 
+    redrawable = ()
+
     def __init__(self, head: dict, **options) -> None:
         super().__init__(head, **options)
         codec = KEYPOINT_CODECS.build(self.codec)

@@ -33,19 +33,31 @@ class HeatmapAdapter(OutputAdapter):
     Args:
         head (dict): The head's config.
         loss (dict, optional): What differs in the config of the loss, :class:`PseudoHeatmapLoss`.
-        **options: Of :class:`OutputAdapter`.
+        redraw (bool): Ask for the codec's label of the joints that the teacher sees, not for its heatmaps. Defaults to
+            False.
+
+    Raises:
+        ValueError: If labels of this kind cannot be redrawn.
     """
 
     heads = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
     codecs = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
     codec_keys = ('type', 'input_size', 'heatmap_size', 'heatmap_type')
 
-    def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
-        super().__init__(head, **options)
+    # Codecs whose labels are one Gaussian a joint.
+    redrawable: Tuple[str, ...] = ('MSRAHeatmap', 'UDPHeatmap')
+
+    def __init__(self, head: dict, loss: Optional[dict] = None, redraw: bool = False) -> None:
+        super().__init__(head)
         codec = KEYPOINT_CODECS.build(self.codec)
         kind = class_name(self.codec)
         self.to_input = geometry.cells_to_input(codec.scale_factor, CELL_OFFSET.get(kind, 0.0))
         self.label_height = LABEL_HEIGHT.get(kind, 1.0)
+        if redraw and (kind not in self.redrawable or not isinstance(codec.sigma, (int, float))):
+            raise ValueError(f'model.redraw=True: labels of {kind} are not one Gaussian a joint; leave it out')
+        self.redraw = redraw
+        self.sigma: Any = getattr(codec, 'sigma', None)
+        self.rounded = kind == 'MSRAHeatmap' and not codec.unbiased  # Labels lie on cells, not between them.
         self.size: Tuple[int, int] = tuple(codec.heatmap_size)
         self.criterion = MODELS.build(dict(dict(type='PseudoHeatmapLoss'), **(loss or {})))
         levels, self.stage_weights = stages(head)
@@ -98,6 +110,12 @@ class HeatmapAdapter(OutputAdapter):
 
     def move(self, output: Heatmaps, views: ViewPair) -> Target:
         matrix = geometry.in_cells(views.matrix, self.to_input)
+        if self.redraw:
+            cells = geometry.peaks_between_cells(last(output).detach().float())
+            hard = geometry.transform_points(cells, geometry.on_device(matrix, cells.device))
+            labels = self.labels(views.swap_sides(hard))
+            valid = geometry.warp_heatmaps(last(output)[:, :1], matrix, self.size)[1]
+            return Target(labels if isinstance(output, Tensor) else [labels] * len(output), valid)
         if isinstance(output, Tensor):
             heatmaps, valid = geometry.warp_heatmaps(output, matrix, self.size)
             return Target(views.swap_sides(heatmaps), valid)
@@ -106,6 +124,22 @@ class HeatmapAdapter(OutputAdapter):
             heatmaps, valid = geometry.warp_heatmaps(output[stage], matrix, self.size)
             moved[stage] = views.swap_sides(heatmaps)
         return Target([moved[stage] for stage in self.teaching_stage], valid)
+
+    def labels(self, cells: Tensor) -> Tensor:
+        """The codec's labels, which it cuts off at three sigmas.
+
+        Args:
+            cells (Tensor): Joints (x, y) in heatmap cells in shape (N, K, 2).
+
+        Returns:
+            Tensor: Heatmaps in shape (N, K, H, W).
+        """
+        cells = (cells + 0.5).floor() if self.rounded else cells
+        columns, rows = [
+            torch.exp(-0.5 * ((torch.arange(count, device=cells.device) - centre[..., None]) / self.sigma).square())
+            for count, centre in zip(self.size, cells.unbind(dim=-1))
+        ]
+        return rows[..., :, None] * columns[..., None, :]
 
     def loss(self, network: BasePoseEstimator, output: Heatmaps, target: Target) -> Tensor:
         if isinstance(output, Tensor):

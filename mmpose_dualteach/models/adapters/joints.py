@@ -17,14 +17,14 @@ class JointAdapter(OutputAdapter):
     Args:
         head (dict): The head's config.
         loss (dict, optional): None; the stock loss is used.
-        **options: Of :class:`OutputAdapter`.
+        redraw (bool): Makes no difference, labels of this kind are always drawn anew. Defaults to False.
 
     Raises:
         ValueError: If another loss is asked for, or the stock loss takes no weights; names the key.
     """
 
-    def __init__(self, head: dict, loss: Optional[dict] = None, **options) -> None:
-        super().__init__(head, **options)
+    def __init__(self, head: dict, loss: Optional[dict] = None, redraw: bool = False) -> None:
+        super().__init__(head)
         if loss:
             raise ValueError(
                 f'model.pseudo_loss={loss}: {class_name(head)} is taught by its own loss; set '

@@ -15,10 +15,11 @@ from mmpose_dualteach.models.adapters import Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
 from mmpose_dualteach.models.occlusions import Path, parse_paths
-from mmpose_dualteach.models.pseudo_labels.combine import COMBINE
+from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, farthest
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
 from mmpose_dualteach.models.pseudo_labels.lessons import EMA, SNAPSHOT, Teacher, parse_lessons
+from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.modes import evaluation_mode
@@ -56,6 +57,12 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             is not yet sure of anything teaches next to nothing, so that no burn-in is needed. Defaults to True; the
             released code has no such weight.
         pseudo_label_thr (float): Joints whose teacher's score is less teach nothing. Defaults to 0.
+        pseudo_label_quantile (float): This share of the batch's joints, those with the lowest scores, teaches nothing.
+            Defaults to 0.
+        max_disagreement (float, optional): Joints that a lesson's teachers see farther apart than this, in input
+            pixels, teach nothing. Defaults to None.
+        redraw (bool): Teach the codec's label of the joints that teachers see, instead of their heatmaps. Defaults to
+            False.
         teacher_mode (str): ``'train'``: teachers normalise by the easy batch's own statistics and update their running
             ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
         paths (Sequence[Sequence[dict]]): The ways in which each student sees a hard view, each one part of the loss:
@@ -85,6 +92,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         pseudo_loss: Optional[dict] = None,
         confidence: bool = True,
         pseudo_label_thr: float = 0.0,
+        pseudo_label_quantile: float = 0.0,
+        max_disagreement: Optional[float] = None,
+        redraw: bool = False,
         teacher_mode: str = 'train',
         paths: Sequence[Sequence[dict]] = ((),),
         predict_on: Optional[str] = None,
@@ -111,7 +121,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             apart=baselines,
             channels_last=channels_last,
             estimator=estimator,
-            adapter=dict(loss=pseudo_loss, confidence=confidence, pseudo_label_thr=pseudo_label_thr),
+            adapter=dict(loss=pseudo_loss, redraw=redraw),
             **stock,
         )
         self.lessons = parsed
@@ -121,6 +131,12 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.unsup_weight = unsup_weight
         self.teacher_mode = teacher_mode
         self.paths = parse_paths(paths)
+        self.selection = Selection(confidence, pseudo_label_thr, pseudo_label_quantile, max_disagreement)
+        if self.selection.uses_agreement and any(len(lesson.teachers) < 2 for lesson in parsed):
+            raise ValueError(
+                f'model.max_disagreement={max_disagreement} needs several teachers in each lesson, such as '
+                "teacher=['a', 'b']"
+            )
         self.autocast = getattr(torch, autocast) if autocast else None
         self.wants_accuracy = (stock.get('train_cfg') or {}).get('compute_acc', True)
 
@@ -278,10 +294,14 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         Returns:
             Dict[tuple, Target]: The targets by :attr:`Lesson.taught_by`.
         """
-        scores = self.adapter.joint_scores(predictions, opinions) if self.adapter.uses_scores else {}
+        scores = self.adapter.joint_scores(predictions, opinions) if self.selection.uses_scores else {}
+        apart = {}
+        if self.selection.uses_agreement:
+            joints = {teacher: self.adapter.joints(output)[0] for teacher, output in predictions.items()}
+            apart = {key: farthest([joints[teacher] for teacher in key[0]]) for key in opinions}
         return {
-            taught_by: self.adapter.target(opinion, scores.get(taught_by), views)
-            for taught_by, opinion in opinions.items()
+            key: self.adapter.target(opinion, self.selection.weights(scores.get(key), apart.get(key)), views)
+            for key, opinion in opinions.items()
         }
 
     def unsup_losses(

@@ -54,3 +54,15 @@ def closest_pair(networks: Sequence[str], joints: Sequence[Tensor]) -> List[Tens
 COMBINE: Dict[str, Callable[[Sequence[str], Sequence[Tensor]], List[Tensor]]] = dict(
     mean=mean_of_all, closest=closest_pair
 )
+
+
+def farthest(joints: Sequence[Tensor]) -> Tensor:
+    """How far apart those two are that see a joint farthest apart.
+
+    Args:
+        joints (Sequence[Tensor]): Where each teacher sees the joints (x, y) in shape (N, K, 2); two or more.
+
+    Returns:
+        Tensor: Distances in shape (N, K).
+    """
+    return torch.stack([(one - other).norm(dim=-1) for one, other in combinations(joints, 2)]).amax(dim=0)
