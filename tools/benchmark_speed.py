@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import List, Optional
 
-from mmpose_dualteach.dev.benchmark.speed.run import measure_all
+from mmpose_dualteach.dev.benchmark.speed.run import compare_methods, measure_all
 from mmpose_dualteach.utils.command_line import exit_code
 
 
@@ -14,11 +14,14 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Measure speed and memory against the floor, as ratios in one run')
     parser.add_argument('--json', metavar='FILE', help='write the results')
     parser.add_argument('--rounds', type=int, default=5, help='how often each comparison is made (default 5)')
+    parser.add_argument('--methods', action='store_true', help='instead, a step of every method against its own floor')
     return parser.parse_args(arguments)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    return exit_code(lambda args: measure_all(args.json, args.rounds), parse_args(arguments))
+    return exit_code(
+        lambda args: (compare_methods if args.methods else measure_all)(args.json, args.rounds), parse_args(arguments)
+    )
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.dev.benchmark.speed import data, run
 from mmpose_dualteach.dev.benchmark.speed.drawn_data import draw_images, write_index
 from mmpose_dualteach.dev.benchmark.speed.step import Setup, compare, memory_over_floor, peak_bytes
+from mmpose_dualteach.methods import find_method
 
 benchmark_speed = tool('benchmark_speed')
 
@@ -42,6 +43,31 @@ def test_peak_memory_is_the_most_held_at_a_time():
         del two, three
 
     assert peak_bytes(action, lambda: None) == pytest.approx(10000, rel=0.1)
+
+
+@pytest.mark.parametrize('method', ['multiaugs-one-four', 'sspcm'])
+def test_the_floor_of_a_method_has_its_own_passes(images, method):
+    setup = Setup(*images, 18, 2, 'cpu', method=method)
+    counts = {}
+    for action in (setup.step, setup.floor):
+        passes = counts.setdefault(action.__name__, [])
+        hooks = [
+            network.backbone.register_forward_hook(lambda *_, to=passes: to.append(3 if torch.is_grad_enabled() else 1))
+            for network in (*setup.model.networks.values(), *setup.model.snapshots.values())
+        ]
+        setup.before()
+        action()
+        for hook in hooks:
+            hook.remove()
+    assert sorted(counts['step']) == sorted(counts['floor']) and sum(counts['floor']) == find_method(method).passes
+
+
+def test_methods_are_compared(monkeypatch, tmp_path, capsys):
+    measured = [dict(method='posedual', passes=14, step=1.04, memory=1.02)]
+    monkeypatch.setattr(run, 'measure_methods', lambda rounds: measured)
+    assert benchmark_speed(['--methods', '--json', str(tmp_path / 'methods.json')]) == 0
+    assert json.loads((tmp_path / 'methods.json').read_text())['methods'] == measured
+    assert '| posedual | 14 | 1.04 | 1.02 |' in capsys.readouterr().out
 
 
 def test_the_floor_does_what_the_step_cannot_do_without(images):

@@ -20,6 +20,7 @@ from mmpose_dualteach.dev.benchmark.speed.step import (
     synchronisations,
     time_over,
 )
+from mmpose_dualteach.methods import find_method, method_names
 from mmpose_dualteach.utils.file_io import dump_json
 
 # Name: target, whether less is better, what it is.
@@ -106,6 +107,38 @@ def _steps(ann_file: str, folder: str, device: str, rounds: int) -> Dict[str, di
     )
 
 
+def measure_methods(rounds: int) -> List[dict]:
+    """Measure a step of every method against its own floor, in the device's recipe.
+
+    Args:
+        rounds (int): How often each comparison is made; its median counts.
+
+    Returns:
+        List[dict]: For each ``method``, ``passes`` of a network a step, ``step`` and ``memory`` over the floor's.
+    """
+    init_default_scope('mmpose')
+    MMLogger.get_instance('mmengine', log_level='ERROR')
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    depth, instances = (50, 32) if device == 'cuda' else (18, 8)
+    measured = []
+    with tempfile.TemporaryDirectory() as folder:
+        ann_file = draw_images(folder, 64)
+        for name in method_names():
+            say(name)
+            setup = Setup(
+                ann_file, folder, depth, instances, device, amp=device == 'cuda', method=name, **RECIPES[device]
+            )
+            measured.append(
+                dict(
+                    method=name,
+                    passes=find_method(name).passes,
+                    memory=memory_over_floor(setup)['ratio'],
+                    step=step_over_floor(setup, rounds)['ratio'],
+                )
+            )
+    return measured
+
+
 def rows(results: Dict[str, dict]) -> Iterator[Tuple[str, str, float, float, bool]]:
     """Name, what it is, value, target and whether it is met."""
     for name, (target, less, text) in TARGETS.items():
@@ -126,6 +159,18 @@ def as_table(results: Dict[str, dict]) -> str:
 def say(message: str) -> None:
     """Tell the user what is going on."""
     print(f'[benchmark_speed {time.strftime("%H:%M:%S")}] {message}', file=sys.stderr, flush=True)
+
+
+def compare_methods(path: Optional[str], rounds: int) -> None:
+    """Measure every method's step, print and write."""
+    results = measure_methods(rounds)
+    device = device_name()
+    print(f'{device}, commit {commit()}\n\n| method | passes a step | step over its floor | memory over its floor |')
+    print('| --- | --- | --- | --- |')
+    for each in results:
+        print(f'| {each["method"]} | {each["passes"]} | {each["step"]:.3g} | {each["memory"]:.3g} |')
+    if path:
+        dump_json(dict(methods=results, device=device, commit=commit()), path, indent=1)
 
 
 def measure_all(path: Optional[str], rounds: int) -> None:

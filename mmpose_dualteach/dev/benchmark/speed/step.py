@@ -5,6 +5,7 @@ import copy
 import statistics
 import time
 from contextlib import nullcontext
+from itertools import product
 from typing import Any, Callable, ContextManager, Dict, List
 
 import torch
@@ -14,6 +15,7 @@ from mmengine.runner import Runner
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from mmpose_dualteach.methods import DEFAULT
 from mmpose_dualteach.switch import mutual_teaching
 from mmpose_dualteach.utils.mmpose_files import read_stock_config
 
@@ -31,11 +33,20 @@ class Setup:
         instances (int): Labelled instances in a batch, and unlabelled ones as many.
         device (str): Where to.
         amp (bool): Whether to train under mmengine's AMP, on GPUs. Defaults to False.
+        method (str): The method. Defaults to the package's default.
         **model: Arguments of the wrapper.
     """
 
     def __init__(
-        self, ann_file: str, folder: str, depth: int, instances: int, device: str, amp: bool = False, **model: Any
+        self,
+        ann_file: str,
+        folder: str,
+        depth: int,
+        instances: int,
+        device: str,
+        amp: bool = False,
+        method: str = DEFAULT,
+        **model: Any,
     ) -> None:
         stock = read_stock_config(STOCK)
         source = dict(data_root='', ann_file=ann_file, data_prefix=dict(img=folder))
@@ -43,7 +54,9 @@ class Setup:
         stock.merge_from_dict(dict(model=small))
         config = Config(stock.to_dict())
         config.merge_from_dict(
-            mutual_teaching(stock, labeled=source, unlabeled=source, batch=(instances, instances), model=model)
+            mutual_teaching(
+                stock, labeled=source, unlabeled=source, batch=(instances, instances), method=method, model=model
+            )
         )
         loader = dict(config.train_dataloader, num_workers=0, persistent_workers=False)
         torch.manual_seed(0)
@@ -70,15 +83,16 @@ class Setup:
         self.model.train_step(self.next_batch.pop(), self.optim)
 
     def floor(self) -> None:
-        """Forward and backward on the labelled batch, forward on the easy one, forward and backward on the hard one."""
+        """The method's passes and nothing else: forward and backward on the labelled batch for each network, forward on
+        the easy one for each teacher, forward and backward on the hard one for each path of each lesson."""
         for network in self.model.networks.values():
             self._learn(network, self.images['labeled'])
         with torch.no_grad():
-            for network in self.model.networks.values():
+            for teacher in self.model.teachers:
                 with self._precision():
-                    network(self.images['easy'], None, mode='tensor')
-        for network in self.model.networks.values():
-            self._learn(network, self.images['hard'])
+                    self.model.weights_of(teacher)(self.images['easy'], None, mode='tensor')
+        for lesson, _ in product(self.model.lessons, self.model.paths):
+            self._learn(self.model.networks[lesson.student], self.images['hard'])
 
     def _learn(self, network: torch.nn.Module, images: Tensor) -> None:
         with self._precision():
