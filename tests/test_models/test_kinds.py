@@ -99,6 +99,30 @@ def of_kind(stock: dict, kind: str) -> dict:
 
 
 @pytest.mark.parametrize('kind', KINDS)
+def test_several_teachers_before_a_mirror_too(kind, stock):
+    model = dict(
+        lessons=[
+            dict(teacher=['a', 'b.mirrored', 'a.snapshot'], student='b', combine='closest'),
+            dict(teacher=['a', 'b.mirrored'], student='a'),
+        ],
+        max_disagreement=50.0,
+        redraw=kind not in ('combined',),
+    )
+    config = switch(of_kind(stock, kind), model=model)
+    torch.manual_seed(0)
+    model = MODELS.build(copy.deepcopy(config.model)).train()
+    model.take_snapshots()
+    model.watching = True
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    batch = pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)])
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
+    for _ in range(2):
+        log = model.train_step(copy.deepcopy(batch), wrapper)
+    assert all(torch.isfinite(value).all() for value in log.values())
+    assert {'a/loss_pseudo', 'b/loss_pseudo', 'agreement_px'} <= set(log)
+
+
+@pytest.mark.parametrize('kind', KINDS)
 def test_a_whole_run(kind, stock, tmp_path):
     config = switch(
         of_kind(stock, kind),
