@@ -1,4 +1,5 @@
-# What the default is made of, each part left out, beside the paper's relatives: 50 labels, 600 steps.
+# What the default is made of, each part left out, and what might be added, beside the paper's relatives: 50 labels, 600
+# steps.
 _base_ = 'faces-short.py'
 labels = [50]
 methods = [
@@ -8,6 +9,7 @@ methods = [
     'without-randaugment',
     'with-papers-views',
     'with-papers-weights',
+    'with-joint-teachers',
     'posedual',
     'posecons',
     'mean-teacher',
