@@ -14,6 +14,7 @@ from mmpose_dualteach.methods import DEFAULT, options_of
 from mmpose_dualteach.models.adapters import find_adapter
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
+from mmpose_dualteach.models.pseudo_labels.lessons import parse_lessons
 from mmpose_dualteach.stock_repairs import repaired, undone
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
@@ -112,6 +113,7 @@ def mutual_teaching(
     networks = dict((model or {}).get('networks', dict(a=dict(), b=dict())))
     if baseline:
         networks.setdefault(BASELINE, {})
+    _check_mirrors(networks, (model or {}).get('lessons', ()), pipeline)
     batch = tuple(batch or (loader['batch_size'], loader['batch_size']))
     _check_batch(batch)
 
@@ -240,6 +242,25 @@ def _check_options(stock_model: dict, model: Any, views: Any, hook: Any, picture
         check_arguments((views or {}).get(view), argument_names(ViewLaw), f'views.{view}')
     check_arguments(hook, {'priority', *argument_names(DualTeacherHook)}, 'hook')
     check_arguments(pictures, {'priority', *argument_names(LessonVisualizationHook)}, 'pictures')
+
+
+def _check_mirrors(networks: Mapping[str, Any], lessons: Any, pipeline: List[dict]) -> None:
+    """Refuse teachers before a mirror where labelled images are never mirrored.
+
+    Raises:
+        ValueError: If there are such; names one.
+    """
+    mirrored = [
+        str(teacher)
+        for lesson in parse_lessons(lessons, list(networks))
+        for teacher in lesson.teachers
+        if teacher.mirrored
+    ]
+    if mirrored and not ViewLaw.of_pipeline(pipeline).flip_prob:
+        raise ValueError(
+            f'model.lessons: teacher {mirrored[0]!r} sees mirrored images, but the labelled pipeline has no horizontal '
+            f'RandomFlip, so that no network learns them; give {mirrored[0].split(".")[0]!r}, or add RandomFlip'
+        )
 
 
 def check_switchable(stock: dict) -> None:

@@ -321,8 +321,17 @@ def test_a_method_by_its_name_and_what_comes_on_top(stock):
     model = mutual_teaching(stock, 'train.json', method='posedual', model=dict(sup_weight=0.7))['model']
     assert model['sup_weight'] == 0.7 and model['confidence'] is False
     assert 'sup_weight' not in mutual_teaching(stock, 'train.json')['model']
-    with pytest.raises(ValueError, match="method='posedaul' does not exist; choose one of mutual-teaching, posedual"):
+    with pytest.raises(ValueError, match="method='posedaul' does not exist; choose one of mutual-teaching, .*posedual"):
         mutual_teaching(stock, 'train.json', method='posedaul')
+
+
+def test_teachers_see_no_mirrored_images_where_labels_show_none(stock):
+    lessons = [dict(teacher=['a', 'b.mirrored'], student='a')]
+    assert mutual_teaching(stock, 'train.json', model=dict(lessons=lessons))['model']['lessons'] == lessons
+    pipeline = stock['train_dataloader']['dataset']['pipeline']
+    pipeline[:] = [each for each in pipeline if each['type'] != 'RandomFlip']
+    with pytest.raises(ValueError, match=r"teacher 'b.mirrored' sees mirrored images.* give 'b', or add RandomFlip"):
+        mutual_teaching(stock, 'train.json', model=dict(lessons=lessons))
 
 
 def test_randaugment_on_the_command_line(tmp_path):

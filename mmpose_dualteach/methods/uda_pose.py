@@ -1,10 +1,11 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """One network is taught redrawn heatmaps of its moving average, of the surer half of a batch's joints.
 
-Kim et al., "A Unified Framework for Domain Adaptive Pose Estimation", ECCV 2022 (VisionLearningGroup/UDA_PoseEstimation,
-``train_human.py``: ``mask_ratio=0.5``, ``rectify``, an average of 0.999), without what it does against the gap between
-domains, style transfer. Otherwise here: in the views of Xie et al., ICCV 2021; joints are redrawn between cells; its
-occlusion of one sure joint by a patch of the same image is left out, for which there is ``JointOcclude``.
+Kim et al., "A Unified Framework for Domain Adaptive Pose Estimation", ECCV 2022
+(VisionLearningGroup/UDA_PoseEstimation, ``train_human.py``: ``mask_ratio=0.5``, ``rectify``, an average of 0.999),
+without its style transfer, which is against the gap between domains. Otherwise here: in the views of Xie et al., ICCV
+2021; joints are redrawn between cells; its occlusion of one sure joint by a patch of the same image is left out, for
+which there is ``JointOcclude``.
 """
 
 from mmpose_dualteach.methods import on_top
