@@ -112,7 +112,10 @@ def mutual_teaching(
     check_codec(stock['model'], pipeline)
     networks = dict((model or {}).get('networks', dict(a=dict(), b=dict())))
     if baseline:
-        networks.setdefault(BASELINE, {})
+        if not (model or {}).get('lessons', True):
+            raise ValueError('baseline=True: without lessons every network is a baseline; leave it out')
+        first: dict = next(iter(networks.values()), {})
+        networks.setdefault(BASELINE, {key: part for key, part in first.items() if key != 'seed'})
     _check_mirrors(networks, (model or {}).get('lessons', ()), pipeline)
     batch = tuple(batch or (loader['batch_size'], loader['batch_size']))
     _check_batch(batch)

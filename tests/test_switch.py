@@ -325,6 +325,13 @@ def test_a_method_by_its_name_and_what_comes_on_top(stock):
         mutual_teaching(stock, 'train.json', method='posedaul')
 
 
+def test_joint_cutout_takes_no_paths_from_a_method(tmp_path, capsys):
+    given = ['--unlabeled', 'u.json', '--joint-cutout', '-o', str(tmp_path / 'x.py')]
+    assert switch_config([STOCK, *given, '--method', 'sspcm']) == 1
+    assert '--joint-cutout: method sspcm has occlusions of its own' in capsys.readouterr().err
+    assert switch_config([STOCK, *given, '--method', 'posedual']) == 0
+
+
 def test_teachers_see_no_mirrored_images_where_labels_show_none(stock):
     lessons = [dict(teacher=['a', 'b.mirrored'], student='a')]
     assert mutual_teaching(stock, 'train.json', model=dict(lessons=lessons))['model']['lessons'] == lessons

@@ -15,7 +15,7 @@ from mmengine.config.utils import ConfigParsingError
 from mmengine.hub import get_config
 
 import mmpose_dualteach
-from mmpose_dualteach.methods import DEFAULT, method_names
+from mmpose_dualteach.methods import DEFAULT, find_method, method_names
 from mmpose_dualteach.switch import WRAPPER, mutual_teaching
 from mmpose_dualteach.utils.file_io import atomic_write
 
@@ -172,6 +172,8 @@ def switch_options(args: argparse.Namespace) -> dict:
     if hook:
         chosen['hook'] = hook
     if args.joint_cutout:
+        if find_method(args.method or DEFAULT).options.get('model', {}).get('paths'):
+            raise ValueError(f'--joint-cutout: method {args.method} has occlusions of its own; leave it out')
         chosen['model'] = dict(paths=[[dict(type='JointCutout')]])
     if args.rand_augment is not None:
         chosen['rand_augment'] = dict(num=2, magnitude=args.rand_augment) if args.rand_augment else False

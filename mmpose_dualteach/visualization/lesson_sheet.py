@@ -37,8 +37,8 @@ def lesson_sheet(model, num_instances: int, metainfo: dict) -> np.ndarray:
         metainfo (dict): The dataset's: ``keypoint_colors``, ``keypoint_id2name`` and ``flip_indices`` are used.
 
     Returns:
-        np.ndarray: RGB image in shape (H, W, 3), uint8: a row an instance, three columns a lesson, below them a legend
-        of the joints.
+        np.ndarray: RGB image in shape (H, W, 3), uint8: a row an instance, three columns a lesson on a path, below
+        them a legend of the joints.
     """
     colours = joint_colours(metainfo)
     blocks = []
@@ -68,7 +68,8 @@ def lesson_sheet(model, num_instances: int, metainfo: dict) -> np.ndarray:
                     for image, warmth, places, sureness, part in zip(images, heat, joints, scores, shown)
                 ]
             )
-        titles = [title.format(teacher=lesson.who, student=lesson.student) for title in TITLES]
+        who = lesson.who + (f', path {record.path + 1}' if len(model.paths) > 1 else '')
+        titles = [title.format(teacher=who, student=lesson.student) for title in TITLES]
         rows = [[caption(text, columns[0][0].shape[1]) for text in titles], *zip(*columns)]
         blocks.append(np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0))
     sheet = np.concatenate(blocks, axis=1)

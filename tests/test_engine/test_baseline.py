@@ -85,6 +85,20 @@ def test_every_validation_tells_what_teaching_is_worth(stock, tmp_path, rule, si
     assert 'a teaches b, b teaches a; ' in log.read_text() and '; baseline learns from labels alone' in log.read_text()
 
 
+def test_in_the_burn_in_nothing_is_told(stock, tmp_path):
+    run(switch(stock, baseline=True, hook=dict(burn_in=5)), tmp_path)
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'teaching he' not in log.read_text() and 'teaching ha' not in log.read_text()
+
+
+def test_the_baseline_has_what_the_first_network_has_of_its_own(stock):
+    networks = dict(a=dict(seed=7, backbone=dict(depth=34)), b=dict())
+    own = switch(stock, baseline=True, model=dict(networks=networks)).model.networks.baseline
+    assert own == dict(backbone=dict(depth=34))
+    with pytest.raises(ValueError, match='baseline=True: without lessons'):
+        switch(stock, baseline=True, model=dict(lessons=[]))
+
+
 def test_without_a_baseline_nothing_is_told(stock, tmp_path):
     run(switch(stock), tmp_path)
     (log,) = tmp_path.glob('*/*.log')

@@ -36,6 +36,12 @@ def test_weights_against_a_plain_loop(confidence, thr, quantile, px):
             assert float(weights[person, joint]) == pytest.approx(expected), (person, joint)
 
 
+def test_where_many_scores_are_equal_none_of_them_is_left_out():
+    scores = torch.tensor([[1.0, 1.0, 1.0, 0.2], [1.0, 1.0, 0.1, 1.0]])
+    weights = Selection(confidence=False, pseudo_label_quantile=0.5).weights(scores, None)
+    assert weights.tolist() == [[1, 1, 1, 0], [1, 1, 0, 1]]
+
+
 def test_without_scores_agreement_alone_counts():
     apart = torch.tensor([[1.0, 5.0]])
     assert Selection(max_disagreement=2.0).weights(None, apart).tolist() == [[1.0, 0.0]]

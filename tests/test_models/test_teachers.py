@@ -50,7 +50,7 @@ def test_mirrored_heatmaps_are_those_of_the_input_itself(kind):
         direct, seen = [torch.from_numpy(encoded(encoder, joints)['heatmaps'])[None] for joints in (easy, mirror)]
         if kind == 'stages':
             direct, seen = [direct] * 2, [seen] * 2
-        back = adapter.mirrored(seen, FLIP_INDICES)
+        back = adapter.mirrored(seen, torch.tensor(FLIP_INDICES))
         assert type(back) is type(direct)
         places, expected = adapter.joints(back)[0][0], adapter.joints(direct)[0][0]
         # One cell of MSRA, whose rounding differs before a mirror; a tenth of a pixel of the others.
@@ -63,9 +63,13 @@ def test_mirrored_heatmaps_are_those_of_the_input_itself(kind):
         bias = []
         for seed in range(40):
             easy, mirror = joints_of(seed)
-            back = adapter.mirrored(torch.from_numpy(encoded(encoder, mirror)['heatmaps'])[None], FLIP_INDICES)[0]
+            back = adapter.mirrored(
+                torch.from_numpy(encoded(encoder, mirror)['heatmaps'])[None], torch.tensor(FLIP_INDICES)
+            )[0]
             bias.append(((back.sum(dim=1) * x).sum(dim=-1) / back.sum(dim=(1, 2))).numpy() - easy[:, 0])
         assert abs(np.mean(bias)) < 0.3
+        ones = adapter.mirrored(torch.ones(1, 5, 64, 48), torch.tensor(FLIP_INDICES))
+        assert ones.min() > 0.999, 'the border is known'
 
 
 @pytest.mark.parametrize('kind', SIMCC)
@@ -76,7 +80,7 @@ def test_mirrored_vectors_are_those_of_the_input_itself(kind):
     for joints in (easy, mirror):
         labels = encoded(codec, joints)
         outputs.append(tuple(torch.from_numpy(labels[key]) for key in ('keypoint_x_labels', 'keypoint_y_labels')))
-    direct, back = outputs[0], adapter.mirrored(outputs[1], FLIP_INDICES)
+    direct, back = outputs[0], adapter.mirrored(outputs[1], torch.tensor(FLIP_INDICES))
     assert [part.shape for part in back] == [part.shape for part in direct]
     # Either was rounded to a bin.
     assert (adapter.joints(back)[0] - adapter.joints(direct)[0]).abs().max() <= 1 / codec.simcc_split_ratio + 1e-5
@@ -89,7 +93,7 @@ def test_mirrored_coordinates_are_those_of_the_input_itself(kind):
     adapter, encoder = adapter_for(dict(head, decoder=codec)), KEYPOINT_CODECS.build(codec)
     easy, mirror = joints_of()
     direct, seen = [coordinate_output(kind, encoder, joints) for joints in (easy, mirror)]
-    back = adapter.mirrored(seen, FLIP_INDICES)
+    back = adapter.mirrored(seen, torch.tensor(FLIP_INDICES))
     assert torch.allclose(adapter.joints(back)[0], adapter.joints(direct)[0], atol=1e-3)
     if kind == 'rle':
         assert torch.equal(back[..., 2:], direct[..., 2:])
@@ -188,7 +192,7 @@ def test_two_teachers_one_before_a_mirror_teach_their_mean(stock):
     with torch.no_grad():
         one = start['a'](easy, None, mode='tensor')
         seen = start['b'](easy.flip(-1), None, mode='tensor')
-        other = model.adapter.mirrored(seen, views.flip_indices)
+        other = model.adapter.mirrored(seen, torch.tensor(views.flip_indices))
         mean = (one + other) / 2
         target = model.adapter.target(mean, mean.flatten(2).amax(dim=-1).clamp(0, 1), views)
         (record,) = model.records

@@ -112,8 +112,7 @@ class DualTeacherHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         """Tell the model how much the pseudo losses weigh now, and whether to look at the pseudo-heatmaps."""
-        progress = runner.iter / len(runner.train_dataloader) if self.by_epoch else runner.iter
-        self._model.unsup_scale = self.schedule.scale(progress)
+        self._model.unsup_scale = self._scale(runner)
         self._model.watching = self.every_n_train_iters(runner, self.interval)
 
     def after_train_iter(
@@ -139,7 +138,7 @@ class DualTeacherHook(Hook):
     def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Tell whether teaching helps, where a network learns from the labels alone."""
         model = model_of(runner)
-        if not model.baselines:
+        if not model.baselines or not self._scale(runner):  # In the burn-in nothing is taught yet.
             return
         found = NetworkScores.of_validation(runner, model, metrics or {})
         if found is None:
@@ -155,6 +154,9 @@ class DualTeacherHook(Hook):
             runner.logger.warning(f'teaching harms. {scores}; see "When teaching harms" in the README')
         else:
             runner.logger.info(f'teaching neither helps nor harms. {scores}')
+
+    def _scale(self, runner) -> float:
+        return self.schedule.scale(runner.iter / len(runner.train_dataloader) if self.by_epoch else runner.iter)
 
     def _watch_skipped(self, runner) -> None:
         """Count the lessons whose loss was not finite, over the whole run."""

@@ -13,10 +13,10 @@ from mmpose_dualteach.visualization.lesson_sheet import lesson_sheet
 class LessonVisualizationHook(Hook):
     """Shows what the networks taught each other in a step: a sheet of unlabelled instances through the visualizer.
 
-    A row is an instance in a lesson: the easy view with the teacher's prediction, the hard view with the mapped target,
-    the hard view as the student saw it, cut-outs included, with its answer. Joints have the colours of the dataset's
-    metainfo, and a legend names them. mmengine's visualizer writes the sheets as PNG below the work directory and hands
-    them to TensorBoard or WandB, if configured.
+    A row is an instance in a lesson on a path: the easy view with the teacher's prediction, the hard view with the
+    mapped target, the hard view as the student saw it, occlusions included, with its answer. Joints have the colours of
+    the dataset's metainfo, and a legend names them. mmengine's visualizer writes the sheets as PNG below the work
+    directory and hands them to TensorBoard or WandB, if configured.
 
     Args:
         interval (int): Iterations between two sheets. Defaults to 500.

@@ -49,8 +49,22 @@ def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
     begin = f'after {unit} {schedule.burn_in:g}' if schedule.burn_in else 'from the first step on'
     ramp_up = f', in full {schedule.ramp_up:g} {unit}s later' if schedule.ramp_up else ''
     sure = 'each joint as much as its teacher is sure of it' if model.selection.confidence else 'all joints alike'
+    sure += ''.join(f', {each}' for each in _what_counts(model))
     alone = f'; {", ".join(model.baselines)} learns from labels alone' if model.baselines else ''
     return f'lessons: {who}; they count {begin}{ramp_up}, {sure}{alone}'
+
+
+def _what_counts(model: Any) -> Iterator[str]:
+    """What else lessons go by than their teachers' scores."""
+    selection = model.selection
+    if selection.pseudo_label_thr:
+        yield f'none of a score below {selection.pseudo_label_thr:g}'
+    if selection.pseudo_label_quantile:
+        yield f'not the {selection.pseudo_label_quantile:.0%} of the lowest scores'
+    if selection.uses_agreement:
+        yield f'none on which teachers are more than {selection.max_disagreement:g} px apart'
+    if len(model.paths) > 1:
+        yield f'on {len(model.paths)} paths'
 
 
 def in_words(law: ViewLaw) -> str:

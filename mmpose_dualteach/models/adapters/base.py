@@ -115,12 +115,12 @@ class OutputAdapter(metaclass=ABCMeta):
         return {key: torch.stack([scores[teacher] for teacher in key[0]]).mean(dim=0) for key in opinions if scores}
 
     @abstractmethod
-    def mirrored(self, output: Any, flip_indices: List[int]) -> Any:
+    def mirrored(self, output: Any, flip_indices: Tensor) -> Any:
         """What an output on a mirrored input says of the input itself.
 
         Args:
             output (Any): The raw output on the mirrored input.
-            flip_indices (List[int]): The joint that each joint becomes in a mirror.
+            flip_indices (Tensor): The joint that each joint becomes in a mirror, in shape (K,), on the output's device.
 
         Returns:
             Any: An output.
@@ -134,12 +134,12 @@ class OutputAdapter(metaclass=ABCMeta):
             shares (Sequence[Tensor]): The share of each in shape (N, K).
 
         Returns:
-            Any: An output.
+            Any: An output, in float32.
         """
         if isinstance(outputs[0], (list, tuple)):
             return type(outputs[0])(self.blended(parts, shares) for parts in zip(*outputs))
         return sum(
-            output * share.reshape(*share.shape, *[1] * (output.dim() - 2)).to(output.dtype)
+            output.float() * share.reshape(*share.shape, *[1] * (output.dim() - 2))
             for output, share in zip(outputs, shares)
         )
 

@@ -1,5 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from typing import List, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import cv2
 import torch
@@ -90,8 +90,8 @@ class CombinedAdapter(HeatmapAdapter):
         maps = views.swap_sides(torch.cat((maps[:, :, :1], offsets), dim=2))
         return Target(maps.flatten(1, 2), self._valid(output, matrix))
 
-    def mirrored(self, output: Tensor, flip_indices: List[int]) -> Tensor:  # type: ignore[override]  # One stage alone.
-        maps = self.in_mirror(output).reshape(len(output), -1, 3, *output.shape[2:])[:, flip_indices]
+    def mirrored(self, output: Tensor, flip_indices: Tensor) -> Tensor:  # type: ignore[override]  # One stage alone.
+        maps = self.in_mirror(output).reshape(len(output), -1, 3, *output.shape[2:]).index_select(1, flip_indices)
         signs = geometry.on_device([1.0, -1.0, 1.0], output.device).to(output.dtype)
         return (maps * signs[:, None, None]).flatten(1, 2)
 

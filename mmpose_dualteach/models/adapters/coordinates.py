@@ -58,23 +58,26 @@ class CoordinateAdapter(JointAdapter):
         return scores or self._agreement({key: self.joints(output)[0] for key, output in outputs.items()})
 
     def _agreement(self, points: Dict[Any, Tensor]) -> Dict[Any, Tensor]:
-        """Each network's mean agreement with the others, joint by joint."""
+        """Each network's mean agreement with the others, joint by joint; with itself, before a mirror or an epoch ago,
+        it would agree too easily."""
         scores: Dict[Any, list] = {key: [] for key in points}
         for one, other in combinations(points, 2):
+            if getattr(one, 'network', one) == getattr(other, 'network', other):
+                continue
             share = (points[one] - points[other]) / self._sides(points[one])
             agreement = torch.exp(-0.5 * (share / AGREEMENT).square().sum(dim=-1))
             scores[one].append(agreement)
             scores[other].append(agreement)
         return {key: torch.stack(values).mean(dim=0) for key, values in scores.items() if values}
 
-    def mirrored(self, output: Any, flip_indices: List[int]) -> Any:
+    def mirrored(self, output: Any, flip_indices: Tensor) -> Any:
         if isinstance(output, (tuple, list)):
             coordinates, heatmaps = output
             # Of the heatmaps the height alone counts.
-            return self.mirrored(coordinates, flip_indices), heatmaps.flip(-1)[:, flip_indices]
-        width = self.input_size[0]
+            return self.mirrored(coordinates, flip_indices), heatmaps.flip(-1).index_select(1, flip_indices)
+        width, output = self.input_size[0], output.float()
         x = (width - 1) / width - output[..., :1]
-        return torch.cat((x, output[..., 1:]), dim=-1)[:, flip_indices]
+        return torch.cat((x, output[..., 1:]), dim=-1).index_select(1, flip_indices)
 
     def move(self, output: Any, views: ViewPair) -> Target:
         points = views.move_points(self.joints(output)[0])

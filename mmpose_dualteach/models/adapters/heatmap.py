@@ -96,17 +96,18 @@ class HeatmapAdapter(OutputAdapter):
         to_input = geometry.on_device(self.to_input, cells.device)
         return geometry.transform_points(cells, to_input.expand(len(cells), -1, -1))
 
-    def mirrored(self, output: Heatmaps, flip_indices: List[int]) -> Heatmaps:
+    def mirrored(self, output: Heatmaps, flip_indices: Tensor) -> Heatmaps:
         if not isinstance(output, Tensor):
-            return [self.in_mirror(stage)[:, flip_indices] for stage in output]
-        return self.in_mirror(output)[:, flip_indices]
+            return [self.in_mirror(stage).index_select(1, flip_indices) for stage in output]
+        return self.in_mirror(output).index_select(1, flip_indices)
 
     def in_mirror(self, maps: Tensor) -> Tensor:
         """Maps of a mirrored input in shape (N, K, H, W), on the input itself; joints keep their places."""
         matrix = geometry.in_cells(geometry.mirror(self.codec['input_size'][0]), self.to_input)
         if np.allclose(matrix, geometry.mirror(self.size[0])):
             return maps.flip(-1)
-        return geometry.warp_heatmaps(maps, np.repeat(matrix[None], len(maps), axis=0), self.size)[0].to(maps.dtype)
+        warped, known = geometry.warp_heatmaps(maps, np.repeat(matrix[None], len(maps), axis=0), self.size)
+        return torch.where(known, warped, maps.flip(-1).float())  # The border's own cells, not nothing, beyond it.
 
     def move(self, output: Heatmaps, views: ViewPair) -> Target:
         matrix = geometry.in_cells(views.matrix, self.to_input)

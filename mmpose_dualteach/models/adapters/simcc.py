@@ -51,12 +51,12 @@ class SimCCAdapter(JointAdapter):
         scores = torch.minimum(*[share / peak for share, peak in zip(shares, self.label_peaks)])
         return torch.stack(bins, dim=-1).float() / self.ratio, scores.clamp(max=1.0)
 
-    def mirrored(self, output: Vectors, flip_indices: List[int]) -> Vectors:
+    def mirrored(self, output: Vectors, flip_indices: Tensor) -> Vectors:
         x, y = output
         # A bin's centre is at bin / ratio; the mirror image of x is at width - 1 - x.
         last = round((self.codec['input_size'][0] - 1) * self.ratio)
         bins = (last - torch.arange(x.shape[-1], device=x.device)).clamp(0, x.shape[-1] - 1)
-        return x[:, flip_indices][..., bins], y[:, flip_indices]
+        return x.index_select(1, flip_indices).index_select(2, bins), y.index_select(1, flip_indices)
 
     def encode(self, points: Tensor) -> Tuple[Vectors, Tensor]:
         """Encode joints as the config's ``SimCCLabel`` does, for a whole batch on its device.

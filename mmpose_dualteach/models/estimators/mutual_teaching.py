@@ -1,8 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
 from contextlib import ExitStack, nullcontext
-from itertools import product
-from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.model import ExponentialMovingAverage
@@ -10,11 +9,11 @@ from mmengine.optim import OptimWrapper
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach import compat
+from mmpose_dualteach import compat, geometry
 from mmpose_dualteach.models.adapters import Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
-from mmpose_dualteach.models.occlusions import Path, parse_paths
+from mmpose_dualteach.models.occlusions import parse_paths
 from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, farthest
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
@@ -155,7 +154,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             **{Teacher(name, EMA): average.module for name, average in self.averages.items()},
             **{Teacher(name, SNAPSHOT): snapshot for name, snapshot in self.snapshots.items()},
         }
-        self.guard = LessonGuard(modules)
+        self.guard = LessonGuard({teacher: each for teacher, each in modules.items() if teacher.network in in_lessons})
         if compile:
             for network in modules.values():
                 for part in (network.backbone, getattr(network, 'neck', None)):
@@ -216,7 +215,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 f'{name}/{key}': _weighted(value, self.sup_weight) if 'loss' in key else value
                 for key, value in stock.items()
             }
-            if outputs:
+            if outputs and name not in self.baselines:  # Some kinds score agreement, which is the teachers'.
                 answers[name] = outputs[-1]
             if answers and name == self.last:
                 scores = self.adapter.scores(answers)
@@ -234,6 +233,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             Dict[Teacher, Any]: Raw outputs by teacher; without gradient unless a lesson asks for it.
         """
         predictions = {}
+        other_side = geometry.on_device(views.flip_indices, images.device)
         for teacher in self.teachers:
             network = self.weights_of(teacher)
             detach = all(lesson.detach for lesson in self.lessons if teacher in lesson.teachers)
@@ -244,7 +244,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                     stack.enter_context(evaluation_mode(network))
                 if teacher.mirrored:
                     seen = self.adapter.output(network, self.in_format(dict(easy=images.flip(-1)))['easy'])
-                    predictions[teacher] = self.adapter.mirrored(seen, views.flip_indices)
+                    predictions[teacher] = self.adapter.mirrored(seen, other_side)
                 else:
                     predictions[teacher] = self.adapter.output(network, images)
         torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
@@ -295,6 +295,11 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             Dict[tuple, Target]: The targets by :attr:`Lesson.taught_by`.
         """
         scores = self.adapter.joint_scores(predictions, opinions) if self.selection.uses_scores else {}
+        if self.selection.wants_scores and len(scores) < len(opinions):
+            raise ValueError(
+                'model.pseudo_label_thr and pseudo_label_quantile go by scores: this head tells none, and a network '
+                'that teaches alone has no other to agree with; leave them out, or let two networks teach'
+            )
         apart = {}
         if self.selection.uses_agreement:
             joints = {teacher: self.adapter.joints(output)[0] for teacher, output in predictions.items()}
@@ -328,30 +333,47 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.records = []
         together = dict(health)
         apart = all(lesson.detach for lesson in self.lessons)
-        for lesson, path in product(self.lessons, self.paths):
+        for lesson in self.lessons:
             opinion, target = opinions[lesson.taught_by], targets[lesson.taught_by]
             target = target.detach() if lesson.detach else target
-            images = self.occluded(path, inputs['hard'], opinion, views)
             student = self.networks[lesson.student]
-            answer = self.adapter.output(student, images)
-            loss = self.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
-            loss = self.guard.passed(loss, lesson)
-            if self.record_lessons:
-                self.records.append(
-                    LessonRecord(lesson, inputs['easy'], detached(opinion), images, target.detach(), detached(answer))
-                )
-            add_up(together, {f'{lesson.student}/loss_pseudo': loss})
-            final = lesson is self.lessons[-1] and path is self.paths[-1]
-            if final or apart:
-                yield together
-                together = {}
-                self.guard.open()
+            for path, images in self.on_paths(inputs['hard'], opinion, views):
+                answer = self.adapter.output(student, images)
+                loss = self.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
+                loss = self.guard.passed(loss, lesson)
+                if self.record_lessons:
+                    self.records.append(
+                        LessonRecord(
+                            lesson, path, inputs['easy'], detached(opinion), images, target.detach(), detached(answer)
+                        )
+                    )
+                add_up(together, {f'{lesson.student}/loss_pseudo': loss})
+                final = lesson is self.lessons[-1] and path == len(self.paths) - 1
+                if final or apart:
+                    yield together
+                    together = {}
+                    self.guard.open()
 
-    def occluded(self, path: Path, images: Tensor, opinion: Any, views: ViewPair) -> Tensor:
-        """Hard views as a student sees them on a path, where its teachers see joints covered."""
-        if not path.occlusions:
-            return images
-        return path(images, views.move_points(self.adapter.joints(opinion)[0]))
+    def on_paths(self, images: Tensor, opinion: Any, views: ViewPair) -> Iterator[Tuple[int, Tensor]]:
+        """Hard views as a student sees them on each path, where its teachers see joints covered.
+
+        Args:
+            images (Tensor): Normalised hard views in shape (N, C, H, W).
+            opinion (Any): What its teachers say together on the easy view.
+            views (ViewPair): The map between the views.
+
+        Yields:
+            Tuple[int, Tensor]: The path's number and images of the same shape.
+        """
+        points = None
+        for number, path in enumerate(self.paths):
+            if not path.occlusions:
+                yield number, images
+                continue
+            if points is None:
+                points = views.move_points(self.adapter.joints(opinion)[0])
+            layout = torch.channels_last if self.channels_last else torch.contiguous_format
+            yield number, path(images, points).contiguous(memory_format=layout)
 
     def _taught_with(self, weights: str) -> List[str]:
         """The networks that teach with such weights."""
@@ -383,7 +405,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
 
         Args:
             data (dict): A batch of the loader.
-            optim_wrapper (OptimWrapper): Of both networks.
+            optim_wrapper (OptimWrapper): Of all networks.
 
         Returns:
             Dict[str, Tensor]: Scalars for the log.

@@ -15,8 +15,8 @@ class RandomPatches(Occlusion):
     def covered(self, images: Tensor) -> Tensor:
         """Draw the pixels to cover in shape (N, 1, H, W), bool."""
         height, width = images.shape[-2:]
-        centre = torch.rand(len(images), self.count, 2, device=images.device)
-        centre = centre * torch.tensor([width - 1.0, height - 1.0], device=images.device)
+        x, y = torch.rand(2, len(images), self.count, device=images.device)
+        centre = torch.stack((x * (width - 1), y * (height - 1)), dim=-1)
         half = self.halves(centre, (width, height))
         boxes = torch.cat((centre - half, centre + half), dim=-1)
         return within(boxes, (width, height)).any(dim=1, keepdim=True)

@@ -13,13 +13,15 @@ class LessonRecord:
 
     Attributes:
         lesson (Lesson): Who taught whom.
-        easy, hard (Tensor): Input images in shape (N, C, H, W); ``hard`` with its cut-outs.
+        path (int): Which of the model's paths, from 0.
+        easy, hard (Tensor): Input images in shape (N, C, H, W); ``hard`` with its occlusions.
         prediction (Any): The teacher's raw output on ``easy``.
         target (Target): The same, mapped to ``hard``.
         answer (Any): The student's raw output on ``hard``.
     """
 
     lesson: Lesson
+    path: int
     easy: Tensor
     prediction: Any
     hard: Tensor

@@ -11,9 +11,9 @@ class Selection:
     Args:
         confidence (bool): Weigh each joint by its teacher's score, 0 to 1. Defaults to True.
         pseudo_label_thr (float): Joints whose teacher's score is less teach nothing. Defaults to 0.
-        pseudo_label_quantile (float): This share of the batch's joints, those with the lowest scores, teaches nothing.
-            Source: Kim et al., ECCV 2022 (VisionLearningGroup/UDA_PoseEstimation, ``train_human.py``,
-            ``mask_ratio``). Defaults to 0.
+        pseudo_label_quantile (float): This share of the batch's joints, those with the lowest scores, teaches nothing;
+            of each process's own part of the batch. Source: Kim et al., ECCV 2022
+            (VisionLearningGroup/UDA_PoseEstimation, ``train_human.py``, ``mask_ratio``). Defaults to 0.
         max_disagreement (float, optional): Joints that a lesson's teachers see farther apart than this, in input
             pixels, teach nothing. Defaults to None, which asks for no agreement.
 
@@ -41,7 +41,12 @@ class Selection:
     @property
     def uses_scores(self) -> bool:
         """bool: Whether lessons need their teachers' scores."""
-        return self.confidence or self.pseudo_label_thr > 0 or self.pseudo_label_quantile > 0
+        return self.confidence or self.wants_scores
+
+    @property
+    def wants_scores(self) -> bool:
+        """bool: Whether joints are chosen by scores, which then must be told."""
+        return self.pseudo_label_thr > 0 or self.pseudo_label_quantile > 0
 
     @property
     def uses_agreement(self) -> bool:
@@ -64,7 +69,8 @@ class Selection:
             weights = weights * (scores >= self.pseudo_label_thr)
             left_out = int(self.pseudo_label_quantile * scores.numel())
             if left_out:
-                weights = weights * (scores > scores.flatten().kthvalue(left_out).values)
+                # Of equal scores all stay: some kinds have many of exactly 1.
+                weights = weights * (scores >= scores.flatten().sort().values[left_out])
         if apart is not None and self.max_disagreement is not None:
             agreed = (apart <= self.max_disagreement).float()
             weights = agreed if weights is None else weights * agreed
