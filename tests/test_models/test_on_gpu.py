@@ -7,14 +7,24 @@ from conftest import switch
 from mmengine.optim import build_optim_wrapper
 from test_mutual_teaching import batches, build, preprocessed
 
+from mmpose_dualteach.methods import method_names
+
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
 
 
+TOGETHER = [dict(teacher=['a', 'b.mirrored', 'a.ema'], student=student, combine='closest') for student in 'ab']
+
+
 @pytest.mark.parametrize(
-    'options', [dict(), dict(paths=[[dict(type='JointCutout')]]), dict(confidence=True, pseudo_label_thr=0.1)]
+    'options',
+    [
+        *[dict(method=name) for name in method_names()],
+        dict(model=dict(lessons=TOGETHER, max_disagreement=9.0, pseudo_label_thr=0.1)),
+    ],
+    ids=lambda options: options.get('method', 'joint teachers'),
 )
 def test_the_losses_wait_for_the_device_nowhere(stock, options):
-    config = switch(stock, model=options)
+    config = switch(stock, **options)
     model = build(config).cuda()
     data = [preprocessed(model, batch) for batch in batches(config, 2)]
     model(*data[0], mode='loss')  # Kernels are loaded on first use.
@@ -25,7 +35,7 @@ def test_the_losses_wait_for_the_device_nowhere(stock, options):
         sum(value for key, value in losses.items() if 'loss' in key).backward()
     finally:
         torch.cuda.set_sync_debug_mode('default')
-    assert 'b/loss_pseudo' in losses
+    assert 'a/loss_pseudo' in losses
 
 
 @pytest.mark.parametrize('wrapper', [dict(type='OptimWrapper'), dict(type='AmpOptimWrapper', loss_scale='dynamic')])
