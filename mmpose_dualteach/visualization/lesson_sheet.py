@@ -68,7 +68,8 @@ def lesson_sheet(model, num_instances: int, metainfo: dict) -> np.ndarray:
                     for image, warmth, places, sureness, part in zip(images, heat, joints, scores, shown)
                 ]
             )
-        who = lesson.who + (f', path {record.path + 1}' if len(model.paths) > 1 else '')
+        who = lesson.who if len(lesson.teachers) < 3 else f'{lesson.combine} of {len(lesson.teachers)}'
+        who += f', path {record.path + 1}' if len(model.paths) > 1 else ''
         titles = [title.format(teacher=who, student=lesson.student) for title in TITLES]
         rows = [[caption(text, columns[0][0].shape[1]) for text in titles], *zip(*columns)]
         blocks.append(np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0))
