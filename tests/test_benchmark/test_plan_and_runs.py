@@ -182,7 +182,7 @@ def test_a_failing_run_is_named_and_what_is_missing_is_run_again_and_nothing_els
     work = finished(folder)
     before = {path: path.stat().st_mtime_ns for path in work.glob('runs/*/result.json')}
     shutil.rmtree(work / 'runs' / 'supervised_8_seed0')
-    (folder / 'methods' / 'broken.py').write_text("title = 'broken'\nmodel = dict(lessons=[dict(teacher='z')])\n")
+    (folder / 'methods' / 'broken.py').write_text("title = 'broken'\nmodel = dict(predict_on='z')\n")
     plan = PLAN.replace("'supervised', 'mutual-teaching'", "'broken', 'supervised', 'mutual-teaching'")
     (folder / 'typo.py').write_text(plan.replace("key='PCK'", "key='PKC'"))
     capsys.readouterr()
@@ -190,7 +190,7 @@ def test_a_failing_run_is_named_and_what_is_missing_is_run_again_and_nothing_els
     printed = capsys.readouterr()
     assert '3 runs, 1 of them done' in printed.out and 'supervised_8_seed0: done' in printed.out
     assert f'broken_8_seed0: failed, see {work}/configs/broken_8_seed0.log' in printed.out
-    assert 'a lesson takes teacher, student' in (work / 'configs' / 'broken_8_seed0.log').read_text()
+    assert "predict_on='z'" in (work / 'configs' / 'broken_8_seed0.log').read_text()
     assert 'give no PKC; they give PCK' in printed.out and 'give no PKC' in printed.err
     after = {path: path.stat().st_mtime_ns for path in work.glob('runs/*/result.json')}
     assert set(after) == set(before) and [p.parent.name for p in before if before[p] != after[p]] == [
