@@ -14,7 +14,7 @@ from mmpose_dualteach.methods import DEFAULT, options_of
 from mmpose_dualteach.models.adapters import find_adapter
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
-from mmpose_dualteach.models.pseudo_labels.lessons import parse_lessons
+from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, parse_lessons
 from mmpose_dualteach.stock_repairs import repaired, undone
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
@@ -110,7 +110,7 @@ def mutual_teaching(
     labeled_set = _with_source(loader['dataset'], _source(labeled, 'labeled'))
     pipeline = _pipeline(labeled_set)
     check_codec(stock['model'], pipeline)
-    networks = dict((model or {}).get('networks', dict(a=dict(), b=dict())))
+    networks = dict((model or {}).get('networks', NETWORKS))
     if baseline:
         if not (model or {}).get('lessons', True):
             raise ValueError('baseline=True: without lessons every network is a baseline; leave it out')

@@ -100,14 +100,14 @@ def switched(stock) -> Config:
 
 @pytest.fixture
 def everything(stock):
-    """Moving averages, a ramp-up, cut-outs, RandAugment: all that has a state or draws random numbers."""
+    """Moving averages, snapshots, a ramp-up, occlusions, RandAugment: all that has a state or draws random numbers."""
     config = switch(
         stock,
-        hook=dict(ramp_up=2, interval=1, momentum=0.1),
+        hook=dict(ramp_up=2, interval=1, momentum=0.1, snapshot_interval=5),
         rand_augment=dict(num=2, magnitude=20),
         model=dict(
-            paths=[[dict(type='JointCutout')]],
-            lessons=[dict(teacher='a.ema', student='b'), dict(teacher='b', student='a')],
+            paths=[[dict(type='JointCutout'), dict(type='RandomCutMix')]],
+            lessons=[dict(teacher=['a.ema', 'b.snapshot.mirrored'], student='b'), dict(teacher='b', student='a')],
         ),
     )
     config.merge_from_dict(dict(train_cfg=dict(max_epochs=3), default_hooks=dict(checkpoint=dict(max_keep_ckpts=1))))

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Dict, List
 
+from mmpose_dualteach.models.pseudo_labels.lessons import LESSONS, NETWORKS
+
 DEFAULT = 'mutual-teaching'
-TWO_NETWORKS = dict(
-    networks=dict(a=dict(), b=dict()), lessons=[dict(teacher='a', student='b'), dict(teacher='b', student='a')]
-)
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,11 @@ class Method:
     @property
     def passes(self) -> int:
         """int: What a step costs in forward passes of one network on one batch, where a backward pass costs two."""
-        model = {**TWO_NETWORKS, **self.options.get('model', {})}
-        lessons = model['lessons']
+        model = self.options.get('model', {})
+        networks, lessons = model.get('networks', NETWORKS), model.get('lessons', LESSONS)
         named = [lesson['teacher'] for lesson in lessons]
         teachers = {name for names in named for name in ([names] if isinstance(names, str) else names)}
-        return 3 * len(model['networks']) + len(teachers) + 3 * len(lessons) * len(model.get('paths', [[]]))
+        return 3 * len(networks) + len(teachers) + 3 * len(lessons) * len(model.get('paths', [[]]))
 
 
 def method_names() -> List[str]:

@@ -129,6 +129,12 @@ def test_naive_consistency_has_two_views_of_equal_strength(tmp_path):
         assert (views.easy.rotate_factor, views.easy.flip_prob, views.easy.law) == (60.0, 0.5, 'clipped')
 
 
+def test_a_star_is_every_method_that_is_not_named():
+    for name in ('faces-methods', 'bodies-methods'):
+        methods = Plan(str(PLANS / f'{name}.py')).methods
+        assert methods == ['supervised', 'supervised-two', *method_names()]
+
+
 def test_a_schedule_of_epochs_is_not_stretched(folder, tmp_path):
     config = Config.fromfile(folder / 'stock.py')
     config.train_cfg = dict(by_epoch=True, max_epochs=3)

@@ -202,6 +202,21 @@ def test_two_teachers_one_before_a_mirror_teach_their_mean(stock):
     assert losses['agreement_px'] > 0 and {'a/peak_unlabeled', 'b/peak_unlabeled'} <= set(losses)
 
 
+def test_no_gradient_reaches_any_of_several_teachers(stock):
+    networks = dict(a=dict(), b=dict(), c=dict())
+    lessons = [dict(teacher=['a', 'b.mirrored', 'b'], student='c', combine='closest')]
+    config = switch(stock, model=dict(networks=networks, lessons=lessons, max_disagreement=90.0))
+    torch.manual_seed(0)
+    model = MODELS.build(copy.deepcopy(config.model)).train()
+    model.sup_losses = lambda *_: iter(())
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    data = model.data_preprocessor(pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)]), True)
+    (losses,) = model.loss_parts(**data)
+    losses['c/loss_pseudo'].backward()
+    taught = {name: sum(p.grad is not None for p in network.parameters()) for name, network in model.networks.items()}
+    assert taught['a'] == taught['b'] == 0 < taught['c']
+
+
 @HOOKS.register_module()
 class RememberHook(Hook):
     """Keeps the first network as it is after an iteration."""

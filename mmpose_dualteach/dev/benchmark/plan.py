@@ -14,6 +14,8 @@ from mmpose_dualteach.switch import mutual_teaching
 
 KEYS = ('stock', 'dataset', 'labels', 'steps', 'burn_in', 'seeds', 'methods', 'metrics', 'switch')
 
+EVERY = '*'
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -55,8 +57,9 @@ class Plan:
     ``labels`` (how many labelled instances, the first in file order), ``steps`` (to which the stock config's schedule
     is stretched), ``burn_in`` (in iterations of the stock config's schedule, of the package's methods that weigh all
     joints alike), ``seeds``, ``methods`` (files of the folder ``methods`` beside the plan, or else
-    :mod:`mmpose_dualteach.methods` by name), ``metrics`` (arguments of :class:`Metric`, the one that counts first) and
-    ``switch`` (arguments of :func:`mutual_teaching` for every method).
+    :mod:`mmpose_dualteach.methods` by name; ``'*'`` is every one of those that is not named beside it), ``metrics``
+    (arguments of :class:`Metric`, the one that counts first) and ``switch`` (arguments of :func:`mutual_teaching` for
+    every method).
 
     A method's file has a ``title``, arguments of :func:`mutual_teaching` on top of the plan's, and, where its steps
     cost less than those it is compared with, ``times`` as many steps.
@@ -84,7 +87,8 @@ class Plan:
         self.seeds: List[int] = list(config.seeds)
         self.metrics = [Metric(**metric) for metric in config.metrics]
         self.stock = _beside(path, config.stock, 'stock config')
-        self.methods: List[str] = list(config.methods)
+        every = [name for name in method_names() if name not in config.methods]
+        self.methods = [name for given in config.methods for name in (every if given == EVERY else [given])]
         self._switch: ConfigDict = config.switch
         self._arguments = {name: _method(path, name, config.burn_in) for name in self.methods}
 

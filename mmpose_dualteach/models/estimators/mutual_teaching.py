@@ -17,7 +17,7 @@ from mmpose_dualteach.models.occlusions import parse_paths
 from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, farthest
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
-from mmpose_dualteach.models.pseudo_labels.lessons import EMA, SNAPSHOT, Teacher, parse_lessons
+from mmpose_dualteach.models.pseudo_labels.lessons import EMA, LESSONS, NETWORKS, SNAPSHOT, Teacher, parse_lessons
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
@@ -84,8 +84,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
     def __init__(
         self,
         data_preprocessor: dict,
-        networks: Dict[str, dict] = dict(a=dict(), b=dict()),
-        lessons: Sequence[dict] = (dict(teacher='a', student='b'), dict(teacher='b', student='a')),
+        networks: Dict[str, dict] = NETWORKS,
+        lessons: Sequence[dict] = LESSONS,
         sup_weight: float = 1.0,
         unsup_weight: float = 1.0,
         pseudo_loss: Optional[dict] = None,
@@ -109,9 +109,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         if not networks:
             raise ValueError('model.networks is empty; name at least one network')
         parsed = parse_lessons(lessons, list(networks))
-        in_lessons = {
-            name for lesson in parsed for name in (lesson.student, *(teacher.network for teacher in lesson.teachers))
-        }
+        in_lessons = {name for lesson in parsed for name in lesson.networks}
         baselines = [name for name in networks if parsed and name not in in_lessons]
         super().__init__(
             data_preprocessor=dict(type='mmdet.MultiBranchDataPreprocessor', data_preprocessor=data_preprocessor),
@@ -233,7 +231,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             Dict[Teacher, Any]: Raw outputs by teacher; without gradient unless a lesson asks for it.
         """
         predictions = {}
-        other_side = geometry.on_device(views.flip_indices, images.device)
         for teacher in self.teachers:
             network = self.weights_of(teacher)
             detach = all(lesson.detach for lesson in self.lessons if teacher in lesson.teachers)
@@ -244,6 +241,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                     stack.enter_context(evaluation_mode(network))
                 if teacher.mirrored:
                     seen = self.adapter.output(network, self.in_format(dict(easy=images.flip(-1)))['easy'])
+                    other_side = geometry.on_device(views.flip_indices, images.device)
                     predictions[teacher] = self.adapter.mirrored(seen, other_side)
                 else:
                     predictions[teacher] = self.adapter.output(network, images)

@@ -1,16 +1,15 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from typing import Tuple
 
-import torch
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from mmpose_dualteach.models.occlusions.occlusion import Occlusion
-from mmpose_dualteach.models.occlusions.patches import draw_joints, jittered, within
+from mmpose_dualteach.models.occlusions.occlusion import JointPatches
+from mmpose_dualteach.models.occlusions.patches import draw_joints, within
 
 
 @MODELS.register_module()
-class JointCutout(Occlusion):
+class JointCutout(JointPatches):
     """Cover some joints of each instance with the mean colour, which is 0 in a normalised image.
 
     Source: Xie et al., ICCV 2021 (xierc/Semi_Human_Pose, ``lib/models/pose_dual.py``, ``mask_joint``). That code draws
@@ -19,17 +18,12 @@ class JointCutout(Occlusion):
 
     Args:
         joints (int): How many joints to cover. Defaults to 5.
-        jitter (float): Standard deviation of a patch's centre around the joint in pixels of ``base_size``. Defaults to
-            10.
         replacement (bool): Draw joints with replacement, so that one may be drawn again. Defaults to False.
-        **options: Of :class:`Occlusion`.
+        **options: Of :class:`JointPatches`.
     """
 
-    def __init__(self, joints: int = 5, jitter: float = 10.0, replacement: bool = False, **options) -> None:
+    def __init__(self, joints: int = 5, replacement: bool = False, **options) -> None:
         super().__init__(joints, **options)
-        if jitter < 0:
-            raise ValueError(f'JointCutout: jitter={jitter} must not be negative')
-        self.jitter = jitter
         self.replacement = replacement
 
     def boxes(self, points: Tensor, size: Tuple[int, int]) -> Tensor:
@@ -44,9 +38,7 @@ class JointCutout(Occlusion):
             is less and joints are not drawn again.
         """
         drawn = draw_joints(points, self.count, self.replacement)
-        centre = jittered(points.gather(1, drawn[..., None].expand(-1, -1, 2)), self.jitter * self.scale(size))
-        half = self.halves(centre, size)
-        return torch.cat((centre - half, centre + half), dim=-1)
+        return self.boxes_around(self.jittered(points.gather(1, drawn[..., None].expand(-1, -1, 2)), size), size)
 
     def __call__(self, images: Tensor, points: Tensor) -> Tensor:
         height, width = images.shape[-2:]

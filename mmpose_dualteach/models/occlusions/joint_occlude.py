@@ -3,12 +3,12 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from mmpose_dualteach.models.occlusions.occlusion import Occlusion
-from mmpose_dualteach.models.occlusions.patches import draw_joints, jittered, others, shifted, within
+from mmpose_dualteach.models.occlusions.occlusion import JointPatches
+from mmpose_dualteach.models.occlusions.patches import draw_joints, others, shifted, within
 
 
 @MODELS.register_module()
-class JointOcclude(Occlusion):
+class JointOcclude(JointPatches):
     """Cover some joints of each instance with what lies around joints of another instance of the batch.
 
     Source: Huang et al., CVPR 2023, "Cut-Occlude based on pseudo keypoint perception" (hlz0606/SSPCM,
@@ -18,22 +18,17 @@ class JointOcclude(Occlusion):
 
     Args:
         joints (int): How many joints to cover. Defaults to 2.
-        jitter (float): Standard deviation of a patch's centre around its joint, cut and pasted, in pixels of
-            ``base_size``. Defaults to 10.
         transposed (bool): Swap x and y as the released codes do. Defaults to False.
-        **options: Of :class:`Occlusion`.
+        **options: Of :class:`JointPatches`, whose error both places have, the cut one and the pasted one.
     """
 
-    def __init__(self, joints: int = 2, jitter: float = 10.0, transposed: bool = False, **options) -> None:
+    def __init__(self, joints: int = 2, transposed: bool = False, **options) -> None:
         super().__init__(joints, **options)
-        if jitter < 0:
-            raise ValueError(f'JointOcclude: jitter={jitter} must not be negative')
-        self.jitter = jitter
         self.transposed = transposed
 
     def __call__(self, images: Tensor, points: Tensor) -> Tensor:
         height, width = images.shape[-2:]
-        points = jittered(points, self.jitter * self.scale((width, height))).round()
+        points = self.jittered(points, (width, height)).round()
         if self.transposed:
             points = points.flip(-1)
         partner = others(len(images), images.device)
@@ -41,8 +36,7 @@ class JointOcclude(Occlusion):
         covered = points.gather(1, draw_joints(points, self.count)[..., None].expand(-1, -1, 2))
         theirs = points[partner]
         cut = theirs.gather(1, draw_joints(theirs, self.count)[..., None].expand(-1, -1, 2))
-        half = self.halves(covered, (width, height))
-        boxes = torch.cat((covered - half, covered + half), dim=-1)
+        boxes = self.boxes_around(covered, (width, height))
         for number, inside in enumerate(within(boxes, (width, height)).unbind(dim=1)):
             patch, known = shifted(source, (covered[:, number] - cut[:, number]).long())
             images = torch.where((inside & known)[:, None], patch, images)

@@ -55,3 +55,33 @@ class Occlusion(ABC):
         """Draw half widths and half heights in input pixels, in the shape of the centres, (N, M, 2)."""
         low, high = self.half_width
         return (low + torch.rand_like(centre) * (high - low)) * self.scale(size)
+
+    def boxes_around(self, centre: Tensor, size: Tuple[int, int]) -> Tensor:
+        """Draw boxes (left, top, right, bottom) in input pixels in shape (N, M, 4) around centres (x, y) in shape
+        (N, M, 2)."""
+        half = self.halves(centre, size)
+        return torch.cat((centre - half, centre + half), dim=-1)
+
+
+class JointPatches(Occlusion):
+    """Patches that lie on joints, but for a normal error.
+
+    Args:
+        count (int): Patches on each instance.
+        jitter (float): The error's standard deviation in pixels of ``base_size``. Defaults to 10.
+        **options: Of :class:`Occlusion`.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+
+    def __init__(self, count: int, jitter: float = 10.0, **options) -> None:
+        super().__init__(count, **options)
+        if jitter < 0:
+            raise ValueError(f'{type(self).__name__}: jitter={jitter} must not be negative')
+        self.jitter = jitter
+
+    def jittered(self, points: Tensor, size: Tuple[int, int]) -> Tensor:
+        """Points (x, y) in input pixels with their error, in the same shape, float32."""
+        points = points.float()
+        return points + torch.randn_like(points) * (self.jitter * self.scale(size))

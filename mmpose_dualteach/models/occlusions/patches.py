@@ -64,9 +64,3 @@ def draw_joints(points: Tensor, count: int, replacement: bool = False) -> Tensor
     if replacement:
         return torch.randint(total, (instances, count), device=points.device)
     return torch.rand(instances, total, device=points.device).topk(min(count, total), dim=1).indices
-
-
-def jittered(points: Tensor, deviation: float) -> Tensor:
-    """Points with a normal error, float32."""
-    points = points.float()
-    return points + torch.randn_like(points) * deviation

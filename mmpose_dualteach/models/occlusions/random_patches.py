@@ -17,9 +17,7 @@ class RandomPatches(Occlusion):
         height, width = images.shape[-2:]
         x, y = torch.rand(2, len(images), self.count, device=images.device)
         centre = torch.stack((x * (width - 1), y * (height - 1)), dim=-1)
-        half = self.halves(centre, (width, height))
-        boxes = torch.cat((centre - half, centre + half), dim=-1)
-        return within(boxes, (width, height)).any(dim=1, keepdim=True)
+        return within(self.boxes_around(centre, (width, height)), (width, height)).any(dim=1, keepdim=True)
 
 
 @MODELS.register_module()

@@ -2,10 +2,13 @@
 """Who teaches whom."""
 
 from dataclasses import dataclass
-from typing import Any, Collection, Iterable, List, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterable, List, Sequence, Tuple
 
 from mmpose_dualteach.models.pseudo_labels.combine import COMBINE
 
+# What there is where a config names neither: two networks that teach each other.
+NETWORKS: Dict[str, dict] = dict(a=dict(), b=dict())
+LESSONS = (dict(teacher='a', student='b'), dict(teacher='b', student='a'))
 # Whose weights teach: the network's own, their moving average, or a copy of them that is renewed now and then.
 OWN, EMA, SNAPSHOT = 'own', 'ema', 'snapshot'
 MIRRORED = 'mirrored'
