@@ -14,7 +14,7 @@ from mmpose_dualteach.methods import DEFAULT, options_of
 from mmpose_dualteach.models.adapters import find_adapter
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
-from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, parse_lessons
+from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, Teacher, parse_lessons
 from mmpose_dualteach.stock_repairs import repaired, undone
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
@@ -116,12 +116,17 @@ def mutual_teaching(
             raise ValueError('baseline=True: without lessons every network is a baseline; leave it out')
         first: dict = next(iter(networks.values()), {})
         networks.setdefault(BASELINE, {key: part for key, part in first.items() if key != 'seed'})
-    _check_mirrors(networks, (model or {}).get('lessons', ()), pipeline)
+    teachers = _teachers(networks, (model or {}).get('lessons', ()), pipeline)
     batch = tuple(batch or (loader['batch_size'], loader['batch_size']))
     _check_batch(batch)
 
     unlabeled_set = dict(_instances_like(labeled_set), **_source(unlabeled, 'unlabeled'))
-    unlabeled_set.setdefault('pipeline', unlabeled_pipeline(pipeline, chosen['views'], chosen['rand_augment']))
+    if 'pipeline' not in unlabeled_set:
+        views = dict(chosen['views'] or {})
+        easy_views = max([teacher.view for teacher in teachers], default=1)
+        if easy_views > 1:
+            views.setdefault('easy_views', easy_views)
+        unlabeled_set['pipeline'] = unlabeled_pipeline(pipeline, views, chosen['rand_augment'])
     options = dict(dual_teacher=hook, lesson_visualization=pictures)
 
     switched = dict(
@@ -247,23 +252,20 @@ def _check_options(stock_model: dict, model: Any, views: Any, hook: Any, picture
     check_arguments(pictures, {'priority', *argument_names(LessonVisualizationHook)}, 'pictures')
 
 
-def _check_mirrors(networks: Mapping[str, Any], lessons: Any, pipeline: List[dict]) -> None:
-    """Refuse teachers before a mirror where labelled images are never mirrored.
+def _teachers(networks: Mapping[str, Any], lessons: Any, pipeline: List[dict]) -> List[Teacher]:
+    """The teachers that lessons name.
 
     Raises:
-        ValueError: If there are such; names one.
+        ValueError: If a lesson is none, or a teacher sees mirrored images where labelled ones are never mirrored.
     """
-    mirrored = [
-        str(teacher)
-        for lesson in parse_lessons(lessons, list(networks))
-        for teacher in lesson.teachers
-        if teacher.mirrored
-    ]
+    teachers = [teacher for lesson in parse_lessons(lessons, list(networks)) for teacher in lesson.teachers]
+    mirrored = [str(teacher) for teacher in teachers if teacher.mirrored]
     if mirrored and not ViewLaw.of_pipeline(pipeline).flip_prob:
         raise ValueError(
             f'model.lessons: teacher {mirrored[0]!r} sees mirrored images, but the labelled pipeline has no horizontal '
             f'RandomFlip, so that no network learns them; give {mirrored[0].split(".")[0]!r}, or add RandomFlip'
         )
+    return teachers
 
 
 def check_switchable(stock: dict) -> None:

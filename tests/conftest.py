@@ -107,7 +107,10 @@ def everything(stock):
         rand_augment=dict(num=2, magnitude=20),
         model=dict(
             paths=[[dict(type='JointCutout'), dict(type='RandomCutMix')]],
-            lessons=[dict(teacher=['a.ema', 'b.snapshot.mirrored'], student='b'), dict(teacher='b', student='a')],
+            lessons=[
+                dict(teacher=['a.ema', 'b.snapshot.mirrored', 'a.view2'], student='b'),
+                dict(teacher='b', student='a'),
+            ],
         ),
     )
     config.merge_from_dict(dict(train_cfg=dict(max_epochs=3), default_hooks=dict(checkpoint=dict(max_keep_ckpts=1))))

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Dict, List, Optional, Union
 
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+from mmpose_dualteach.utils.branches import HARD, LABELED, easy_view
 
 # How much of what happens to labelled boxes happens to the hard view once more.
 HARD_SHARE = 0.5
@@ -62,17 +63,15 @@ def unlabeled_pipeline(
     affine = find_transform(labeled, 'TopdownAffine')
     cut = dict({key: value for key, value in affine.items() if key != 'type'}, **views_of(labeled, views))
     pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS)
+    easy = [easy_view(number + 1) for number in range(cut.get('easy_views', 1))]
+    branches = {name: [dict(type='TakeView', view=name), pack] for name in easy}
+    branches[HARD] = [dict(type='TakeView', view=HARD), *photometric(rand_augment), pack]
     return [
         find_transform(labeled, 'LoadImage'),
         dict(type='WholeImageBox'),
         find_transform(labeled, 'GetBBoxCenterScale'),
         dict(type='EasyHardViews', **cut),
-        dict(
-            type='mmdet.MultiBranch',
-            branch_field=['labeled', 'easy', 'hard'],
-            easy=[dict(type='TakeView', view='easy'), pack],
-            hard=[dict(type='TakeView', view='hard'), *photometric(rand_augment), pack],
-        ),
+        dict(type='mmdet.MultiBranch', branch_field=[LABELED, *branches], **branches),
     ]
 
 

@@ -9,7 +9,7 @@ otherwise here. It has ``TITLE``, ``SOURCE`` and ``OPTIONS``. A method's hyphens
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping
 
 from mmpose_dualteach.models.pseudo_labels.lessons import LESSONS, NETWORKS
 
@@ -37,11 +37,19 @@ class Method:
     @property
     def passes(self) -> int:
         """int: What a step costs in forward passes of one network on one batch, where a backward pass costs two."""
-        model = self.options.get('model', {})
-        networks, lessons = model.get('networks', NETWORKS), model.get('lessons', LESSONS)
-        named = [lesson['teacher'] for lesson in lessons]
-        teachers = {name for names in named for name in ([names] if isinstance(names, str) else names)}
-        return 3 * len(networks) + len(teachers) + 3 * len(lessons) * len(model.get('paths', [[]]))
+        return passes_of(self.options.get('model', {}))
+
+
+def passes_of(model: Mapping[str, Any]) -> int:
+    """What a step costs, see :attr:`Method.passes`.
+
+    Args:
+        model (Mapping[str, Any]): Arguments of :class:`MutualTeachingPoseEstimator`.
+    """
+    networks, lessons = model.get('networks', NETWORKS), model.get('lessons', LESSONS)
+    named = [lesson['teacher'] for lesson in lessons]
+    teachers = {name for names in named for name in ([names] if isinstance(names, str) else names)}
+    return 3 * len(networks) + len(teachers) + 3 * len(lessons) * len(model.get('paths', [[]]))
 
 
 def method_names() -> List[str]:

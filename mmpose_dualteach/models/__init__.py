@@ -1,12 +1,13 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from .estimators import MutualTeachingPoseEstimator
 from .losses import FiniteJSDiscretLoss, PseudoHeatmapLoss
-from .occlusions import JointCutout, JointOcclude, RandomCutMix, RandomCutout
+from .occlusions import JointCutout, JointOcclude, KeypointMix, RandomCutMix, RandomCutout
 
 __all__ = [
     'FiniteJSDiscretLoss',
     'JointCutout',
     'JointOcclude',
+    'KeypointMix',
     'MutualTeachingPoseEstimator',
     'PseudoHeatmapLoss',
     'RandomCutMix',

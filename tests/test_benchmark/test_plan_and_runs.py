@@ -162,7 +162,8 @@ def test_a_plan_runs_resumes_and_reports(folder, capsys):
     assert peaks == {'mutual-teaching'}
     page = (work / 'report.html').read_text()
     assert page.count('<img') == 1 and 'mutual teaching' in page and 'Peak response on unlabelled instances' in page
-    assert '| mutual teaching | mean of both |' in capsys.readouterr().out
+    assert 'Gain over cost, 8 labels' in page
+    assert '| mutual teaching | 4.7 | mean of all |' in capsys.readouterr().out
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, 'only while it runs'
 
 
@@ -310,6 +311,12 @@ def test_gains_are_relative_to_the_baseline_of_the_same_seed():
     assert results.mean('posedual', 50, 'a', 'NME')[2] == 3 and results.mean('posedual', 100, 'a', 'NME') is None
     higher = Metric('NME', 'NME', '%', 100, 'greater')
     assert results.gain('posedual', 50, 'mean', higher)[0] == pytest.approx(-0.2)
+
+
+def test_costs_are_in_runs_of_the_baseline():
+    costs = Plan(str(PLANS / 'faces.py')).costs
+    assert costs['supervised'] == 1 and costs['supervised-two'] == 2
+    assert costs['mutual-teaching'] == costs['posedual'] == costs['supervised-long'] == pytest.approx(14 / 3)
 
 
 def test_committed_results_are_rows_of_the_plans():

@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import edit_json, run, switch
 from mmengine.config import Config
+from mmengine.logging import MessageHub
 from mmengine.runner import load_checkpoint
 from mmpose.registry import MODELS
 
@@ -14,6 +15,7 @@ from mmpose_dualteach.engine import DualTeacherHook
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.engine.hooks.dual_teacher_hook import clip_each_network
 from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
+from mmpose_dualteach.models import MutualTeachingPoseEstimator
 from mmpose_dualteach.switch import stock_config
 
 
@@ -33,8 +35,37 @@ def test_schedule():
     schedule = PseudoSchedule(burn_in=2, ramp_up=4)
     assert [schedule.scale(t) for t in (0, 1.9, 2, 3, 4, 6, 9)] == [0, 0, 0, 0.25, 0.5, 1, 1]
     assert PseudoSchedule(0, 0).scale(0) == 1 and PseudoSchedule(3, 0).scale(3) == 1
+    assert [PseudoSchedule(2, 0, 5).scale(t) for t in (1, 2, 4.9, 5, 6)] == [0, 1, 1, 0, 0]
     with pytest.raises(ValueError, match='burn_in=-1'):
         PseudoSchedule(-1, 0)
+
+
+def test_rounds_begin_with_a_snapshot_and_end_on_labels(stock, tmp_path, monkeypatch):
+    lessons = [dict(teacher='a.snapshot', student='a')]
+    model = dict(networks=dict(a=dict()), lessons=lessons)
+    taken, take = [], MutualTeachingPoseEstimator.take_snapshots
+
+    def noted(self) -> None:
+        taken.append(MessageHub.get_current_instance().get_info('iter'))
+        take(self)
+
+    monkeypatch.setattr(MutualTeachingPoseEstimator, 'take_snapshots', noted)
+    stock['train_cfg'].update(max_epochs=2)  # Of 6 iterations.
+    runner = run(switch(stock, model=model, hook=dict(rounds=2)), tmp_path)
+    assert taken == [0, 2, 5, 8, 11], 'at the start, and after every third iteration'
+    assert len(runner.message_hub.get_scalar('train/a/loss_kpt').data[0]) == 12
+    assert len(runner.message_hub.get_scalar('train/a/loss_pseudo').data[0]) == 6
+    log = next(tmp_path.rglob('*.log')).read_text()
+    assert 'a.snapshot teaches a; they count after iteration 3, until iteration 9' in log
+    for options, message in (
+        (dict(rounds=0), 'rounds=0 must be at least 1'),
+        (dict(rounds=2, burn_in=1), 'leave out burn_in'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            DualTeacherHook(**options)
+    runner.train_loop._max_iters = 3
+    with pytest.raises(ValueError, match='rounds=2 needs more than 3 iterations'):
+        DualTeacherHook(rounds=2)._plan_rounds(runner, 2)
 
 
 def test_burn_in_ramp_up_and_health_are_in_the_log(stock, tmp_path):

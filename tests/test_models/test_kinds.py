@@ -103,7 +103,7 @@ def test_several_teachers_before_a_mirror_too(kind, stock):
     model = dict(
         lessons=[
             dict(teacher=['a', 'b.mirrored', 'a.snapshot'], student='b', combine='closest'),
-            dict(teacher=['a', 'b.mirrored'], student='a'),
+            dict(teacher=['a', 'b.view2.mirrored'], student='a'),
         ],
         max_disagreement=50.0,
         redraw=kind not in ('combined',),

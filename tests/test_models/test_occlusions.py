@@ -10,7 +10,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from mmpose.registry import DATASETS, MODELS
 
-from mmpose_dualteach.models import JointCutout, JointOcclude, RandomCutMix, RandomCutout
+from mmpose_dualteach.models import JointCutout, JointOcclude, KeypointMix, RandomCutMix, RandomCutout
 from mmpose_dualteach.models.occlusions import parse_paths
 from mmpose_dualteach.models.occlusions.patches import draw_joints, others, shifted
 
@@ -51,6 +51,30 @@ def test_joint_occlude_pastes_what_lies_around_another_instances_joint(monkeypat
                     if inside and 0 <= cut[0] + dx < SIZE[0] and 0 <= cut[1] + dy < SIZE[1]:
                         expected[person, :, y, x] = before[partner[person], :, cut[1] + dy, cut[0] + dx]
     assert not torch.equal(expected, before) and torch.equal(result, expected)
+
+
+def test_keypoint_mix_mixes_joints_of_the_same_instance(monkeypatch):
+    images, points = batch()
+    assert torch.equal(KeypointMix()(images, points[:, :1]), images), 'a single joint has no other'
+    before = images.clone()
+    mix = KeypointMix(joints=2, share=0.25, jitter=0.0)
+    drawn, halves = torch.tensor([[0, 3, 5, 1]] * 4), torch.rand(4, 2, 2) * 6 + 2
+    monkeypatch.setattr('mmpose_dualteach.models.occlusions.keypoint_mix.draw_joints', lambda *_: drawn)
+    monkeypatch.setattr(mix, 'halves', lambda *_: halves)
+    result = mix(images, points)
+    assert torch.equal(images, before), 'the images given must not be touched'
+    expected = before.clone()
+    for person in range(4):
+        for patch in range(2):
+            there, cut = [points[person, drawn[person, n]].round().int().tolist() for n in (patch, patch + 2)]
+            for y in range(SIZE[1]):
+                for x in range(SIZE[0]):
+                    dx, dy = x - there[0], y - there[1]
+                    inside = abs(dx) <= halves[person, patch, 0] and abs(dy) <= halves[person, patch, 1]
+                    if inside and 0 <= cut[0] + dx < SIZE[0] and 0 <= cut[1] + dy < SIZE[1]:
+                        other = before[person, :, cut[1] + dy, cut[0] + dx]
+                        expected[person, :, y, x] += 0.25 * (other - expected[person, :, y, x])
+    assert not torch.equal(expected, before) and torch.allclose(result, expected, atol=1e-6)
 
 
 def test_cutmix_takes_the_same_places_of_another_image_and_cutout_the_mean_colour():
@@ -112,6 +136,7 @@ def test_joints_are_drawn_with_replacement_where_asked():
         ([[], [dict(type='HeatmapHead')]], r'model.paths\[1\] has .*HeatmapHead.*JointOcclude.*RandomCutMix'),
         ([[dict(type='RandomCutout', patches=0)]], 'RandomCutout: 0 patches must be at least 1'),
         ([[dict(type='RandomCutout', many=2)]], r'model.paths\[0\]: .*many'),
+        ([[dict(type='KeypointMix', share=0)]], 'KeypointMix: share=0 must be greater than 0'),
         ([[dict(type='JointOcclude', jitter=-1)]], 'JointOcclude: jitter=-1 must not be negative'),
         ([[dict(type='RandomCutMix', half_width=(3, 2))]], 'ascending'),
     ],

@@ -12,7 +12,9 @@ from mmpose_dualteach.methods import method_names
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
 
 
-TOGETHER = [dict(teacher=['a', 'b.mirrored', 'a.ema'], student=student, combine='closest') for student in 'ab']
+TOGETHER = [
+    dict(teacher=['a', 'b.mirrored', 'a.ema', 'b.view2'], student=student, combine='closest') for student in 'ab'
+]
 
 
 @pytest.mark.parametrize(

@@ -150,10 +150,10 @@ def test_the_closest_pair_of_different_networks_teaches_each_joint():
 
 
 def test_names_of_teachers():
-    for name in ('a', 'a.ema', 'a.snapshot', 'a.mirrored', 'a.snapshot.mirrored'):
+    for name in ('a', 'a.ema', 'a.snapshot', 'a.mirrored', 'a.snapshot.mirrored', 'a.view2', 'a.ema.view3.mirrored'):
         assert str(Teacher.parse(name)) == name
-    beside = [Teacher.parse(name) for name in ('a', 'a.mirrored', 'b.mirrored', 'c.ema', 'c.snapshot')]
-    assert [each.label(beside) for each in beside] == ['a', 'a_mirrored', 'b', 'c', 'c_snapshot']
+    beside = [Teacher.parse(name) for name in ('a', 'a.mirrored', 'b.mirrored', 'c.ema', 'c.snapshot', 'a.view2')]
+    assert [each.label(beside) for each in beside] == ['a', 'a_mirrored', 'b', 'c', 'c_snapshot', 'a_view2']
     (lesson,) = parse_lessons([dict(teacher=['a', 'b.mirrored'], student='b', combine='closest')], ['a', 'b'])
     assert lesson.who == 'the closest of a and b.mirrored' and lesson.networks == ['a', 'b', 'b']
 
@@ -163,6 +163,8 @@ def test_names_of_teachers():
     [
         (dict(teacher='a.old', student='b'), r"'a.old' is no teacher; give .*\.ema or \.snapshot"),
         (dict(teacher='a.mirrored.ema', student='b'), 'is no teacher'),
+        (dict(teacher='a.view1', student='b'), r'is no teacher.*\.view2'),
+        (dict(teacher=['a.view2', 'b.view3'], student='b'), 'must see the first easy view'),
         (dict(teacher=[], student='b'), 'at least one teacher'),
         (dict(teacher=['a', 'a'], student='b'), 'none twice'),
         (dict(teacher=['a', 'c'], student='b'), "no network 'c'"),

@@ -55,7 +55,7 @@ def views_of(person, size, use_udp: bool, seed: int, **options) -> dict:
     laws = dict(PAPER_VIEWS if not options.get('independent') else dict(easy=PAPER_VIEWS['easy']), **options)
     results = EasyHardViews(size, use_udp=use_udp, **laws)(dict(img=image, bbox_center=center, bbox_scale=scale))
     assert (image == untouched).all(), 'other instances are on the same image'
-    return dict(results, center=center[0])
+    return dict(results.pop('views'), **results, center=center[0])
 
 
 @given(maps(3), arrays.arrays(float, (5, 2), elements=numbers))
@@ -152,6 +152,10 @@ def test_views_depend_on_the_random_state_alone(person, size, seed, other):
         assert (first[name]['view_matrix'] == again[name]['view_matrix']).all()
         assert (first[name]['img'] == again[name]['img']).all()
     assert any((first[name]['view_matrix'] != another[name]['view_matrix']).any() for name in ('easy', 'hard'))
+    more = views_of(person, size, False, seed, easy_views=3)
+    for name in ('easy', 'hard'):  # Further views are drawn after these two.
+        assert (first[name]['view_matrix'] == more[name]['view_matrix']).all()
+    assert (more['easy2']['view_matrix'] != more['easy3']['view_matrix']).any()
 
 
 @given(people(), sides, st.booleans(), seeds, arrays.arrays(float, (3, 2), elements=st.floats(-300, 600)))

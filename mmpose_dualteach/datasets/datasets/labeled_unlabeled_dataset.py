@@ -3,6 +3,7 @@ from logging import WARNING
 from typing import Any, Dict, List, Optional, Union
 
 import numpy as np
+from mmdet.datasets.transforms import MultiBranch
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.logging import print_log
 from mmpose.registry import DATASETS
@@ -17,6 +18,7 @@ from mmpose_dualteach.datasets.checks import (
     shared_images,
 )
 from mmpose_dualteach.datasets.datasets.instance_index import PackedStrings
+from mmpose_dualteach.utils.branches import LABELED
 from mmpose_dualteach.utils.file_io import printable
 from mmpose_dualteach.utils.random_state import SeededIndex, set_random_state
 
@@ -25,7 +27,8 @@ from mmpose_dualteach.utils.random_state import SeededIndex, set_random_state
 class LabeledUnlabeledDataset(ConcatDataset):
     """A stock labelled dataset and, behind it, an unlabelled one.
 
-    A labelled sample goes to the branch ``labeled``; an unlabelled one comes in the branches ``easy`` and ``hard``.
+    A labelled sample goes to the branch ``labeled``; an unlabelled one comes in the branches ``easy`` and ``hard``,
+    and ``easy2`` and so on if its pipeline makes them.
     Whatever reaches for this dataset's ``pipeline``, ``mmdet.PipelineSwitchHook`` for instance, gets the labelled one.
 
     Labels are checked before training, and that labelled images are there. Whether they decode is left to
@@ -99,7 +102,13 @@ class LabeledUnlabeledDataset(ConcatDataset):
             if problem is None:
                 raise  # The pipeline's own fault.
             raise ValueError(problem) from error
-        return {key: dict(labeled=value, easy=None, hard=None) for key, value in sample.items()}
+        # Collating goes by the first sample's branches.
+        return {key: {**dict.fromkeys(self._unlabeled_branches), LABELED: value} for key, value in sample.items()}
+
+    @property
+    def _unlabeled_branches(self) -> List[str]:
+        transforms = getattr(self.datasets[1].pipeline, 'transforms', [])
+        return [name for each in transforms if isinstance(each, MultiBranch) for name in each.branch_pipelines]
 
     def _labeled_image_problem(self, index: int, inside: int) -> Optional[str]:
         """Say if it was the image that a labelled instance could not be loaded for."""

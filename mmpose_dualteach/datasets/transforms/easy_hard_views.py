@@ -1,5 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from typing import Dict, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -10,11 +10,13 @@ from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
 from mmpose_dualteach import compat, geometry
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw, ViewParams
+from mmpose_dualteach.utils.branches import EASY, HARD, easy_view
 
 
 @TRANSFORMS.register_module()
 class EasyHardViews(BaseTransform):
-    """Two views of one instance, an easy and a hard one, each cut straight from the original pixels.
+    """Two views of one instance, an easy and a hard one, each cut straight from the original pixels; more easy ones if
+    asked for.
 
     The hard view is the easy one, further moved, scaled, rotated and mirrored. Flips mirror the original image about
     its own middle, as MMPose's ``RandomFlip`` does. Source of the idea: Xie et al., ICCV 2021, section 4.
@@ -32,7 +34,7 @@ class EasyHardViews(BaseTransform):
     Added Keys:
 
         - input_size: (width, height)
-        - easy, hard: each a dict of
+        - views: ``easy``, ``hard``, and ``easy2`` and so on, each a dict of
 
             - img: the view in shape (height, width, 3)
             - img_shape: (height, width)
@@ -48,6 +50,10 @@ class EasyHardViews(BaseTransform):
         hard (dict): The law of what is done on top. Defaults to no change at all.
         independent (bool): Draw the hard view by its law alone, by default the easy one's, and not on top of the
             easy view: two views of equal strength. Defaults to False.
+        easy_views (int): How many easy views there are, drawn by the same law. Defaults to 1.
+
+    Raises:
+        ValueError: If there is less than one easy view, or a law that does not exist.
     """
 
     def __init__(
@@ -57,17 +63,27 @@ class EasyHardViews(BaseTransform):
         easy: Optional[dict] = None,
         hard: Optional[dict] = None,
         independent: bool = False,
+        easy_views: int = 1,
     ) -> None:
+        if easy_views < 1:
+            raise ValueError(f'views: easy_views={easy_views} must be at least 1')
         self.input_size = tuple(input_size)
         self.use_udp = use_udp
         self.easy = ViewLaw(**(easy or {}))
         self.hard = ViewLaw(**dict((easy or {}) if independent else {}, **(hard or {})))
         self.independent = independent
+        self.easy_views = easy_views
+
+    @property
+    def names(self) -> List[str]:
+        """List[str]: The views, in the order in which they are drawn."""
+        return [EASY, HARD, *map(easy_view, range(2, self.easy_views + 1))]
 
     @cache_randomness
-    def _draw(self) -> Tuple[ViewParams, ViewParams]:
+    def _draw(self) -> List[ViewParams]:
         easy, hard = self.easy.draw(), self.hard.draw()
-        return easy, hard if self.independent else hard.on_top_of(easy)
+        further = [self.easy.draw() for _ in range(self.easy_views - 1)]
+        return [easy, hard if self.independent else hard.on_top_of(easy), *further]
 
     def transform(self, results: Dict) -> Dict:
         """Cut both views. See the class for the keys."""
@@ -75,10 +91,12 @@ class EasyHardViews(BaseTransform):
         width, height = self.input_size
         center = results['bbox_center'][0]
         scale = compat.with_aspect_ratio(results['bbox_scale'], width / height)[0]
-        for name, view in zip(('easy', 'hard'), self._draw()):
-            results[name] = self._view(
+        results['views'] = {
+            name: self._view(
                 image, center + np.asarray(view.shift) * scale, scale * view.scale, view.rotation, view.flip
             )
+            for name, view in zip(self.names, self._draw())
+        }
         results['input_size'] = self.input_size
         return results
 
@@ -126,20 +144,18 @@ class TakeView(BaseTransform):
 
     Required Keys:
 
-        - easy
-        - hard
+        - views
 
     Removed Keys:
 
-        - easy
-        - hard
+        - views
 
     Added Keys:
 
         - those of the view
 
     Args:
-        view (str): ``'easy'`` or ``'hard'``.
+        view (str): The view's name.
     """
 
     def __init__(self, view: str) -> None:
@@ -147,6 +163,5 @@ class TakeView(BaseTransform):
 
     def transform(self, results: Dict) -> Dict:
         """Take the view. See the class for the keys."""
-        views = {name: results.pop(name) for name in ('easy', 'hard')}
-        results.update(views[self.view])
+        results.update(results.pop('views')[self.view])
         return results

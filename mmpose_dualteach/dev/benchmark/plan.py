@@ -4,17 +4,19 @@
 import copy
 import os.path as osp
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Dict, List
 
 from mmengine.config import Config, ConfigDict
 
 from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
-from mmpose_dualteach.methods import find_method, method_names
+from mmpose_dualteach.methods import find_method, method_names, passes_of
 from mmpose_dualteach.switch import mutual_teaching
 
 KEYS = ('stock', 'dataset', 'labels', 'steps', 'burn_in', 'seeds', 'methods', 'metrics', 'switch')
 
 EVERY = '*'
+ALONE: Dict[str, Any] = dict(networks=dict(a=dict()), lessons=[])
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,14 @@ class Plan:
     def titles(self) -> Dict[str, str]:
         """Dict[str, str]: What each method is called in tables."""
         return {name: arguments['title'] for name, arguments in self._arguments.items()}
+
+    @cached_property
+    def costs(self) -> Dict[str, float]:
+        """Dict[str, float]: What a run of each method costs in passes through a network, in runs of one network on
+        labels alone."""
+        models = {name: self.config(Run(name, self.labels[0], self.seeds[0])).model for name in self.methods}
+        times = {name: arguments.get('times', 1) for name, arguments in self._arguments.items()}
+        return {name: passes_of(model) * times[name] / passes_of(ALONE) for name, model in models.items()}
 
     def runs(self) -> List[Run]:
         """Every run, seed by seed, so that an unfinished plan has compared all methods already."""

@@ -21,19 +21,24 @@ over seeds; the gain is relative to the supervised baseline of the same seed."""
 
 def score_table(plan: Plan, results: Results, metric: Metric) -> Table:
     """One score of every method and network, with its gain over the baseline, at every count of labels."""
-    columns = ['method', 'network']
+    columns = ['method', 'cost', 'network']
     for labels in plan.labels:
         columns += [f'{metric.name} in {metric.unit}, {labels} labels', 'gain']
     rows = []
     for method in plan.methods:
         for network in results.networks(method):
-            row = [plan.titles[method], 'mean of both' if network == 'mean' else network]
+            row = [plan.titles[method], f'{plan.costs[method]:.2g}', 'mean of all' if network == 'mean' else network]
             for labels in plan.labels:
                 found = results.mean(method, labels, network, metric.key)
                 row += [_spread(found, metric.factor), _gain(results.gain(method, labels, network, metric))]
             rows.append(row)
     less = 'Less' if metric.better == 'less' else 'More'
-    return Table(f'{metric.name} on the test instances', columns, rows, note=f'{less} is better.')
+    return Table(
+        f'{metric.name} on the test instances',
+        columns,
+        rows,
+        note=f'{less} is better. Cost: passes through a network, in runs of the baseline.',
+    )
 
 
 def peak_table(plan: Plan, results: Results) -> Table:
@@ -86,6 +91,7 @@ def write_page(runs: Runs, results: Results, path: str) -> None:
     logs = {run: read_scalars(runs.work_dir(run)) for run in ended}
     done = {f'{labels} labels': sum(run.labels == labels for run in logs) for labels in plan.labels}
     charts: List[Chart] = []
+    charts += [_over_cost(plan, results, labels) for labels in plan.labels]
     if len(plan.labels) > 1:
         charts += [_over_labels(plan, results, metric) for metric in plan.metrics]
     for labels in plan.labels:
@@ -129,6 +135,22 @@ def write_page(runs: Runs, results: Results, path: str) -> None:
         charts,
         _pictures(runs),
         footer=footer,
+    )
+
+
+def _over_cost(plan: Plan, results: Results, labels: int) -> Chart:
+    """What each method gains over the baseline, by the first score, at what it costs."""
+    metric, series = plan.metrics[0], []
+    for method in plan.methods:
+        gain = results.gain(method, labels, (results.networks(method) or ['a'])[0], metric)
+        if gain is not None:
+            series.append(Series(plan.titles[method], [(plan.costs[method], 100 * gain[0])], [100 * gain[1]]))
+    return Chart(
+        f'Gain over cost, {labels} labels',
+        'passes through a network, in runs of the baseline',
+        f'gain in {metric.name} over the baseline in %',
+        series,
+        note='First network; bars are a standard deviation over seeds.',
     )
 
 

@@ -45,6 +45,10 @@ class DualTeacherHook(Hook):
             10 / (10 + iteration), as otherwise the average of a short run would hold on to its first, random weights.
             Defaults to 0.001, that of mmdet's ``MeanTeacherHook``.
         snapshot_interval (int, optional): Iterations between two snapshots. Defaults to None, an epoch.
+        rounds (int, optional): Cut the run into this many rounds and two more parts, all of one length: in the first
+            part labels alone count, snapshots are taken at the start of each round and teach to its end, and in the
+            last part labels alone count again. Takes the place of ``burn_in`` and ``snapshot_interval``. Defaults to
+            None.
         interval (int): Iterations between two looks at the pseudo-heatmaps. Defaults to 50, stock MMPose's log
             interval.
         collapse_fraction (float): The watch reports when the mean peak on unlabelled instances falls below this
@@ -66,6 +70,7 @@ class DualTeacherHook(Hook):
         by_epoch: bool = True,
         momentum: float = 0.001,
         snapshot_interval: Optional[int] = None,
+        rounds: Optional[int] = None,
         interval: int = 50,
         collapse_fraction: float = 0.2,
         on_collapse: str = 'warn',
@@ -75,13 +80,19 @@ class DualTeacherHook(Hook):
             raise ValueError(f"DualTeacherHook: on_collapse={on_collapse!r}; choose 'warn' or 'stop'")
         if not 0 < momentum < 1:
             raise ValueError(f'DualTeacherHook: momentum={momentum} must lie between 0 and 1')
-        for name, value in (('interval', interval), ('snapshot_interval', snapshot_interval)):
+        for name, value in (('interval', interval), ('snapshot_interval', snapshot_interval), ('rounds', rounds)):
             if value is not None and value < 1:
                 raise ValueError(f'DualTeacherHook: {name}={value} must be at least 1')
+        if rounds and (burn_in or snapshot_interval):
+            raise ValueError(
+                f'DualTeacherHook: rounds={rounds} says when lessons begin and snapshots are taken; leave out burn_in '
+                'and snapshot_interval, or rounds'
+            )
         self.schedule = PseudoSchedule(burn_in, ramp_up)
         self.by_epoch = by_epoch
         self.momentum = momentum
         self.snapshot_interval = snapshot_interval
+        self.rounds = rounds
         self.interval = interval
         self.collapse_fraction = collapse_fraction
         self.on_collapse = on_collapse
@@ -93,6 +104,8 @@ class DualTeacherHook(Hook):
         """Check the loader, begin the averages and let each network clip its own gradients."""
         self._model = model_of(runner)
         check_run(runner)
+        if self.rounds:
+            self._plan_rounds(runner, self.rounds)
         for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
             runner.logger.info(line)
         unlabeled = runner.train_dataloader.dataset.datasets[1]
@@ -154,6 +167,13 @@ class DualTeacherHook(Hook):
             runner.logger.warning(f'teaching harms. {scores}; see "When teaching harms" in the README')
         else:
             runner.logger.info(f'teaching neither helps nor harms. {scores}')
+
+    def _plan_rounds(self, runner, rounds: int) -> None:
+        part = runner.max_iters // (rounds + 2)
+        if part < 1:
+            raise ValueError(f'hook.rounds={rounds} needs more than {runner.max_iters} iterations; lower it')
+        self.by_epoch, self.snapshot_interval = False, part
+        self.schedule = PseudoSchedule(part, self.schedule.ramp_up, (rounds + 1) * part)
 
     def _scale(self, runner) -> float:
         return self.schedule.scale(runner.iter / len(runner.train_dataloader) if self.by_epoch else runner.iter)

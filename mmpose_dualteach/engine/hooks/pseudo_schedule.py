@@ -1,14 +1,17 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import math
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class PseudoSchedule:
-    """How much the pseudo losses weigh as training goes on: nothing in the burn-in, then a linear ramp-up to 1.
+    """How much the pseudo losses weigh as training goes on: nothing in the burn-in, then a linear ramp-up to 1, and
+    nothing again from an end on.
 
     Args:
         burn_in (float): Length of the supervised-only beginning, in epochs or iterations.
         ramp_up (float): Length of the ramp-up after it, in the same unit.
+        end (float): Where lessons end, in the same unit. Defaults to never.
 
     Raises:
         ValueError: If a length is negative.
@@ -16,6 +19,7 @@ class PseudoSchedule:
 
     burn_in: float
     ramp_up: float
+    end: float = math.inf
 
     def __post_init__(self) -> None:
         if self.burn_in < 0 or self.ramp_up < 0:
@@ -30,7 +34,7 @@ class PseudoSchedule:
         Returns:
             float: Between 0 and 1.
         """
-        if progress < self.burn_in:
+        if not self.burn_in <= progress < self.end:
             return 0.0
         if progress >= self.burn_in + self.ramp_up:
             return 1.0

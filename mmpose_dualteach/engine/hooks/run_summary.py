@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What a run is about to do, in words."""
 
+import math
 from typing import Any, Iterator, List
 
 from mmpose_dualteach.datasets import EasyHardViews
@@ -37,7 +38,8 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
     transforms = getattr(data.datasets[1].pipeline, 'transforms', [])
     for views in (each for each in transforms if isinstance(each, EasyHardViews)):
         second = 'drawn alone' if views.independent else 'on top of it'
-        lines.append(f'views: easy {in_words(views.easy)}; hard, {second}, {in_words(views.hard)}')
+        several = f'{views.easy_views} easy ones, each' if views.easy_views > 1 else 'easy'
+        lines.append(f'views: {several} {in_words(views.easy)}; hard, {second}, {in_words(views.hard)}')
     lines.append(_lessons(model, schedule, 'epoch' if by_epoch else 'iteration'))
     return lines
 
@@ -48,10 +50,11 @@ def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
     who = ', '.join(f'{each.who} teaches {each.student}' for each in model.lessons)
     begin = f'after {unit} {schedule.burn_in:g}' if schedule.burn_in else 'from the first step on'
     ramp_up = f', in full {schedule.ramp_up:g} {unit}s later' if schedule.ramp_up else ''
+    end = f', until {unit} {schedule.end:g}' if schedule.end < math.inf else ''
     sure = 'each joint as much as its teacher is sure of it' if model.selection.confidence else 'all joints alike'
     sure += ''.join(f', {each}' for each in _what_counts(model))
     alone = f'; {", ".join(model.baselines)} learns from labels alone' if model.baselines else ''
-    return f'lessons: {who}; they count {begin}{ramp_up}, {sure}{alone}'
+    return f'lessons: {who}; they count {begin}{ramp_up}{end}, {sure}{alone}'
 
 
 def _what_counts(model: Any) -> Iterator[str]:
@@ -63,6 +66,8 @@ def _what_counts(model: Any) -> Iterator[str]:
         yield f'not the {selection.pseudo_label_quantile:.0%} of the lowest scores'
     if selection.uses_agreement:
         yield f'none on which teachers are more than {selection.max_disagreement:g} px apart'
+    if model.adapter.redraw:
+        yield 'redrawn as labels'
     if len(model.paths) > 1:
         yield f'on {len(model.paths)} paths'
 

@@ -45,6 +45,8 @@ class OutputAdapter(metaclass=ABCMeta):
     codecs: Tuple[str, ...] = ()
     # Every key of the codec that labels and predictions must share.
     codec_keys: Tuple[str, ...] = ('type', 'input_size')
+    # Whether heatmaps are drawn anew as labels; of kinds without heatmaps they always are.
+    redraw = False
 
     def __init__(self, head: dict) -> None:
         self.codec = dict(self.codec_of(head))
@@ -126,12 +128,25 @@ class OutputAdapter(metaclass=ABCMeta):
             Any: An output.
         """
 
+    @abstractmethod
+    def from_view(self, output: Any, views: ViewPair) -> Tuple[Any, Optional[Tensor]]:
+        """What an output on another easy view says of the first one.
+
+        Args:
+            output (Any): The raw output on the other view.
+            views (ViewPair): The map from the other view to the first.
+
+        Returns:
+            Tuple[Any, Optional[Tensor]]: An output, and which of its cells the other view showed, in shape (N, 1, H,
+            W), bool; None where an output has no cells.
+        """
+
     def blended(self, outputs: Sequence[Any], shares: Sequence[Tensor]) -> Any:
         """The mean of several outputs on the same images, in which each has a share of each joint.
 
         Args:
             outputs (Sequence[Any]): The outputs.
-            shares (Sequence[Tensor]): The share of each in shape (N, K).
+            shares (Sequence[Tensor]): The share of each in shape (N, K), or of each cell in shape (N, K, H, W).
 
         Returns:
             Any: An output, in float32.
@@ -139,7 +154,7 @@ class OutputAdapter(metaclass=ABCMeta):
         if isinstance(outputs[0], (list, tuple)):
             return type(outputs[0])(self.blended(parts, shares) for parts in zip(*outputs))
         return sum(
-            output.float() * share.reshape(*share.shape, *[1] * (output.dim() - 2))
+            output.float() * share.reshape(*share.shape, *[1] * (output.dim() - share.dim()))
             for output, share in zip(outputs, shares)
         )
 

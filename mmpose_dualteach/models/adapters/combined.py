@@ -71,7 +71,7 @@ class CombinedAdapter(HeatmapAdapter):
             flat = F.conv2d(F.pad(flat, pad, mode='reflect'), weight)
         return flat[:, 0].reshape(maps.shape)
 
-    def move(self, output: Tensor, views: ViewPair) -> Target:  # type: ignore[override]  # One stage alone.
+    def from_view(self, output: Tensor, views: ViewPair) -> Tuple[Tensor, Tensor]:  # type: ignore[override]  # One stage alone.
         output = output.float()
         count, channels, height, width = output.shape
         total = channels // 3
@@ -88,7 +88,7 @@ class CombinedAdapter(HeatmapAdapter):
         maps = maps.reshape(count, total, 3, height, width)
         offsets = torch.einsum('nij,nkjhw->nkihw', turn, maps[:, :, 1:])
         maps = views.swap_sides(torch.cat((maps[:, :, :1], offsets), dim=2))
-        return Target(maps.flatten(1, 2), self._valid(output, matrix))
+        return maps.flatten(1, 2), geometry.warp_heatmaps(output[:, :1], matrix, self.size)[1]
 
     def mirrored(self, output: Tensor, flip_indices: Tensor) -> Tensor:  # type: ignore[override]  # One stage alone.
         maps = self.in_mirror(output).reshape(len(output), -1, 3, *output.shape[2:]).index_select(1, flip_indices)
@@ -97,10 +97,6 @@ class CombinedAdapter(HeatmapAdapter):
 
     def blended(self, outputs: Sequence[Tensor], shares: Sequence[Tensor]) -> Tensor:
         return super().blended(outputs, [share.repeat_interleave(3, dim=1) for share in shares])
-
-    def _valid(self, output: Tensor, matrix) -> Tensor:
-        """Cells of the hard view that the easy view showed."""
-        return geometry.warp_heatmaps(output[:, :1], matrix, self.size)[1]
 
     def loss(self, network: BasePoseEstimator, output: Tensor, target: Target) -> Tensor:  # type: ignore[override]  # One stage alone.
         # As stock CombinedTargetMSELoss: half of each map's error, offsets only as far as the target says joint.

@@ -79,6 +79,14 @@ class CoordinateAdapter(JointAdapter):
         x = (width - 1) / width - output[..., :1]
         return torch.cat((x, output[..., 1:]), dim=-1).index_select(1, flip_indices)
 
+    def from_view(self, output: Any, views: ViewPair) -> Tuple[Any, None]:
+        if isinstance(output, (tuple, list)):
+            coordinates, heatmaps = output
+            # Of the heatmaps the height alone counts.
+            return (self.from_view(coordinates, views)[0], views.swap_sides(heatmaps)), None
+        points = views.move_points(output[..., :2].float() * self._sides(output))
+        return torch.cat((points / self._sides(output), views.swap_sides(output[..., 2:].float())), dim=-1), None
+
     def move(self, output: Any, views: ViewPair) -> Target:
         points = views.move_points(self.joints(output)[0])
         # The codec's own rule for which joints lie in the input.

@@ -54,7 +54,9 @@ class HeatmapAdapter(OutputAdapter):
         self.to_input = geometry.cells_to_input(codec.scale_factor, CELL_OFFSET.get(kind, 0.0))
         self.label_height = LABEL_HEIGHT.get(kind, 1.0)
         if redraw and (kind not in self.redrawable or not isinstance(codec.sigma, (int, float))):
-            raise ValueError(f'model.redraw=True: labels of {kind} are not one Gaussian a joint; leave it out')
+            raise ValueError(
+                f'model.redraw=True: labels of {kind} are not one Gaussian a joint; set model.redraw=False'
+            )
         self.redraw = redraw
         self.sigma: Any = getattr(codec, 'sigma', None)
         self.rounded = kind == 'MSRAHeatmap' and not codec.unbiased  # Labels lie on cells, not between them.
@@ -109,22 +111,26 @@ class HeatmapAdapter(OutputAdapter):
         warped, known = geometry.warp_heatmaps(maps, np.repeat(matrix[None], len(maps), axis=0), self.size)
         return torch.where(known, warped, maps.flip(-1).float())  # The border's own cells, not nothing, beyond it.
 
-    def move(self, output: Heatmaps, views: ViewPair) -> Target:
+    def from_view(self, output: Heatmaps, views: ViewPair) -> Tuple[Heatmaps, Tensor]:
         matrix = geometry.in_cells(views.matrix, self.to_input)
+        stages = [output] if isinstance(output, Tensor) else output
+        warped, known = zip(*[geometry.warp_heatmaps(stage, matrix, self.size) for stage in stages])
+        moved = [views.swap_sides(heatmaps) for heatmaps in warped]
+        return (moved[0] if isinstance(output, Tensor) else moved), known[0]
+
+    def move(self, output: Heatmaps, views: ViewPair) -> Target:
         if self.redraw:
+            matrix = geometry.in_cells(views.matrix, self.to_input)
             cells = geometry.peaks_between_cells(last(output).detach().float())
             hard = geometry.transform_points(cells, geometry.on_device(matrix, cells.device))
             labels = self.labels(views.swap_sides(hard))
             valid = geometry.warp_heatmaps(last(output)[:, :1], matrix, self.size)[1]
             return Target(labels if isinstance(output, Tensor) else [labels] * len(output), valid)
         if isinstance(output, Tensor):
-            heatmaps, valid = geometry.warp_heatmaps(output, matrix, self.size)
-            return Target(views.swap_sides(heatmaps), valid)
-        moved = {}
-        for stage in sorted(set(self.teaching_stage)):
-            heatmaps, valid = geometry.warp_heatmaps(output[stage], matrix, self.size)
-            moved[stage] = views.swap_sides(heatmaps)
-        return Target([moved[stage] for stage in self.teaching_stage], valid)
+            return Target(*self.from_view(output, views))
+        teaching = sorted(set(self.teaching_stage))
+        moved, valid = self.from_view([output[stage] for stage in teaching], views)
+        return Target([moved[teaching.index(stage)] for stage in self.teaching_stage], valid)
 
     def labels(self, cells: Tensor) -> Tensor:
         """The codec's labels, which it cuts off at three sigmas.

@@ -9,6 +9,7 @@ from mmpose.models.utils.tta import flip_vectors
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
+from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import Target
 from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
@@ -57,6 +58,20 @@ class SimCCAdapter(JointAdapter):
         last = round((self.codec['input_size'][0] - 1) * self.ratio)
         bins = (last - torch.arange(x.shape[-1], device=x.device)).clamp(0, x.shape[-1] - 1)
         return x.index_select(1, flip_indices).index_select(2, bins), y.index_select(1, flip_indices)
+
+    def from_view(self, output: Vectors, views: ViewPair) -> Tuple[Vectors, None]:
+        # A turn mixes x and y, which two vectors cannot follow: each keeps its shape about its own maximum.
+        before = views.swap_sides(torch.stack([vector.argmax(dim=-1) for vector in output], dim=-1))
+        after = torch.round(views.move_points(self.joints(output)[0]) * self.ratio).long()
+        mirrored = geometry.on_device(np.where(views.mirrored, -1, 1), before.device)[:, None, None]
+        moved = []
+        for vector, old, new, way in zip(
+            output, before.unbind(dim=-1), after.unbind(dim=-1), (mirrored, torch.ones_like(mirrored))
+        ):
+            bins = torch.arange(vector.shape[-1], device=vector.device)
+            source = (old[..., None] + way * (bins - new[..., None])).clamp(0, vector.shape[-1] - 1)
+            moved.append(views.swap_sides(vector).gather(-1, source))
+        return (moved[0], moved[1]), None
 
     def encode(self, points: Tensor) -> Tuple[Vectors, Tensor]:
         """Encode joints as the config's ``SimCCLabel`` does, for a whole batch on its device.

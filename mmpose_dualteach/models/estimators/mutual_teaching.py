@@ -14,7 +14,7 @@ from mmpose_dualteach.models.adapters import Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
 from mmpose_dualteach.models.occlusions import parse_paths
-from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, farthest
+from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, among_known, farthest
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
 from mmpose_dualteach.models.pseudo_labels.lessons import EMA, LESSONS, NETWORKS, SNAPSHOT, Teacher, parse_lessons
@@ -24,6 +24,7 @@ from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.modes import evaluation_mode
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
+from mmpose_dualteach.utils.branches import EASY, HARD, LABELED, easy_view
 
 Losses = Dict[str, Tensor]
 
@@ -36,7 +37,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
     Estimation", ICCV 2021. :meth:`loss_parts` is the method in four steps.
 
     In training a batch has three branches of normalised images, ``labeled``, ``easy`` and ``hard``; ``easy[i]`` and
-    ``hard[i]`` show the same instance. At test time this is an ordinary pose estimator, see :class:`NetworkEnsemble`.
+    ``hard[i]`` show the same instance, and so do ``easy2[i]`` and so on, where teachers see further easy views. At test
+    time this is an ordinary pose estimator, see :class:`NetworkEnsemble`.
 
     Args:
         data_preprocessor (dict): The stock config's.
@@ -65,8 +67,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         teacher_mode (str): ``'train'``: teachers normalise by the easy batch's own statistics and update their running
             ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
         paths (Sequence[Sequence[dict]]): The ways in which each student sees a hard view, each one part of the loss:
-            for each the configs of its occlusions (:class:`JointCutout`, :class:`JointOcclude`, :class:`RandomCutout`,
-            :class:`RandomCutMix`), one after the other. Defaults to one bare view.
+            for each the configs of its occlusions (:class:`JointCutout`, :class:`JointOcclude`, :class:`KeypointMix`,
+            :class:`RandomCutout`, :class:`RandomCutMix`), one after the other. Defaults to one bare view.
         predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
             all. Defaults to the first network.
         autocast (str, optional): Name of a torch dtype, ``'bfloat16'`` for instance, to train in under
@@ -179,15 +181,15 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             Dict[str, Tensor]: Scalars by name; those with "loss" in their name add up to the loss.
         """
         # 1. Every network learns from the labels by its own stock loss.
-        yield from self.sup_losses(inputs['labeled'], data_samples['labeled'])
+        yield from self.sup_losses(inputs[LABELED], data_samples[LABELED])
         if not self.teaches:
             return
         # 2. Every teacher predicts on the easy view.
-        views = ViewPair(data_samples['easy'], data_samples['hard'])
-        with self.guard.step(on_device=self._in_parts and inputs['hard'].is_cuda):
-            predictions = self.predict_easy(inputs['easy'], views)
+        views = ViewPair(data_samples[EASY], data_samples[HARD])
+        with self.guard.step(on_device=self._in_parts and inputs[HARD].is_cuda):
+            predictions, known = self.predict_easy(inputs, data_samples)
             # 3. What the teachers of a lesson say together moves to the hard view, and is 4. what the student learns.
-            opinions = self.combined(predictions)
+            opinions = self.combined(predictions, known)
             targets = self.to_hard_view(predictions, opinions, views)
             health = self.health(predictions, targets) if self.watching else {}
             yield from self.unsup_losses(inputs, views, opinions, targets, health)
@@ -220,18 +222,34 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 losses.update({f'{name}/peak_labeled': score.mean() for name, score in scores.items()})
             yield losses
 
-    def predict_easy(self, images: Tensor, views: ViewPair) -> Dict[Teacher, Any]:
-        """Every teacher's raw output on the easy view; that of a mirrored one is mirrored back.
+    def predict_easy(
+        self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]
+    ) -> Tuple[Dict[Teacher, Any], Dict[Teacher, Optional[Tensor]]]:
+        """Every teacher's raw output on the first easy view; that of a mirrored one is mirrored back, that of one who
+        sees another view is moved.
 
         Args:
-            images (Tensor): Normalised easy views in shape (N, C, H, W).
-            views (ViewPair): The map between the views.
+            inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
+            data_samples (Dict[str, list]): Data samples of each branch.
 
         Returns:
-            Dict[Teacher, Any]: Raw outputs by teacher; without gradient unless a lesson asks for it.
+            Tuple[Dict[Teacher, Any], Dict[Teacher, Optional[Tensor]]]: Raw outputs by teacher, without gradient unless
+            a lesson asks for it; and which of their cells a teacher saw, see :meth:`OutputAdapter.from_view`.
+
+        Raises:
+            ValueError: If a teacher sees a view that the pipeline does not make.
         """
-        predictions = {}
+        predictions: Dict[Teacher, Any] = {}
+        known: Dict[Teacher, Optional[Tensor]] = {}
+        further = ViewPair.further(data_samples)
         for teacher in self.teachers:
+            if teacher.view > len(further) + 1:
+                raise ValueError(
+                    f'model.lessons: teacher {str(teacher)!r} sees easy view {teacher.view}, the unlabelled pipeline '
+                    f'makes {len(further) + 1}; set EasyHardViews.easy_views and its branches, or switch the stock '
+                    'config anew'
+                )
+            images = inputs[easy_view(teacher.view)]
             network = self.weights_of(teacher)
             detach = all(lesson.detach for lesson in self.lessons if teacher in lesson.teachers)
             with ExitStack() as stack:
@@ -240,13 +258,17 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 if self.teacher_mode == 'eval':
                     stack.enter_context(evaluation_mode(network))
                 if teacher.mirrored:
-                    seen = self.adapter.output(network, self.in_format(dict(easy=images.flip(-1)))['easy'])
-                    other_side = geometry.on_device(views.flip_indices, images.device)
-                    predictions[teacher] = self.adapter.mirrored(seen, other_side)
+                    seen = self.adapter.output(network, self.in_format({EASY: images.flip(-1)})[EASY])
+                    flip_indices = data_samples[EASY][0].metainfo['flip_indices']
+                    output = self.adapter.mirrored(seen, geometry.on_device(flip_indices, images.device))
                 else:
-                    predictions[teacher] = self.adapter.output(network, images)
+                    output = self.adapter.output(network, images)
+                known[teacher] = None
+                if teacher.view > 1:
+                    output, known[teacher] = self.adapter.from_view(output, further[teacher.view])
+                predictions[teacher] = output
         torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
-        return predictions
+        return predictions, known
 
     def weights_of(self, teacher: Teacher) -> Any:
         """The network that predicts for a teacher: one that learns, its moving average or its snapshot."""
@@ -259,11 +281,12 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         for name, snapshot in self.snapshots.items():
             snapshot.load_state_dict(self.networks[name].state_dict())
 
-    def combined(self, predictions: Dict[Teacher, Any]) -> Dict[tuple, Any]:
+    def combined(self, predictions: Dict[Teacher, Any], known: Dict[Teacher, Optional[Tensor]]) -> Dict[tuple, Any]:
         """What the teachers of each lesson say together.
 
         Args:
-            predictions (Dict[Teacher, Any]): Raw outputs on the easy view by teacher.
+            predictions (Dict[Teacher, Any]): Raw outputs on the first easy view by teacher.
+            known (Dict[Teacher, Tensor, optional]): Which of their cells they saw.
 
         Returns:
             Dict[tuple, Any]: Raw outputs by :attr:`Lesson.taught_by`.
@@ -274,6 +297,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             if len(outputs) > 1:
                 joints = [self.adapter.joints(output)[0] for output in outputs]
                 shares = COMBINE[combine]([teacher.network for teacher in teachers], joints)
+                shares = among_known(shares, [known[teacher] for teacher in teachers])
                 opinions[teachers, combine] = self.adapter.blended(outputs, shares)
             else:
                 (opinions[teachers, combine],) = outputs
@@ -335,14 +359,14 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             opinion, target = opinions[lesson.taught_by], targets[lesson.taught_by]
             target = target.detach() if lesson.detach else target
             student = self.networks[lesson.student]
-            for path, images in self.on_paths(inputs['hard'], opinion, views):
+            for path, images in self.on_paths(inputs[HARD], opinion, views):
                 answer = self.adapter.output(student, images)
                 loss = self.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
                 loss = self.guard.passed(loss, lesson)
                 if self.record_lessons:
                     self.records.append(
                         LessonRecord(
-                            lesson, path, inputs['easy'], detached(opinion), images, target.detach(), detached(answer)
+                            lesson, path, inputs[EASY], detached(opinion), images, target.detach(), detached(answer)
                         )
                     )
                 add_up(together, {f'{lesson.student}/loss_pseudo': loss})
@@ -363,13 +387,13 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         Yields:
             Tuple[int, Tensor]: The path's number and images of the same shape.
         """
-        points = None
+        points = images.new_zeros(len(images), 0, 2)
+        if any(occlusion.uses_joints for path in self.paths for occlusion in path.occlusions):
+            points = views.move_points(self.adapter.joints(opinion)[0])
         for number, path in enumerate(self.paths):
             if not path.occlusions:
                 yield number, images
                 continue
-            if points is None:
-                points = views.move_points(self.adapter.joints(opinion)[0])
             layout = torch.channels_last if self.channels_last else torch.contiguous_format
             yield number, path(images, points).contiguous(memory_format=layout)
 
@@ -455,7 +479,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             return self.loss(self.in_format(inputs), data_samples)
 
     def _own_autocast(self, inputs: Dict[str, Tensor]) -> ContextManager:
-        return torch.autocast(inputs['labeled'].device.type, self.autocast) if self.autocast else nullcontext()
+        return torch.autocast(inputs[LABELED].device.type, self.autocast) if self.autocast else nullcontext()
 
 
 # The wrapper's own arguments; all others of a switched config's ``model`` are the stock model's.

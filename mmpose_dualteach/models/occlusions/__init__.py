@@ -3,8 +3,18 @@
 
 from .joint_cutout import JointCutout
 from .joint_occlude import JointOcclude
+from .keypoint_mix import KeypointMix
 from .occlusion import Occlusion
 from .paths import Path, parse_paths
 from .random_patches import RandomCutMix, RandomCutout
 
-__all__ = ['JointCutout', 'JointOcclude', 'Occlusion', 'Path', 'RandomCutMix', 'RandomCutout', 'parse_paths']
+__all__ = [
+    'JointCutout',
+    'JointOcclude',
+    'KeypointMix',
+    'Occlusion',
+    'Path',
+    'RandomCutMix',
+    'RandomCutout',
+    'parse_paths',
+]

@@ -4,7 +4,7 @@ from mmpose.registry import MODELS
 from torch import Tensor
 
 from mmpose_dualteach.models.occlusions.occlusion import JointPatches
-from mmpose_dualteach.models.occlusions.patches import draw_joints, others, shifted, within
+from mmpose_dualteach.models.occlusions.patches import draw_joints, others, pasted
 
 
 @MODELS.register_module()
@@ -32,12 +32,10 @@ class JointOcclude(JointPatches):
         if self.transposed:
             points = points.flip(-1)
         partner = others(len(images), images.device)
-        source = images[partner]
         covered = points.gather(1, draw_joints(points, self.count)[..., None].expand(-1, -1, 2))
         theirs = points[partner]
         cut = theirs.gather(1, draw_joints(theirs, self.count)[..., None].expand(-1, -1, 2))
         boxes = self.boxes_around(covered, (width, height))
-        for number, inside in enumerate(within(boxes, (width, height)).unbind(dim=1)):
-            patch, known = shifted(source, (covered[:, number] - cut[:, number]).long())
-            images = torch.where((inside & known)[:, None], patch, images)
+        for inside, patch in pasted(images[partner], covered, cut, boxes):
+            images = torch.where(inside, patch, images)
         return images

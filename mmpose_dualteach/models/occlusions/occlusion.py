@@ -24,6 +24,9 @@ class Occlusion(ABC):
         ValueError: If a number is out of range.
     """
 
+    # Whether patches go by where joints are.
+    uses_joints = True
+
     def __init__(
         self, count: int, half_width: Sequence[float] = (10.0, 20.0), base_size: Sequence[int] = (192, 256)
     ) -> None:

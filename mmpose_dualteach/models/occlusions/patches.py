@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Where patches lie, and what is in them."""
 
-from typing import Tuple
+from typing import Iterator, Tuple
 
 import torch
 from torch import Tensor
@@ -47,6 +47,25 @@ def shifted(images: Tensor, offset: Tensor) -> Tuple[Tensor, Tensor]:
     instance = torch.arange(len(images), device=images.device)[:, None, None]
     moved = images.permute(0, 2, 3, 1)[instance, y.clamp(0, height - 1)[:, :, None], x.clamp(0, width - 1)[:, None, :]]
     return moved.permute(0, 3, 1, 2), known
+
+
+def pasted(source: Tensor, covered: Tensor, cut: Tensor, boxes: Tensor) -> Iterator[Tuple[Tensor, Tensor]]:
+    """What lies around some places, moved to others, patch by patch.
+
+    Args:
+        source (Tensor): The images that patches are cut from in shape (N, C, H, W).
+        covered (Tensor): Where to (x, y), whole pixels in shape (N, M, 2).
+        cut (Tensor): Where from, likewise.
+        boxes (Tensor): The patches where they are pasted, (left, top, right, bottom) in shape (N, M, 4).
+
+    Yields:
+        Tuple[Tensor, Tensor]: The pixels of a patch that its source shows, in shape (N, 1, H, W), bool, and images that
+        have it there, in shape (N, C, H, W).
+    """
+    height, width = source.shape[-2:]
+    for number, inside in enumerate(within(boxes, (width, height)).unbind(dim=1)):
+        patch, known = shifted(source, (covered[:, number] - cut[:, number]).long())
+        yield (inside & known)[:, None], patch
 
 
 def draw_joints(points: Tensor, count: int, replacement: bool = False) -> Tensor:

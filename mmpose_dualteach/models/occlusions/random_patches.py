@@ -12,6 +12,8 @@ from mmpose_dualteach.models.occlusions.patches import others, within
 class RandomPatches(Occlusion):
     """Patches whose centres are drawn uniformly over the image."""
 
+    uses_joints = False
+
     def covered(self, images: Tensor) -> Tensor:
         """Draw the pixels to cover in shape (N, 1, H, W), bool."""
         height, width = images.shape[-2:]

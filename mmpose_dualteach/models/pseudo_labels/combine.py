@@ -2,7 +2,7 @@
 """How much each of several teachers has to say of each joint."""
 
 from itertools import combinations
-from typing import Callable, Dict, List, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -54,6 +54,27 @@ def closest_pair(networks: Sequence[str], joints: Sequence[Tensor]) -> List[Tens
 COMBINE: Dict[str, Callable[[Sequence[str], Sequence[Tensor]], List[Tensor]]] = dict(
     mean=mean_of_all, closest=closest_pair
 )
+
+
+def among_known(shares: Sequence[Tensor], known: Sequence[Optional[Tensor]]) -> List[Tensor]:
+    """The shares cell by cell, where not every teacher has seen every cell: of those who have.
+
+    Args:
+        shares (Sequence[Tensor]): The share of each teacher in shape (N, K).
+        known (Sequence[Tensor, optional]): Which cells each has seen, in shape (N, 1, H, W), bool; None for all, which
+            one at least must have.
+
+    Returns:
+        List[Tensor]: The share of each in shape (N, K, H, W), or the shares themselves where all have seen all. Where
+        nobody who has a share has seen a cell, those who have share alike.
+    """
+    masks = [mask for mask in known if mask is not None]
+    if not masks:
+        return list(shares)
+    seen = [torch.ones_like(masks[0]) if mask is None else mask for mask in known]
+    own = [share[..., None, None] * mask for share, mask in zip(shares, seen)]
+    total, heads = torch.stack(own).sum(dim=0), torch.stack(seen).sum(dim=0)
+    return [torch.where(total > 0, part / total.clamp(min=1e-6), mask / heads) for part, mask in zip(own, seen)]
 
 
 def farthest(joints: Sequence[Tensor]) -> Tensor:

@@ -59,7 +59,7 @@ class LessonGuard:
         count = self._counts.setdefault(lesson.student, torch.zeros(2, dtype=torch.long, device=loss.device))
         # In all, and in a row.
         self._counts[lesson.student] = torch.stack((count[0] + bad, (count[1] + 1) * bad))
-        for network in {teacher.unmirrored for teacher in lesson.teachers} | {Teacher(lesson.student)}:
+        for network in {teacher.source for teacher in lesson.teachers} | {Teacher(lesson.student)}:
             self._bad.setdefault(network, []).append(bad)
         if self._on_device:
             self._close(bad)

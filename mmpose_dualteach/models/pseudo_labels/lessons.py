@@ -1,7 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Who teaches whom."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any, Collection, Dict, Iterable, List, Sequence, Tuple
 
 from mmpose_dualteach.models.pseudo_labels.combine import COMBINE
@@ -12,6 +13,10 @@ LESSONS = (dict(teacher='a', student='b'), dict(teacher='b', student='a'))
 # Whose weights teach: the network's own, their moving average, or a copy of them that is renewed now and then.
 OWN, EMA, SNAPSHOT = 'own', 'ema', 'snapshot'
 MIRRORED = 'mirrored'
+# What stands behind a network's name, in this order.
+NAME = re.compile(
+    rf'(?P<network>[^.]+)(\.(?P<weights>{EMA}|{SNAPSHOT}))?(\.view(?P<view>[2-9]))?(?P<mirrored>\.{MIRRORED})?'
+)
 
 
 @dataclass(frozen=True)
@@ -22,40 +27,40 @@ class Teacher:
         network (str): The network's name.
         weights (str): ``'own'``, ``'ema'`` for the network's moving average, ``'snapshot'`` for a copy of it that is
             renewed every epoch. Defaults to ``'own'``.
+        view (int): Which easy view it sees; what it says of a further one is moved to the first. Defaults to 1.
         mirrored (bool): Whether it sees the easy view in a mirror; its prediction is mirrored back. Defaults to False.
     """
 
     network: str
     weights: str = OWN
+    view: int = 1
     mirrored: bool = False
 
     @classmethod
     def parse(cls, name: str) -> 'Teacher':
-        """Read a name: a network's, with ``.ema`` or ``.snapshot`` behind it, and ``.mirrored`` behind that."""
-        network, *parts = name.split('.')
-        mirrored = parts[-1:] == [MIRRORED]
-        weights = parts[: len(parts) - mirrored]
-        if len(weights) > 1 or (weights and weights[0] not in (EMA, SNAPSHOT)):
+        """Read a name: a network's, with ``.ema`` or ``.snapshot`` behind it, then ``.view2`` to ``.view9``, then
+        ``.mirrored``."""
+        found = NAME.fullmatch(name)
+        if found is None:
             raise ValueError(
-                f'{name!r} is no teacher; give the name of a network, with .{EMA} or .{SNAPSHOT} and .{MIRRORED} '
-                'behind it where wanted'
+                f'{name!r} is no teacher; give the name of a network, with .{EMA} or .{SNAPSHOT}, then .view2 to '
+                f'.view9, then .{MIRRORED} behind it where wanted'
             )
-        return cls(network, weights[0] if weights else OWN, mirrored)
+        return cls(found['network'], found['weights'] or OWN, int(found['view'] or 1), bool(found['mirrored']))
 
     @property
-    def unmirrored(self) -> 'Teacher':
-        """Teacher: The same before no mirror."""
-        return Teacher(self.network, self.weights)
+    def source(self) -> 'Teacher':
+        """Teacher: The same network and weights, whatever they are shown."""
+        return replace(self, view=1, mirrored=False)
 
     def __str__(self) -> str:
-        return '.'.join(
-            [self.network, *([] if self.weights == OWN else [self.weights]), *([MIRRORED] if self.mirrored else [])]
-        )
+        parts = {self.weights: self.weights != OWN, f'view{self.view}': self.view > 1, MIRRORED: self.mirrored}
+        return '.'.join([self.network, *(part for part, there in parts.items() if there)])
 
     def label(self, teachers: Collection['Teacher']) -> str:
         """The name in the log: the network's, but for a teacher beside others of the same network."""
         beside = [each for each in teachers if each.network == self.network]
-        first = min(beside, key=lambda each: (each.weights != OWN, each.mirrored))
+        first = min(beside, key=lambda each: (each.weights != OWN, each.view, each.mirrored))
         return self.network if self == first else str(self).replace('.', '_')
 
 
@@ -129,6 +134,8 @@ def _parse(arguments: dict, where: str, networks: Sequence[str]) -> Lesson:
     for role in lesson.networks:
         if role not in networks:
             raise ValueError(f'{where}: there is no network {role!r}; model.networks has {list(networks)}')
+    if all(teacher.view > 1 for teacher in lesson.teachers):
+        raise ValueError(f'{where}: one teacher at least must see the first easy view; leave .view out of one name')
     if lesson.combine not in COMBINE:
         raise ValueError(f'{where}: combine={lesson.combine!r}; choose one of {", ".join(COMBINE)}')
     if not lesson.detach and any(teacher.weights != OWN for teacher in lesson.teachers):

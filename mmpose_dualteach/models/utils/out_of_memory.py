@@ -5,6 +5,8 @@ from typing import Dict, Iterator
 import torch
 from torch import Tensor
 
+from mmpose_dualteach.utils.branches import EASY, LABELED
+
 
 @contextmanager
 def explain_out_of_memory(images: Dict[str, Tensor]) -> Iterator[None]:
@@ -19,7 +21,7 @@ def explain_out_of_memory(images: Dict[str, Tensor]) -> Iterator[None]:
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
-        labeled, unlabeled = len(images['labeled']), len(images['easy'])
+        labeled, unlabeled = len(images[LABELED]), len(images[EASY])
         height, width = images['labeled'].shape[-2:]
         halves = 'half precision is on already' if torch.is_autocast_enabled() else 'half precision by --amp'
         raise torch.cuda.OutOfMemoryError(

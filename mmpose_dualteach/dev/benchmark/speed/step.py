@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mmpose_dualteach.methods import DEFAULT
 from mmpose_dualteach.switch import mutual_teaching
+from mmpose_dualteach.utils.branches import EASY, HARD, LABELED, easy_view
 from mmpose_dualteach.utils.mmpose_files import read_stock_config
 
 STOCK = 'body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
@@ -86,13 +87,13 @@ class Setup:
         """The method's passes and nothing else: forward and backward on the labelled batch for each network, forward on
         the easy one for each teacher, forward and backward on the hard one for each path of each lesson."""
         for network in self.model.networks.values():
-            self._learn(network, self.images['labeled'])
+            self._learn(network, self.images[LABELED])
         with torch.no_grad():
             for teacher in self.model.teachers:
                 with self._precision():
-                    self.model.weights_of(teacher)(self.images['easy'], None, mode='tensor')
+                    self.model.weights_of(teacher)(self.images[easy_view(teacher.view)], None, mode='tensor')
         for lesson, _ in product(self.model.lessons, self.model.paths):
-            self._learn(self.model.networks[lesson.student], self.images['hard'])
+            self._learn(self.model.networks[lesson.student], self.images[HARD])
 
     def _learn(self, network: torch.nn.Module, images: Tensor) -> None:
         with self._precision():
@@ -100,7 +101,7 @@ class Setup:
         loss.backward()
 
     def _precision(self) -> ContextManager:
-        device = self.images['easy'].device.type
+        device = self.images[EASY].device.type
         if self.amp:
             return torch.autocast(device, torch.float16)
         return torch.autocast(device, self.model.autocast) if self.model.autocast else nullcontext()
