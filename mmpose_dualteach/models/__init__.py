@@ -1,9 +1,10 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from .estimators import MutualTeachingPoseEstimator
 from .losses import FiniteJSDiscretLoss, PseudoHeatmapLoss
-from .occlusions import JointCutout, JointOcclude, KeypointMix, RandomCutMix, RandomCutout
+from .occlusions import BlockShuffle, JointCutout, JointOcclude, KeypointMix, RandomCutMix, RandomCutout
 
 __all__ = [
+    'BlockShuffle',
     'FiniteJSDiscretLoss',
     'JointCutout',
     'JointOcclude',

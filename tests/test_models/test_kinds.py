@@ -108,6 +108,12 @@ def test_several_teachers_before_a_mirror_too(kind, stock):
         max_disagreement=50.0,
         redraw=kind not in ('combined',),
     )
+    maps = kind not in ('simcc', 'rtmpose', 'regression', 'rle', 'dsnt')
+    model['paths'] = [[dict(type='BlockShuffle')]]
+    if not maps:
+        with pytest.raises(ValueError, match='BlockShuffle needs'):
+            MODELS.build(switch(of_kind(stock, kind), model=model).model)
+        model.pop('paths')
     config = switch(of_kind(stock, kind), model=model)
     torch.manual_seed(0)
     model = MODELS.build(copy.deepcopy(config.model)).train()

@@ -10,7 +10,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from mmpose.registry import DATASETS, MODELS
 
-from mmpose_dualteach.models import JointCutout, JointOcclude, KeypointMix, RandomCutMix, RandomCutout
+from mmpose_dualteach.models import BlockShuffle, JointCutout, JointOcclude, KeypointMix, RandomCutMix, RandomCutout
 from mmpose_dualteach.models.occlusions import parse_paths
 from mmpose_dualteach.models.occlusions.patches import draw_joints, others, shifted
 
@@ -128,9 +128,44 @@ def test_joints_are_drawn_with_replacement_where_asked():
     assert JointCutout(joints=9, replacement=True).boxes(torch.rand(2, 3, 2), (64, 64)).shape == (2, 9, 4)
 
 
+def test_blocks_are_shuffled_and_put_together_again(stock):
+    shuffle = BlockShuffle((2, 3))
+    images = torch.rand(5, 3, 12, 8)
+    order = shuffle.draw(5, images.device)
+    shown = shuffle.shuffled(images, order)
+    for image, other, places in zip(images, shown, order):
+        for place, block in enumerate(places.tolist()):
+            there, here = [divmod(number, 2) for number in (place, block)]
+            one, two = [
+                each[:, 4 * y : 4 * y + 4, 4 * x : 4 * x + 4] for each, (y, x) in ((other, there), (image, here))
+            ]
+            assert torch.equal(one, two)
+    assert len({tuple(each) for each in order.tolist()}) > 1
+    assert torch.equal(shuffle.restored([shown], order)[0], images)
+
+    # A student that looks at single cells answers the same, whatever the order; the picture is of the view itself.
+    config = switch(stock, model=dict(paths=[[dict(type='JointCutout'), dict(type='BlockShuffle', blocks=(2, 3))], []]))
+    model = MODELS.build(copy.deepcopy(config.model)).train()
+    model.adapter.output = lambda network, images: images[:, :1, ::4, ::4].repeat(1, 17, 1, 1)
+    model.record_lessons = True
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    data = model.data_preprocessor(pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)]), True)
+    model.sup_losses = lambda *_: iter(())
+    list(model.loss_parts(**data))
+    for record in model.records:
+        assert torch.equal(record.answer[:, 0], record.hard[:, 0, ::4, ::4])
+    with pytest.raises(ValueError, match=r'BlockShuffle cannot cut 64x96 into 3x1 blocks; change blocks'):
+        MODELS.build(switch(stock, model=dict(paths=[[dict(type='BlockShuffle', blocks=(3, 1))]])).model)
+
+
 @pytest.mark.parametrize(
     'paths, message',
     [
+        ([[dict(type='BlockShuffle', blocks=(1, 1))]], r'blocks=\(1, 1\) must be at least two'),
+        (
+            [[dict(type='BlockShuffle'), dict(type='JointCutout')]],
+            r'model.paths\[0\]: BlockShuffle comes once, and last',
+        ),
         ([], r'model.paths is empty; .*\[\[\]\] for a bare'),
         ([[dict()]], r'model.paths\[0\] has {}; give dict\(type=...\) of .*JointCutout'),
         ([[], [dict(type='HeatmapHead')]], r'model.paths\[1\] has .*HeatmapHead.*JointOcclude.*RandomCutMix'),

@@ -47,6 +47,8 @@ class OutputAdapter(metaclass=ABCMeta):
     codec_keys: Tuple[str, ...] = ('type', 'input_size')
     # Whether heatmaps are drawn anew as labels; of kinds without heatmaps they always are.
     redraw = False
+    # Of outputs that are maps of the input: their size (width, height).
+    size: Optional[Tuple[int, int]] = None
 
     def __init__(self, head: dict) -> None:
         self.codec = dict(self.codec_of(head))

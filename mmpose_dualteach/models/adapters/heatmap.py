@@ -43,6 +43,7 @@ class HeatmapAdapter(OutputAdapter):
     heads = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
     codecs = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
     codec_keys = ('type', 'input_size', 'heatmap_size', 'heatmap_type')
+    size: Tuple[int, int]
 
     # Codecs whose labels are one Gaussian a joint.
     redrawable: Tuple[str, ...] = ('MSRAHeatmap', 'UDPHeatmap')
@@ -60,7 +61,7 @@ class HeatmapAdapter(OutputAdapter):
         self.redraw = redraw
         self.sigma: Any = getattr(codec, 'sigma', None)
         self.rounded = kind == 'MSRAHeatmap' and not codec.unbiased  # Labels lie on cells, not between them.
-        self.size: Tuple[int, int] = tuple(codec.heatmap_size)
+        self.size = tuple(codec.heatmap_size)
         self.criterion = MODELS.build(dict(dict(type='PseudoHeatmapLoss'), **(loss or {})))
         levels, self.stage_weights = stages(head)
         # The teacher's stage that teaches each of the student's.

@@ -13,7 +13,7 @@ from mmpose_dualteach import compat, geometry
 from mmpose_dualteach.models.adapters import Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
-from mmpose_dualteach.models.occlusions import parse_paths
+from mmpose_dualteach.models.occlusions import BlockShuffle, parse_paths
 from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, among_known, farthest
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
@@ -68,7 +68,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
         paths (Sequence[Sequence[dict]]): The ways in which each student sees a hard view, each one part of the loss:
             for each the configs of its occlusions (:class:`JointCutout`, :class:`JointOcclude`, :class:`KeypointMix`,
-            :class:`RandomCutout`, :class:`RandomCutMix`), one after the other. Defaults to one bare view.
+            :class:`RandomCutout`, :class:`RandomCutMix`), one after the other, and last, if wanted, that of a
+            :class:`BlockShuffle`. Defaults to one bare view.
         predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
             all. Defaults to the first network.
         autocast (str, optional): Name of a torch dtype, ``'bfloat16'`` for instance, to train in under
@@ -130,6 +131,12 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.unsup_weight = unsup_weight
         self.teacher_mode = teacher_mode
         self.paths = parse_paths(paths)
+        for shuffle in (path.shuffle for path in self.paths if path.shuffle):
+            if self.adapter.size is None:
+                raise ValueError(
+                    'model.paths: BlockShuffle needs heatmaps, which this head does not predict; leave it out'
+                )
+            shuffle.check(self.adapter.codec['input_size'], self.adapter.size)
         self.selection = Selection(confidence, pseudo_label_thr, pseudo_label_quantile, max_disagreement)
         if self.selection.uses_agreement and any(len(lesson.teachers) < 2 for lesson in parsed):
             raise ValueError(
@@ -360,7 +367,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             target = target.detach() if lesson.detach else target
             student = self.networks[lesson.student]
             for path, images in self.on_paths(inputs[HARD], opinion, views):
-                answer = self.adapter.output(student, images)
+                answer = self.answer(student, images, self.paths[path].shuffle)
                 loss = self.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
                 loss = self.guard.passed(loss, lesson)
                 if self.record_lessons:
@@ -396,6 +403,14 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 continue
             layout = torch.channels_last if self.channels_last else torch.contiguous_format
             yield number, path(images, points).contiguous(memory_format=layout)
+
+    def answer(self, student: Any, images: Tensor, shuffle: Optional[BlockShuffle]) -> Any:
+        """A student's raw output on hard views in shape (N, C, H, W), which it may be shown in shuffled blocks."""
+        if shuffle is None:
+            return self.adapter.output(student, images)
+        order = shuffle.draw(len(images), images.device)
+        shown = self.in_format({HARD: shuffle.shuffled(images, order)})[HARD]
+        return shuffle.restored(self.adapter.output(student, shown), order)
 
     def _taught_with(self, weights: str) -> List[str]:
         """The networks that teach with such weights."""

@@ -1,23 +1,26 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Several ways to make the same hard view harder."""
 
-from typing import Any, List, Sequence
+from typing import Any, List, Optional, Sequence
 
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from mmpose_dualteach.models.occlusions.block_shuffle import BlockShuffle
 from mmpose_dualteach.models.occlusions.occlusion import Occlusion
 
 
 class Path:
-    """One way to make a hard view harder: occlusions, one after the other.
+    """One way to make a hard view harder: occlusions, one after the other, and an order of its blocks.
 
     Args:
         occlusions (Sequence[Occlusion]): The occlusions; none leaves the view as it is.
+        shuffle (BlockShuffle, optional): How blocks are shuffled. Defaults to None.
     """
 
-    def __init__(self, occlusions: Sequence[Occlusion]) -> None:
+    def __init__(self, occlusions: Sequence[Occlusion], shuffle: Optional[BlockShuffle] = None) -> None:
         self.occlusions = list(occlusions)
+        self.shuffle = shuffle
 
     def __call__(self, images: Tensor, points: Tensor) -> Tensor:
         """Cover images in shape (N, C, H, W), whose joints the teacher sees at ``points`` in shape (N, K, 2)."""
@@ -30,7 +33,8 @@ def parse_paths(paths: Sequence[Sequence[dict]]) -> List[Path]:
     """Read paths from a config.
 
     Args:
-        paths (Sequence[Sequence[dict]]): For each path the configs of its occlusions, each with a ``type``.
+        paths (Sequence[Sequence[dict]]): For each path the configs of its occlusions, each with a ``type``, and last,
+            if wanted, that of a :class:`BlockShuffle`.
 
     Returns:
         List[Path]: The paths.
@@ -40,13 +44,21 @@ def parse_paths(paths: Sequence[Sequence[dict]]) -> List[Path]:
     """
     if not paths:
         raise ValueError('model.paths is empty; give one list of occlusions for each path, [[]] for a bare hard view')
-    return [Path([_occlusion(each, f'model.paths[{number}]') for each in path]) for number, path in enumerate(paths)]
+    return [_path(path, f'model.paths[{number}]') for number, path in enumerate(paths)]
 
 
-def _occlusion(config: Any, where: str) -> Occlusion:
+def _path(configs: Sequence[dict], where: str) -> Path:
+    parts = [_part(config, where) for config in configs]
+    shuffle = parts.pop() if parts and isinstance(parts[-1], BlockShuffle) else None
+    if any(isinstance(part, BlockShuffle) for part in parts):
+        raise ValueError(f'{where}: BlockShuffle comes once, and last')
+    return Path(parts, shuffle)
+
+
+def _part(config: Any, where: str) -> Any:
     kind = MODELS.get(config['type']) if isinstance(config, dict) and 'type' in config else None
-    if not _is_occlusion(kind):
-        names = ', '.join(name for name, each in MODELS.module_dict.items() if _is_occlusion(each))
+    if not _is_part(kind):
+        names = ', '.join(name for name, each in MODELS.module_dict.items() if _is_part(each))
         raise ValueError(f'{where} has {config!r}; give dict(type=...) of {names}')
     try:
         return MODELS.build(config)
@@ -54,5 +66,5 @@ def _occlusion(config: Any, where: str) -> Occlusion:
         raise ValueError(f'{where}: {error}') from None
 
 
-def _is_occlusion(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Occlusion)
+def _is_part(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, (Occlusion, BlockShuffle))
