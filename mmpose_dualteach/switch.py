@@ -6,12 +6,15 @@ import inspect
 from typing import Any, Dict, List, Mapping, Optional, Union
 
 from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
+from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS, find_transform, unlabeled_pipeline
 from mmpose_dualteach.methods import DEFAULT, options_of
-from mmpose_dualteach.models.adapters import find_adapter
+from mmpose_dualteach.models.adapters import ADAPTERS, KeypointAdapter, find_adapter
+from mmpose_dualteach.models.adapters.kinds import ancestor
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, Teacher, parse_lessons
@@ -21,6 +24,7 @@ from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
 
 PACKAGE = 'mmpose_dualteach'
 WRAPPER = 'MutualTeachingPoseEstimator'
+TOPDOWN = 'TopdownPoseEstimator'
 LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
 BASELINE = 'baseline'
 CONSTRUCTOR = 'PerNetworkOptimWrapperConstructor'
@@ -93,6 +97,8 @@ def mutual_teaching(
     base = _plain(stock[BASE] if isinstance(stock, Mapping) and BASE in stock else stock)
     original = _merged(base, file.assigned) if file else base
     stock = repaired(copy.deepcopy(original))
+    if stock.get('custom_imports'):  # Heads and codecs of others; mmengine imports them when it has read all files.
+        import_modules_from_strings(**stock['custom_imports'])
     check_switchable(stock)
     chosen = options_of(
         method,
@@ -110,6 +116,7 @@ def mutual_teaching(
     labeled_set = _with_source(loader['dataset'], _source(labeled, 'labeled'))
     pipeline = _pipeline(labeled_set)
     check_codec(stock['model'], pipeline)
+    adapter = _adapter(stock['model']['head'], (model or {}).get('adapter'), pipeline)
     networks = dict((model or {}).get('networks', NETWORKS))
     if baseline:
         if not (model or {}).get('lessons', True):
@@ -134,6 +141,8 @@ def mutual_teaching(
         model=dict(
             merged_parts(stock['model'], dict(model or {}, networks=networks)),
             type=WRAPPER,
+            **(dict(adapter=adapter) if adapter else {}),
+            **({} if stock['model']['type'] == TOPDOWN else dict(estimator=stock['model']['type'])),
         ),
         train_dataloader=dict(
             {key: value for key, value in loader.items() if key not in STOCK_LOADER_KEYS},
@@ -194,7 +203,7 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
     stock = undone(_plain(config))
     own = (stock['model'].get('networks') or {}).get(network) or {}
     shared = {key: value for key, value in stock['model'].items() if key not in OWN_ARGUMENTS}
-    kind = shared.pop('estimator', 'TopdownPoseEstimator')
+    kind = shared.pop('estimator', TOPDOWN)
     stock['model'] = dict(merged_parts(shared, own), type=kind)
     loader = stock.get('train_dataloader')
     if loader and loader['dataset']['type'] == 'LabeledUnlabeledDataset':
@@ -280,7 +289,7 @@ def check_switchable(stock: dict) -> None:
     kind = stock.get('model', {}).get('type')
     if kind == WRAPPER:
         raise ValueError('this config has been switched to mutual teaching already; switch the stock config instead')
-    if kind != 'TopdownPoseEstimator':
+    if not ancestor(stock.get('model', {}), MODELS, [TOPDOWN]):
         remedy = OTHER_MODELS.get(kind, f'model.type is {kind}, no TopdownPoseEstimator')
         raise ValueError(
             f'{remedy}; use a top-down config such as '
@@ -291,6 +300,20 @@ def check_switchable(stock: dict) -> None:
     find_adapter(stock['model']['head'])
     if not stock.get('train_dataloader'):
         raise ValueError('the config has no train_dataloader; switch a config that trains')
+
+
+def _adapter(head: dict, given: Optional[dict], pipeline: List[dict]) -> Optional[dict]:
+    """The config of the adapter, where the head alone does not tell it."""
+    given = dict(given or {})
+    kind = ADAPTERS.get(given['type']) if 'type' in given else find_adapter(head)
+    if kind is KeypointAdapter:
+        given = dict(
+            type=KeypointAdapter.__name__,
+            input_size=find_transform(pipeline, 'TopdownAffine')['input_size'],
+            labels=[find_transform(pipeline, name) for name in ('GenerateTarget', 'PackPoseInputs')],
+            **{key: value for key, value in given.items() if key != 'type'},
+        )
+    return given or None
 
 
 def check_codec(model: dict, pipeline: List[dict]) -> None:
@@ -310,7 +333,7 @@ def check_codec(model: dict, pipeline: List[dict]) -> None:
                 f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal'
             )
     size = find_transform(pipeline, 'TopdownAffine')['input_size']
-    if _comparable(size) != _comparable(decoder['input_size']):
+    if 'input_size' in decoder and _comparable(size) != _comparable(decoder['input_size']):
         raise ValueError(
             f"codec mismatch: TopdownAffine.input_size is {size}, the codec's input_size "
             f'{decoder["input_size"]}; make them equal'

@@ -8,6 +8,7 @@ from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.datasets.sources.videos import frames_in_words
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
+from mmpose_dualteach.models.adapters import KeypointAdapter
 
 
 def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: bool) -> List[str]:
@@ -41,6 +42,11 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
         several = f'{views.easy_views} easy ones, each' if views.easy_views > 1 else 'easy'
         lines.append(f'views: {several} {in_words(views.easy)}; hard, {second}, {in_words(views.hard)}')
     lines.append(_lessons(model, schedule, 'epoch' if by_epoch else 'iteration'))
+    if isinstance(model.adapter, KeypointAdapter):
+        lines.append(
+            f'{type(model.head).__name__} is taught by keypoints, the general way: they go through its codec and '
+            'its own loss; an adapter for it would be quicker, see CONTRIBUTING.md'
+        )
     return lines
 
 

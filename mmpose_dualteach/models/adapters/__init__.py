@@ -1,28 +1,22 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """One adapter for each kind of network output. Nothing else in the package asks what kind of head there is."""
 
-from typing import Tuple, Type
+from typing import Optional, Type
 
-from mmpose_dualteach.models.adapters.base import OutputAdapter, Target
+from mmpose_dualteach.models.adapters.base import ADAPTERS, OutputAdapter, Target
 from mmpose_dualteach.models.adapters.combined import CombinedAdapter
 from mmpose_dualteach.models.adapters.coordinates import CoordinateAdapter
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
+from mmpose_dualteach.models.adapters.keypoints import KeypointAdapter
 from mmpose_dualteach.models.adapters.simcc import SimCCAdapter
 from mmpose_dualteach.models.adapters.visibility import VisibilityAdapter
-
-ADAPTERS: Tuple[Type[OutputAdapter], ...] = (
-    HeatmapAdapter,
-    CombinedAdapter,
-    VisibilityAdapter,
-    SimCCAdapter,
-    CoordinateAdapter,
-)
 
 __all__ = [
     'ADAPTERS',
     'CombinedAdapter',
     'CoordinateAdapter',
     'HeatmapAdapter',
+    'KeypointAdapter',
     'OutputAdapter',
     'SimCCAdapter',
     'Target',
@@ -33,7 +27,7 @@ __all__ = [
 
 
 def find_adapter(head: dict) -> Type[OutputAdapter]:
-    """Find the adapter for a head's config.
+    """Find the adapter for a head's config: the last registered one that knows it, or else the general way.
 
     Args:
         head (dict): The ``model.head`` of an MMPose config.
@@ -44,16 +38,32 @@ def find_adapter(head: dict) -> Type[OutputAdapter]:
     Raises:
         ValueError: If there is none; names the head, its codec and what is supported.
     """
-    refusals = {adapter: adapter.refusal(head) for adapter in ADAPTERS}
-    for adapter, refusal in refusals.items():
-        if refusal is None:
+    exact = [adapter for adapter in reversed(ADAPTERS.module_dict.values()) if adapter is not KeypointAdapter]
+    for adapter in [*exact, KeypointAdapter]:
+        if adapter.refusal(head) is None:
             return adapter
-    # A kind that knows the head and not its codec has more to say than one that does not know the head.
-    reason = min(filter(None, refusals.values()), key=lambda refusal: refusal.startswith('model.head is'))
-    supported = '; '.join(adapter.supports() for adapter in ADAPTERS)
-    raise ValueError(f'mutual teaching cannot use this config: {reason}; supported are {supported}')
+    supported = '; '.join(adapter.supports() for adapter in [*reversed(exact), KeypointAdapter])
+    raise ValueError(
+        f'mutual teaching cannot use this config: {KeypointAdapter.refusal(head)}; supported are {supported}'
+    )
 
 
-def adapter_for(head: dict, **options) -> OutputAdapter:
-    """Build the adapter for a head's config; see :func:`find_adapter`."""
-    return find_adapter(head)(head, **options)
+def adapter_for(head: dict, type: Optional[str] = None, **options) -> OutputAdapter:
+    """Build the adapter for a head's config.
+
+    Args:
+        head (dict): The ``model.head`` of an MMPose config.
+        type (str, optional): A registered adapter's name. Defaults to what :func:`find_adapter` finds.
+        **options: Of the adapter.
+
+    Raises:
+        ValueError: If there is none for this head, or none of that name.
+    """
+    if type is None:
+        return find_adapter(head)(head, **options)
+    kind = ADAPTERS.get(type)
+    if kind is None:
+        raise ValueError(
+            f'model.adapter.type={type!r} is no registered adapter; there are {", ".join(ADAPTERS.module_dict)}'
+        )
+    return kind(head, **options)

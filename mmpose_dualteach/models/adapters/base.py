@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
+from mmengine.registry import Registry
 from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators.base import BasePoseEstimator
+from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
+from mmpose_dualteach.models.adapters.kinds import ancestor, class_name
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+
+# Adapters, the last registered one that knows a head is taken.
+ADAPTERS = Registry('output adapter')
 
 
 @dataclass
@@ -40,15 +46,20 @@ class OutputAdapter(metaclass=ABCMeta):
         head (dict): The head's config.
     """
 
-    # Class names of the heads and codecs of this kind.
+    # Class names of the heads and codecs of this kind, which covers their descendants.
     heads: Tuple[str, ...] = ()
     codecs: Tuple[str, ...] = ()
+    # Methods that this adapter does over again: descendants that override them are not of this kind.
+    head_methods: Tuple[str, ...] = ()
+    codec_methods: Tuple[str, ...] = ('encode', 'decode', 'batch_decode')
     # Every key of the codec that labels and predictions must share.
     codec_keys: Tuple[str, ...] = ('type', 'input_size')
     # Whether heatmaps are drawn anew as labels; of kinds without heatmaps they always are.
     redraw = False
     # Of outputs that are maps of the input: their size (width, height).
     size: Optional[Tuple[int, int]] = None
+    # Whether a gradient can reach the teacher.
+    differentiable = True
 
     def __init__(self, head: dict) -> None:
         self.codec = dict(self.codec_of(head))
@@ -58,10 +69,15 @@ class OutputAdapter(metaclass=ABCMeta):
     @classmethod
     def refusal(cls, head: dict) -> Optional[str]:
         """Say why a head's config is not of this kind, or None if it is."""
-        kind, codec = class_name(head), class_name(head.get('decoder') or {})
-        if kind not in cls.heads:
+        kind, codec = class_name(head), head.get('decoder') or {}
+        if not ancestor(head, MODELS, cls.heads, cls.head_methods):
             return f'model.head is {kind}'
-        return None if codec in cls.codecs else f'the codec of {kind} is {codec}'
+        return None if cls.codec_kind(codec) else f'the codec of {kind} is {class_name(codec)}'
+
+    @classmethod
+    def codec_kind(cls, codec: dict) -> Optional[str]:
+        """The stock codec that a codec's config asks for, or a descendant of which, if it is of this kind."""
+        return ancestor(codec, KEYPOINT_CODECS, cls.codecs, cls.codec_methods)
 
     @classmethod
     def supports(cls) -> str:
@@ -78,6 +94,14 @@ class OutputAdapter(metaclass=ABCMeta):
     def output(self, network: BasePoseEstimator, images: Tensor) -> Any:
         """A network's raw output on input images in shape (N, C, H, W)."""
         return network(images, None, mode='tensor')
+
+    def answer(self, network: BasePoseEstimator, images: Tensor) -> Any:
+        """What a student's loss is computed from, on hard views in shape (N, C, H, W): by default its raw output."""
+        return self.output(network, images)
+
+    def said(self, network: BasePoseEstimator, answer: Any) -> Any:
+        """The raw output that belongs to a student's answer, for pictures."""
+        return answer
 
     @abstractmethod
     def joints(self, output: Any) -> Tuple[Tensor, Optional[Tensor]]:
@@ -181,7 +205,7 @@ class OutputAdapter(metaclass=ABCMeta):
 
     @abstractmethod
     def loss(self, network: BasePoseEstimator, output: Any, target: Target) -> Tensor:
-        """The scalar loss of a student ``network``'s output on the hard view."""
+        """The scalar loss of a student ``network``'s answer on the hard view."""
 
     # ------------------------------------------------------------------ test time
 
@@ -252,12 +276,6 @@ def first_instances(output: Any, count: int) -> Any:
     if isinstance(output, (list, tuple)):
         return type(output)(first_instances(item, count) for item in output)
     return output[:count]
-
-
-def class_name(config: dict) -> str:
-    """The class name that a config asks for, without its scope."""
-    kind = config.get('type', 'unnamed')
-    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
 def features_for_test(network: BasePoseEstimator, images: Tensor) -> Any:

@@ -5,15 +5,17 @@ import cv2
 import torch
 import torch.nn.functional as F
 from mmpose.models.pose_estimators.base import BasePoseEstimator
-from mmpose.registry import KEYPOINT_CODECS
+from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.models.adapters.base import Target, class_name
+from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
+from mmpose_dualteach.models.adapters.kinds import ancestor, class_name
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 
+@ADAPTERS.register_module()
 class CombinedAdapter(HeatmapAdapter):
     """UDP's combined targets: three maps a joint, in shape (N, 3K, H, W).
 
@@ -27,6 +29,8 @@ class CombinedAdapter(HeatmapAdapter):
         **options: Of :class:`HeatmapAdapter`.
     """
 
+    heads: Tuple[str, ...] = ('HeatmapHead',)
+    codecs: Tuple[str, ...] = ('UDPHeatmap',)
     redrawable = ()
 
     def __init__(self, head: dict, **options) -> None:
@@ -39,9 +43,10 @@ class CombinedAdapter(HeatmapAdapter):
 
     @classmethod
     def refusal(cls, head: dict) -> Optional[str]:
-        kind, codec = class_name(head), head.get('decoder') or {}
-        if kind != 'HeatmapHead' or class_name(codec) != 'UDPHeatmap' or codec.get('heatmap_type') != 'combined':
-            return f'model.head is {kind} without combined UDPHeatmap'
+        codec = head.get('decoder') or {}
+        known = ancestor(head, MODELS, cls.heads) and cls.codec_kind(codec)
+        if not known or codec.get('heatmap_type') != 'combined':
+            return f'model.head is {class_name(head)} without combined UDPHeatmap'
         return None
 
     @classmethod

@@ -1,17 +1,17 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import copy
 import math
 from itertools import combinations
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators.base import BasePoseEstimator
 from torch import Tensor
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.models.adapters.base import Target, class_name, features_for_test
-from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight
+from mmpose_dualteach.models.adapters.base import ADAPTERS, Target, features_for_test
+from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight, mean_of_predictions
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 # Where two networks differ by this share of the input's sides, their score is exp(-1/2). It is the distance at which
@@ -19,6 +19,7 @@ from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 AGREEMENT = 0.05
 
 
+@ADAPTERS.register_module()
 class CoordinateAdapter(JointAdapter):
     """Coordinates of the joints, as shares of the input's width and height: a tensor (N, K, 2), with two more numbers
     of uncertainty (N, K, 4) for RLE, or (coordinates, heatmaps) for integral regression.
@@ -98,7 +99,7 @@ class CoordinateAdapter(JointAdapter):
         compare, weight = network.head.loss_module, joint_weight(target)[..., None]
         coordinates = output[0] if isinstance(output, (tuple, list)) else output
         coordinates = coordinates.float()
-        if class_name(self.codec) == 'IntegralRegressionLabel' and hasattr(compare, 'loss_modules'):
+        if self.codec_kind(self.codec) == 'IntegralRegressionLabel' and hasattr(compare, 'loss_modules'):
             compare = compare.loss_modules[0]  # The other one compares heatmaps.
         if coordinates.shape[-1] == 4:
             return compare(coordinates[..., :2], coordinates[..., 2:], target.value, weight)
@@ -110,15 +111,11 @@ class CoordinateAdapter(JointAdapter):
         instances = network.head.predict(features_for_test(network, images), samples, test_cfg=network.test_cfg)
         instances = instances[0] if isinstance(instances, tuple) else instances
         # Copies: MMPose moves an instance's joints to the original image in place.
-        return instances, (
-            np.stack([each.keypoints for each in instances]),
-            np.stack([each.keypoint_scores for each in instances]),
-        )
+        return instances, copy.deepcopy(instances)
 
     def decode_mean(self, network: BasePoseEstimator, outputs: Sequence[Any]) -> List[InstanceData]:
         # Decoding is linear, so the mean of what was decoded is the decoded mean.
-        keypoints, scores = [np.mean(parts, axis=0) for parts in zip(*outputs)]
-        return [InstanceData(keypoints=joints, keypoint_scores=score) for joints, score in zip(keypoints, scores)]
+        return mean_of_predictions(outputs)
 
     # ------------------------------------------------------------------ looking
 

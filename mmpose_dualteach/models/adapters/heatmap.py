@@ -9,7 +9,8 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.models.adapters.base import OutputAdapter, Target, class_name, features_for_test
+from mmpose_dualteach.models.adapters.base import ADAPTERS, OutputAdapter, Target, features_for_test
+from mmpose_dualteach.models.adapters.kinds import class_name
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 # Megvii's codec rounds down: its cells' centres lie half a cell further. Its labels are 255 high.
@@ -19,6 +20,7 @@ LABEL_HEIGHT = dict(MegviiHeatmap=255.0)
 Heatmaps = Union[Tensor, List[Tensor]]
 
 
+@ADAPTERS.register_module()
 class HeatmapAdapter(OutputAdapter):
     """One heatmap a joint in shape (N, K, H, W), from one stage or a list of several.
 
@@ -40,8 +42,9 @@ class HeatmapAdapter(OutputAdapter):
         ValueError: If labels of this kind cannot be redrawn.
     """
 
-    heads = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
-    codecs = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
+    heads: Tuple[str, ...] = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
+
+    codecs: Tuple[str, ...] = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
     codec_keys = ('type', 'input_size', 'heatmap_size', 'heatmap_type')
     size: Tuple[int, int]
 
@@ -51,7 +54,7 @@ class HeatmapAdapter(OutputAdapter):
     def __init__(self, head: dict, loss: Optional[dict] = None, redraw: bool = False) -> None:
         super().__init__(head)
         codec = KEYPOINT_CODECS.build(self.codec)
-        kind = class_name(self.codec)
+        kind = self.codec_kind(self.codec) or class_name(self.codec)
         self.to_input = geometry.cells_to_input(codec.scale_factor, CELL_OFFSET.get(kind, 0.0))
         self.label_height = LABEL_HEIGHT.get(kind, 1.0)
         if redraw and (kind not in self.redrawable or not isinstance(codec.sigma, (int, float))):

@@ -1,11 +1,14 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from abc import abstractmethod
-from typing import Any, Optional, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
+import numpy as np
 import torch
+from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmpose_dualteach.models.adapters.base import OutputAdapter, Target, class_name
+from mmpose_dualteach.models.adapters.base import OutputAdapter, Target
+from mmpose_dualteach.models.adapters.kinds import class_name
 
 
 class JointAdapter(OutputAdapter):
@@ -22,6 +25,8 @@ class JointAdapter(OutputAdapter):
     Raises:
         ValueError: If another loss is asked for, or the stock loss takes no weights; names the key.
     """
+
+    head_methods = ('loss',)
 
     def __init__(self, head: dict, loss: Optional[dict] = None, redraw: bool = False) -> None:
         super().__init__(head)
@@ -52,6 +57,27 @@ class JointAdapter(OutputAdapter):
 def joint_weight(target: Target) -> Tensor:
     """How much each joint counts in shape (N, K), float."""
     return target.valid.float() if target.weight is None else target.valid * target.weight
+
+
+def mean_of_predictions(outputs: Sequence[Sequence[InstanceData]]) -> List[InstanceData]:
+    """The mean keypoints and scores of several networks' predictions on the same instances.
+
+    Args:
+        outputs (Sequence[Sequence[InstanceData]]): Each network's predictions.
+
+    Returns:
+        List[InstanceData]: One for each instance.
+    """
+    return [
+        InstanceData(
+            **{
+                name: np.mean([each[name] for each in parts], axis=0)
+                for name in ('keypoints', 'keypoint_scores')
+                if name in parts[0]
+            }
+        )
+        for parts in zip(*outputs)
+    ]
 
 
 def blobs(joints: Tensor, scores: Optional[Tensor], size: Tuple[int, int]) -> Tensor:

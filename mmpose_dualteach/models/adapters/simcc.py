@@ -10,13 +10,14 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.models.adapters.base import Target
+from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 Vectors = Tuple[Tensor, Tensor]
 
 
+@ADAPTERS.register_module()
 class SimCCAdapter(JointAdapter):
     """Two vectors a joint, one along x in shape (N, K, Wx), one along y in shape (N, K, Wy): SimCC, RTMPose, RTMW.
 

@@ -4,12 +4,15 @@ from typing import Any, List, Optional, Sequence, Tuple
 import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators.base import BasePoseEstimator
+from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach.models.adapters.base import class_name
+from mmpose_dualteach.models.adapters.base import ADAPTERS
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
+from mmpose_dualteach.models.adapters.kinds import ancestor, class_name
 
 
+@ADAPTERS.register_module()
 class VisibilityAdapter(HeatmapAdapter):
     """Heatmaps beside which the head says whether each joint is visible (``VisPredictHead``).
 
@@ -25,7 +28,7 @@ class VisibilityAdapter(HeatmapAdapter):
 
     @classmethod
     def refusal(cls, head: dict) -> Optional[str]:
-        if class_name(head) != 'VisPredictHead':
+        if not ancestor(head, MODELS, ['VisPredictHead']):
             return f'model.head is {class_name(head)}'
         return HeatmapAdapter.refusal(head.get('pose_cfg') or {})
 

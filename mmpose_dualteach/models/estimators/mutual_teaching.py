@@ -78,6 +78,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         compile (bool | dict): Compile each network's backbone and neck by ``torch.compile``, with these options.
             Defaults to False.
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
+        adapter (dict, optional): The kind of output, a registered adapter's ``type`` and options. Defaults to the one
+            that knows the head.
         **stock: Everything else of the stock ``model`` config, each network's.
 
     Raises:
@@ -104,6 +106,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         channels_last: bool = False,
         compile: Union[bool, dict] = False,
         estimator: str = 'TopdownPoseEstimator',
+        adapter: Optional[dict] = None,
         **stock,
     ) -> None:
         check_model_keys(stock, estimator)
@@ -121,9 +124,13 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             apart=baselines,
             channels_last=channels_last,
             estimator=estimator,
-            adapter=dict(loss=pseudo_loss, redraw=redraw),
+            adapter=dict(adapter or {}, loss=pseudo_loss, redraw=redraw),
             **stock,
         )
+        if not self.adapter.differentiable and not all(lesson.detach for lesson in parsed):
+            raise ValueError(
+                'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
+            )
         self.lessons = parsed
         self.baselines = baselines
         self.teachers = list(dict.fromkeys(teacher for lesson in self.lessons for teacher in lesson.teachers))
@@ -373,7 +380,13 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 if self.record_lessons:
                     self.records.append(
                         LessonRecord(
-                            lesson, path, inputs[EASY], detached(opinion), images, target.detach(), detached(answer)
+                            lesson,
+                            path,
+                            inputs[EASY],
+                            detached(opinion),
+                            images,
+                            target.detach(),
+                            detached(self.adapter.said(student, answer)),
                         )
                     )
                 add_up(together, {f'{lesson.student}/loss_pseudo': loss})
@@ -405,12 +418,12 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             yield number, path(images, points).contiguous(memory_format=layout)
 
     def answer(self, student: Any, images: Tensor, shuffle: Optional[BlockShuffle]) -> Any:
-        """A student's raw output on hard views in shape (N, C, H, W), which it may be shown in shuffled blocks."""
+        """What a student's loss is computed from, on hard views in shape (N, C, H, W), whose blocks may be shuffled."""
         if shuffle is None:
-            return self.adapter.output(student, images)
+            return self.adapter.answer(student, images)
         order = shuffle.draw(len(images), images.device)
         shown = self.in_format({HARD: shuffle.shuffled(images, order)})[HARD]
-        return shuffle.restored(self.adapter.output(student, shown), order)
+        return shuffle.restored(self.adapter.answer(student, shown), order)
 
     def _taught_with(self, weights: str) -> List[str]:
         """The networks that teach with such weights."""

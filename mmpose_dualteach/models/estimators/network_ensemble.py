@@ -29,7 +29,8 @@ class NetworkEnsemble(BaseModel):
         apart (Collection[str]): Names of networks that are no part of the mean. Defaults to none.
         channels_last (bool): Keep images in channels-last memory format. Defaults to False.
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
-        adapter (dict, optional): Options of :class:`OutputAdapter`. Defaults to none.
+        adapter (dict, optional): Options of :class:`OutputAdapter`, and ``type``, the name of another one than the
+            head's own. Defaults to none.
         **stock: Everything else of the stock ``model`` config, each network's.
 
     Raises:

@@ -23,6 +23,7 @@ class ViewPair:
         matrix (np.ndarray): Easy to hard input pixels in shape (N, 2, 3), float64.
         mirrored (np.ndarray): Whether the views differ in flip in shape (N,), bool.
         flip_indices (List[int]): The joint that each joint becomes in a mirrored view.
+        hard_meta (List[dict]): What else is known of each hard view.
     """
 
     def __init__(self, easy: Sequence, hard: Sequence) -> None:
@@ -31,6 +32,7 @@ class ViewPair:
         self.matrix = geometry.compose(to_hard, geometry.invert(from_original))
         self.mirrored = np.array([e.metainfo['flip'] != h.metainfo['flip'] for e, h in zip(easy, hard)])
         self.flip_indices: List[int] = list(easy[0].metainfo['flip_indices'])
+        self.hard_meta: List[dict] = [sample.metainfo for sample in hard]
 
     @classmethod
     def further(cls, data_samples: Mapping[str, Sequence]) -> Dict[int, 'ViewPair']:

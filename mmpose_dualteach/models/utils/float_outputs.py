@@ -15,14 +15,16 @@ def float_outputs(network: nn.Module) -> Iterator[None]:
     Args:
         network (nn.Module): A stock pose estimator.
     """
-    heads = [module for module in network.modules() if isinstance(module, BaseHead)]
-    for head in heads:
+    heads = [(module, vars(module).get('forward')) for module in network.modules() if isinstance(module, BaseHead)]
+    for head, _ in heads:
         head.forward = _converting(head.forward)
     try:
         yield
     finally:
-        for head in heads:
+        for head, before in heads:
             del head.forward  # That of its class is left.
+            if before is not None:  # Inside of another such context.
+                head.forward = before
 
 
 def _converting(forward: Any) -> Any:

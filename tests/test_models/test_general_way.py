@@ -1,0 +1,252 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Any head that MMPose trains from keypoints, and adapters of others: ``tests/lab`` is a package outside of ours."""
+
+import copy
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT, run, switch
+from mmengine.dataset import pseudo_collate
+from mmengine.structures import InstanceData
+from mmpose.registry import DATASETS, KEYPOINT_CODECS, MODELS, TRANSFORMS
+from test_kinds import INPUT, KINDS, of_kind
+
+from mmpose_dualteach import geometry
+from mmpose_dualteach.models.adapters import (
+    ADAPTERS,
+    CombinedAdapter,
+    HeatmapAdapter,
+    KeypointAdapter,
+    SimCCAdapter,
+    adapter_for,
+    find_adapter,
+)
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.switch import stock_config
+
+GENERAL = dict(adapter=dict(type='KeypointAdapter'))
+
+
+@pytest.fixture
+def lab(monkeypatch):
+    """The lab's package on the path, and nothing of it left in the registries afterwards."""
+    monkeypatch.syspath_prepend(str(ROOT / 'tests'))
+    before = {registry: set(registry.module_dict) for registry in (MODELS, KEYPOINT_CODECS, ADAPTERS)}
+    yield dict(imports=['lab'], allow_failed_imports=False)
+    for registry, names in before.items():
+        for name in set(registry.module_dict) - names:
+            registry.module_dict.pop(name)
+    for name in [name for name in sys.modules if name.split('.')[0] == 'lab']:
+        sys.modules.pop(name)
+
+
+def of_the_lab(stock: dict, lab: dict) -> dict:
+    """The small config with the lab's head, codec and estimator."""
+    codec = dict(type='OffsetHeatmap', input_size=INPUT, heatmap_size=(8, 12), sigma=1.0)
+    stock['custom_imports'] = lab
+    stock['model'].update(
+        type='LabEstimator',
+        test_cfg=dict(),
+        head=dict(type='OffsetHead', in_channels=32, out_channels=17, loss=dict(type='KeypointMSELoss'), decoder=codec),
+    )
+    for transform in stock['train_dataloader']['dataset']['pipeline']:
+        if transform['type'] == 'GenerateTarget':
+            transform['encoder'] = codec
+    return stock
+
+
+def batch_of(config):
+    torch.manual_seed(0)
+    model = MODELS.build(copy.deepcopy(config.model)).train()
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    return model, model.data_preprocessor(pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)]), True)
+
+
+def joints_and_samples(config, views, seed=0):
+    """Joints on the easy views, and the stock pipeline's samples of the same joints on the hard ones."""
+    rng = np.random.default_rng(seed)
+    count, total = len(views.matrix), len(views.flip_indices)
+    easy = torch.from_numpy(rng.uniform(0.2, 0.8, (count, total, 2)) * INPUT).float()
+    hard = views.move_points(easy)
+    transforms = [
+        TRANSFORMS.build(dict(transform))
+        for transform in config.train_dataloader.dataset.labeled.pipeline
+        if transform['type'] in ('GenerateTarget', 'PackPoseInputs')
+    ]
+    samples = []
+    for each in hard.numpy():
+        results = dict(img=np.zeros((4, 4, 3), np.uint8), keypoints=each[None], input_size=INPUT)
+        results['keypoints_visible'] = np.ones((1, total), np.float32)
+        for transform in transforms:
+            results = transform(results)
+        samples.append(results['data_samples'])
+    return easy, samples
+
+
+@pytest.mark.parametrize('kind', ['lab', *KINDS])
+def test_a_perfect_teacher_teaches_the_true_labels_of_the_hard_view(kind, stock, lab):
+    """The oracle: the lesson's loss is the stock loss on labels that were made of the true joints."""
+    stock = of_the_lab(stock, lab) if kind == 'lab' else of_kind(stock, kind)
+    views = dict(easy=dict(rotate_factor=30.0, flip_prob=0.5))
+    model = dict(lessons=[dict(teacher='a', student='b')], **({} if kind == 'lab' else GENERAL))
+    config = switch(stock, model=model, views=views)
+    model, data = batch_of(config)
+    assert isinstance(model.adapter, KeypointAdapter)
+    samples = data['data_samples']
+    pair = ViewPair(samples['easy'], samples['hard'])
+    easy, true = joints_and_samples(config, pair)
+    output, student = model.adapter.output, copy.deepcopy(model.networks['b'])
+    teacher = model.networks['a']
+    model.adapter.output = lambda network, images: (
+        (easy, torch.ones(easy.shape[:2])) if network is teacher else output(network, images)
+    )
+    model.sup_losses = lambda *_: iter(())
+    model.record_lessons = True
+    (losses,) = model.loss_parts(**data)
+    expected = student.parse_losses(student.loss(data['inputs']['hard'], true))[0]
+    assert expected > 0 and torch.allclose(losses['b/loss_pseudo'], expected, rtol=1e-5)
+    losses['b/loss_pseudo'].backward()
+    assert not any(p.grad is not None for p in teacher.parameters())
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.networks['b'].backbone.parameters())
+    (record,) = model.records
+    for ours, label in zip(record.target.samples, true):
+        for part in ('gt_instance_labels', 'gt_fields'):
+            one, other = [dict(each.get(part, InstanceData()).items()) for each in (ours, label)]
+            assert one.keys() == other.keys() and (one or part == 'gt_fields')
+            assert all(torch.allclose(one[name].float(), other[name].float(), atol=1e-5) for name in one)
+
+
+def test_joints_count_as_much_as_they_should(stock):
+    config = switch(stock, model=dict(GENERAL, pseudo_label_thr=0.3, lessons=[dict(teacher='a', student='b')]))
+    model, data = batch_of(config)
+    views = ViewPair(data['data_samples']['easy'], data['data_samples']['hard'])
+    easy, _ = joints_and_samples(config, views)
+    scores = torch.rand(easy.shape[:2])
+    weights = model.selection.weights(scores, None)
+    target = model.adapter.target((easy, scores), weights, views)
+    swapped = views.swap_sides(weights)
+    assert torch.equal(target.weight, swapped) and 0 < (swapped == 0).sum() < swapped.numel()
+    for sample, row in zip(target.samples, swapped):
+        visible = torch.from_numpy(sample.gt_instances.keypoints_visible[0])
+        assert torch.equal(visible, (row > 0).float())
+        given = sample.gt_instance_labels.keypoint_weights[0]
+        assert torch.allclose(given, torch.where(given > 0, row, torch.zeros(()))) and (given > 0).any()
+
+
+def test_keypoints_move_to_a_mirror_and_from_another_view(stock):
+    model, data = batch_of(switch(stock, model=GENERAL, views=dict(easy_views=2, easy=dict(flip_prob=0.5))))
+    views = ViewPair(data['data_samples']['easy2'], data['data_samples']['easy'])
+    points, scores = torch.rand(4, 17, 2) * 60, torch.rand(4, 17)
+    flips = torch.tensor(views.flip_indices)
+    other, kept = model.adapter.mirrored((points, scores), flips)
+    mirror = torch.from_numpy(geometry.mirror(INPUT[0])).float().expand(4, -1, -1)
+    assert torch.allclose(other, geometry.transform_points(points, mirror)[:, flips])
+    assert torch.equal(kept, scores[:, flips])
+    (moved, told), known = model.adapter.from_view((points, scores), views)
+    assert known is None
+    assert torch.equal(moved, views.move_points(points)) and torch.equal(told, views.swap_sides(scores))
+
+
+@pytest.mark.parametrize('autocast', [None, 'bfloat16'])
+def test_a_labs_head_trains_watches_draws_and_answers(stock, lab, tmp_path, autocast):
+    config = switch(
+        of_the_lab(stock, lab),
+        hook=dict(interval=1),
+        pictures=dict(interval=6),
+        model=dict(autocast=autocast, paths=[[dict(type='JointCutout', joints=2)]]),
+    )
+    assert config.model.estimator == 'LabEstimator' and config.custom_imports.imports == ['lab', 'mmpose_dualteach']
+    runner = run(config, tmp_path)
+    log = runner.message_hub.log_scalars
+    assert {f'train/{name}/{key}' for name in 'ab' for key in ('loss_pseudo', 'peak_unlabeled', 'peak_labeled')} <= set(
+        log
+    )
+    assert {'train/a/loss_lab', 'val/PCK', 'val/b/PCK', 'val/mean/PCK'} <= set(log)
+    assert list(tmp_path.rglob('lessons_6.png'))
+    text = next(tmp_path.rglob('*.log')).read_text()
+    assert 'OffsetHead is taught by keypoints, the general way' in text
+    plain = stock_config(config)
+    assert plain.model.type == 'LabEstimator' and plain.custom_imports.imports == ['lab']
+    assert (tmp_path / 'student_last.pth').is_file()
+
+
+def test_an_adapter_of_the_lab_is_taken_and_trains(stock, lab, tmp_path):
+    config = of_the_lab(stock, dict(lab, imports=['lab', 'lab.adapter']))
+    config = switch(config, hook=dict(interval=1), pictures=dict(interval=6))
+    assert 'adapter' not in config.model
+    runner = run(config, tmp_path)
+    assert type(runner.model.adapter).__name__ == 'OffsetAdapter'
+    assert {'val/b/PCK', 'val/mean/PCK'} <= set(runner.message_hub.log_scalars)
+    assert 'the general way' not in next(tmp_path.rglob('*.log')).read_text()
+
+
+def test_descendants_are_of_their_ancestors_kind_unless_they_change_it(stock, lab):
+    __import__('lab')
+    head = dict(type='LabHead', decoder=dict(type='MSRAHeatmap', input_size=INPUT, heatmap_size=(16, 24), sigma=2))
+    assert find_adapter(head) is HeatmapAdapter
+    stock['model']['head'].update(type='LabHead')
+    stock['custom_imports'] = lab
+    model, data = batch_of(switch(stock))
+    images = data['inputs']['easy']
+    network = model.networks['a']
+    network.eval()
+    own = super(type(network.head), network.head).forward(network.extract_feat(images))
+    assert torch.equal(model.adapter.output(network, images), 2.0 * own), 'its own forward goes on working'
+
+    @KEYPOINT_CODECS.register_module()
+    class LabUDP(KEYPOINT_CODECS.get('UDPHeatmap')):
+        pass
+
+    @KEYPOINT_CODECS.register_module()
+    class LabOtherUDP(KEYPOINT_CODECS.get('UDPHeatmap')):
+        def encode(self, keypoints, keypoints_visible=None):
+            return super().encode(keypoints, keypoints_visible)
+
+    @MODELS.register_module()
+    class LabSimCC(MODELS.get('SimCCHead')):
+        def loss(self, feats, batch_data_samples, train_cfg={}):
+            return super().loss(feats, batch_data_samples, train_cfg)
+
+    codec = dict(input_size=INPUT, heatmap_size=(16, 24))
+    for kind, expected in (('LabUDP', HeatmapAdapter), ('LabOtherUDP', KeypointAdapter)):
+        assert find_adapter(dict(type='HeatmapHead', decoder=dict(codec, type=kind))) is expected
+    combined = dict(codec, type='LabUDP', heatmap_type='combined')
+    assert find_adapter(dict(type='LabHead', decoder=combined)) is CombinedAdapter
+    simcc = dict(type='SimCCLabel', input_size=INPUT)
+    assert find_adapter(dict(type='SimCCHead', decoder=simcc)) is SimCCAdapter
+    assert find_adapter(dict(type='LabSimCC', decoder=simcc)) is KeypointAdapter, 'its own loss goes on working'
+    udp = adapter_for(dict(type='HeatmapHead', loss=dict(), decoder=dict(codec, type='LabUDP')), redraw=True)
+    assert not udp.rounded and udp.to_input[0, 0] == pytest.approx((INPUT[0] - 1) / (16 - 1))
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(lessons=[dict(teacher='a', student='a', detach=False)]), 'detach=False needs a gradient'),
+        (dict(pseudo_loss=dict(loss_weight=2.0)), 'HeatmapHead has a loss of its own'),
+        (dict(adapter=dict(type='NoAdapter')), "'NoAdapter' is no registered adapter; there are HeatmapAdapter"),
+        (dict(paths=[[dict(type='BlockShuffle')]]), 'BlockShuffle needs'),
+    ],
+)
+def test_what_the_general_way_cannot_do_is_named(stock, options, message):
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(switch(stock, model={**GENERAL, **options}).model)
+
+
+def test_what_cannot_be_taught_is_named(stock):
+    model, data = batch_of(switch(stock, model=GENERAL))
+    head = model.networks['a'].head
+    keypoints = np.zeros((1, 17, 3), np.float32)
+    head.predict = lambda feats, samples, test_cfg: [InstanceData(keypoints=keypoints) for _ in samples]
+    with pytest.raises(ValueError, match=r'HeatmapHead.predict\(\) gives keypoints in shape \(1, 17, 3\)'):
+        list(model.loss_parts(**data))
+    head.predict = lambda feats, samples, test_cfg: [InstanceData(keypoints=keypoints[..., :2]) for _ in samples]
+    assert (model.adapter.output(model.networks['a'], data['inputs']['easy'])[1] == 1).all(), 'no scores: sure of all'
+    with pytest.raises(ValueError, match='switch the stock config anew'):
+        adapter_for(dict(stock['model']['head']), type='KeypointAdapter')
+    with pytest.raises(ValueError, match='the decoder of HeatmapHead is SPRS, which is no registered codec'):
+        find_adapter(dict(type='HeatmapHead', decoder=dict(type='SPRS')))
+    with pytest.raises(ValueError, match='model.head is OffsetHed, which is not registered'):
+        find_adapter(dict(type='OffsetHed'))
