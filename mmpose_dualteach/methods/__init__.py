@@ -49,7 +49,8 @@ def passes_of(model: Mapping[str, Any]) -> int:
     networks, lessons = model.get('networks', NETWORKS), model.get('lessons', LESSONS)
     named = [lesson['teacher'] for lesson in lessons]
     teachers = {name for names in named for name in ([names] if isinstance(names, str) else names)}
-    return 3 * len(networks) + len(teachers) + 3 * len(lessons) * len(model.get('paths', [[]]))
+    learning = [name for name, own in networks.items() if not own.get('frozen')]
+    return 3 * len(learning) + len(teachers) + 3 * len(lessons) * len(model.get('paths', [[]]))
 
 
 def method_names() -> List[str]:

@@ -9,8 +9,8 @@ from mmpose_dualteach.models.adapters import ADAPTERS, HeatmapAdapter
 class OffsetAdapter(HeatmapAdapter):
     """The heatmaps are taught as any heatmaps; displacements learn from labels alone."""
 
-    heads = ('OffsetHead',)
-    codecs = ('OffsetHeatmap',)
+    heads = ('OffsetHead',)  # And what descends from it.
+    codecs = ('OffsetHeatmap',)  # Its scale_factor and heatmap_size tell where cells lie.
     redrawable = ()
 
     def output(self, network, images):

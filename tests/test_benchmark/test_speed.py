@@ -10,6 +10,7 @@ from conftest import tool
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.dev.benchmark.speed import data, run
 from mmpose_dualteach.dev.benchmark.speed.drawn_data import draw_images, write_index
+from mmpose_dualteach.dev.benchmark.speed.encoding import encoding_seconds
 from mmpose_dualteach.dev.benchmark.speed.step import Setup, compare, memory_over_floor, peak_bytes
 from mmpose_dualteach.methods import find_method
 
@@ -65,8 +66,10 @@ def test_the_floor_of_a_method_has_its_own_passes(images, method):
 def test_methods_are_compared(monkeypatch, tmp_path, capsys):
     measured = [dict(method='posedual', passes=14, step=1.04, memory=1.02)]
     monkeypatch.setattr(run, 'measure_methods', lambda rounds: measured)
+    monkeypatch.setattr(run, 'encoding_seconds', lambda rounds: encoding_seconds(2, 5, 1))
     assert benchmark_speed(['--methods', '--json', str(tmp_path / 'methods.json')]) == 0
-    assert json.loads((tmp_path / 'methods.json').read_text())['methods'] == measured
+    written = json.loads((tmp_path / 'methods.json').read_text())
+    assert written['methods'] == measured and all(0 < each < 5 for each in written['encoding'].values())
     assert '| posedual | 14 | 1.04 | 1.02 |' in capsys.readouterr().out
 
 

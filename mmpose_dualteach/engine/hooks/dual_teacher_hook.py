@@ -157,7 +157,7 @@ class DualTeacherHook(Hook):
         if found is None:
             return
         alone = {name: found.values[name] for name in model.baselines}
-        taught = {name: value for name, value in found.values.items() if name not in alone}
+        taught = {name: value for name, value in found.values.items() if name not in (*alone, *model.frozen)}
         best_alone = (min if found.less else max)(alone.values())
         verdicts = {found.is_better(value, best_alone) for value in taught.values()}
         scores = f'{found.score}: {in_words(taught)}; of the labels alone: {in_words(alone)}'

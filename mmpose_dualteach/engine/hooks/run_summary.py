@@ -60,6 +60,7 @@ def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
     sure = 'each joint as much as its teacher is sure of it' if model.selection.confidence else 'all joints alike'
     sure += ''.join(f', {each}' for each in _what_counts(model))
     alone = f'; {", ".join(model.baselines)} learns from labels alone' if model.baselines else ''
+    alone += f'; {", ".join(model.frozen)} is frozen' if model.frozen else ''
     return f'lessons: {who}; they count {begin}{ramp_up}{end}, {sure}{alone}'
 
 

@@ -36,7 +36,7 @@ class StudentExportHook(Hook):
         found = NetworkScores.of_validation(runner, model, metrics or {})
         if found is None:
             return
-        networks = {name: found.values[name] for name in model.networks}
+        networks = {name: found.values[name] for name in model.learning}
         best = (min if found.less else max)(networks, key=networks.__getitem__)
         before = runner.message_hub.runtime_info.get(SCORES, {}).get('best_score')
         now = found.values[found.decides]

@@ -31,7 +31,8 @@ class PerNetworkOptimWrapperConstructor:
         """Build the optimizer's wrapper for a :class:`MutualTeachingPoseEstimator`."""
         mutual: Any = model.module if is_model_wrapper(model) else model
         first, *others = [
-            OPTIM_WRAPPER_CONSTRUCTORS.build(copy.deepcopy(self.stock))(network) for network in mutual.networks.values()
+            OPTIM_WRAPPER_CONSTRUCTORS.build(copy.deepcopy(self.stock))(mutual.networks[name])
+            for name in mutual.learning
         ]
         for other in others:
             for group in other.optimizer.param_groups:

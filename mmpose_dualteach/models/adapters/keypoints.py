@@ -206,6 +206,9 @@ class KeypointAdapter(OutputAdapter):
     def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
         instances = network.head.predict(features_for_test(network, images), samples, test_cfg=network.test_cfg)
         instances = instances[0] if isinstance(instances, tuple) else instances
+        for each in instances:
+            if 'keypoint_scores' not in each:  # Some heads of others tell none, and MMPose's estimator wants them.
+                each.keypoint_scores = np.ones(each.keypoints.shape[:2], np.float32)
         return instances, copy.deepcopy(instances)
 
     def decode_mean(self, network: BasePoseEstimator, outputs: Sequence[Any]) -> List[InstanceData]:

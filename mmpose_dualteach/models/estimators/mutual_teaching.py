@@ -47,7 +47,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             the very weights of a stock run with that seed; and keys of the stock model that are its own, ``backbone``
             or ``init_cfg`` (``dict(type='Pretrained', checkpoint=FILE)``) for instance. A part that names a ``type``
             takes the stock part's place, others are merged into it. A network in no lesson learns from the labels
-            alone: it shows what teaching is worth, and is no part of the mean. Defaults to ``a`` and ``b``.
+            alone: it shows what teaching is worth, and is no part of the mean. With ``frozen=True`` and an
+            ``init_cfg`` with its weights a network teaches and never learns: in evaluation mode, without gradients, and
+            no part of the mean either. Defaults to ``a`` and ``b``.
         lessons (Sequence[dict]): Who teaches whom, see :func:`parse_lessons`. Defaults to a teaches b, b teaches a.
         sup_weight (float): Weight of each network's stock losses. Defaults to 1.0, so that labels count as in a stock
             run. The authors' released code has 0.5 (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
@@ -116,7 +118,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             raise ValueError('model.networks is empty; name at least one network')
         parsed = parse_lessons(lessons, list(networks))
         in_lessons = {name for lesson in parsed for name in lesson.networks}
-        baselines = [name for name in networks if parsed and name not in in_lessons]
+        baselines = [
+            name for name, own in networks.items() if parsed and name not in in_lessons and not own.get('frozen')
+        ]
         super().__init__(
             data_preprocessor=dict(type='mmdet.MultiBranchDataPreprocessor', data_preprocessor=data_preprocessor),
             networks=networks,
@@ -131,6 +135,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             raise ValueError(
                 'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
             )
+        for lesson in parsed:
+            if lesson.student in self.frozen:
+                raise ValueError(f'model.lessons: {lesson.student} is frozen and cannot be a student')
         self.lessons = parsed
         self.baselines = baselines
         self.teachers = list(dict.fromkeys(teacher for lesson in self.lessons for teacher in lesson.teachers))
@@ -219,7 +226,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             Dict[str, Tensor]: One network's scalars by name.
         """
         answers = {}
-        for name, network in self.networks.items():
+        for name in self.learning:
+            network = self.networks[name]
             network.train_cfg['compute_acc'] = self.watching and self.wants_accuracy
             with ExitStack() as stack:
                 stack.enter_context(float_outputs(network))

@@ -25,7 +25,7 @@ class NetworkEnsemble(BaseModel):
         data_preprocessor (dict): That of the model.
         networks (Dict[str, dict]): The networks by name, see :class:`MutualTeachingPoseEstimator`.
         predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
-            all. Defaults to the first network.
+            all. Defaults to the first network that learns.
         apart (Collection[str]): Names of networks that are no part of the mean. Defaults to none.
         channels_last (bool): Keep images in channels-last memory format. Defaults to False.
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
@@ -34,7 +34,8 @@ class NetworkEnsemble(BaseModel):
         **stock: Everything else of the stock ``model`` config, each network's.
 
     Raises:
-        ValueError: If the head is not supported or a name in the config does not exist.
+        ValueError: If the head is not supported, a name in the config does not exist, or a frozen network has no
+            weights.
     """
 
     def __init__(
@@ -53,19 +54,37 @@ class NetworkEnsemble(BaseModel):
         self.channels_last = channels_last
         self.networks: Any = nn.ModuleDict()
         self._rngs = {}
+        self.frozen = [name for name, own in networks.items() if own.get('frozen')]
         for position, (name, own) in enumerate(networks.items()):
             seed = own.get('seed')
             self._rngs[name] = IsolatedRNG(torch.initial_seed() + position if seed is None else seed)
             with self._rngs[name]:
                 self.networks[name] = MODELS.build(dict(merged_parts(stock, own), type=estimator))
-        self.first, self.last = list(networks)[0], list(networks)[-1]
+        self.learning = [name for name in networks if name not in self.frozen]
+        if not self.learning:
+            raise ValueError('model.networks: all are frozen, none would learn; leave frozen out of one')
+        for name in self.frozen:
+            if (networks[name].get('init_cfg') or {}).get('type') != 'Pretrained':
+                raise ValueError(
+                    f'model.networks.{name}: a frozen network never learns; give its weights, init_cfg=dict('
+                    "type='Pretrained', checkpoint=FILE)"
+                )
+            self.networks[name].requires_grad_(False)
+        self.first, self.last = self.learning[0], self.learning[-1]
         self.predict_on = predict_on or self.first
         if self.predict_on not in (*networks, MEAN):
             raise ValueError(f'model.predict_on={predict_on!r}; choose one of {[*networks, MEAN]}')
-        self._in_mean = [name for name in networks if name not in apart]
+        self._in_mean = [name for name in self.learning if name not in apart]
         if self.predict_on == MEAN and len(self._in_mean) == 1:
             self.predict_on = self._in_mean[0]
         compat.before_loading(self, self._accept_stock_checkpoint)
+
+    def train(self, mode: bool = True) -> 'NetworkEnsemble':
+        """As any module, but that frozen networks stay in evaluation mode."""
+        super().train(mode)
+        for name in self.frozen:
+            self.networks[name].eval()
+        return self
 
     def predict(self, images: Tensor, samples: Any) -> list:
         """Stock predictions of the network named ``predict_on``, or of the mean output.
@@ -181,7 +200,7 @@ class NetworkEnsemble(BaseModel):
             return
         for key in own:
             value = state_dict.pop(key)
-            for name in self.networks:
+            for name in self.learning:
                 state_dict[f'{prefix}networks.{name}.{key[len(prefix) :]}'] = value
 
 
@@ -194,9 +213,9 @@ def merged_parts(stock: dict, own: dict) -> dict:
             part's place, at any depth; anything else is merged into it, as mmengine merges.
 
     Returns:
-        dict: A copy, without ``seed``, which is none of the model's.
+        dict: A copy, without ``seed`` and ``frozen``, which are none of the model's.
     """
-    return _merged(copy.deepcopy(stock), {key: value for key, value in own.items() if key != 'seed'})
+    return _merged(copy.deepcopy(stock), {key: value for key, value in own.items() if key not in ('seed', 'frozen')})
 
 
 def _merged(stock: Any, own: Any) -> Any:

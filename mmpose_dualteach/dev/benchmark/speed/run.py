@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmpose_dualteach.dev.benchmark.runs import commit, device_name
 from mmpose_dualteach.dev.benchmark.speed.data import growth, pair_over_stock_rate
 from mmpose_dualteach.dev.benchmark.speed.drawn_data import draw_images
+from mmpose_dualteach.dev.benchmark.speed.encoding import encoding_seconds
 from mmpose_dualteach.dev.benchmark.speed.step import (
     Setup,
     memory_over_floor,
@@ -20,7 +21,7 @@ from mmpose_dualteach.dev.benchmark.speed.step import (
     synchronisations,
     time_over,
 )
-from mmpose_dualteach.methods import find_method, method_names
+from mmpose_dualteach.methods import DEFAULT, find_method, method_names
 from mmpose_dualteach.utils.file_io import dump_json
 
 # Name: target, whether less is better, what it is.
@@ -121,16 +122,18 @@ def measure_methods(rounds: int) -> List[dict]:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     depth, instances = (50, 32) if device == 'cuda' else (18, 8)
     measured = []
+    general = dict(adapter=dict(type='KeypointAdapter'))
+    variants: List[Tuple[str, str, dict]] = [(name, name, {}) for name in method_names()]
+    variants.append((f'{DEFAULT}, the general way', DEFAULT, general))
     with tempfile.TemporaryDirectory() as folder:
         ann_file = draw_images(folder, 64)
-        for name in method_names():
-            say(name)
-            setup = Setup(
-                ann_file, folder, depth, instances, device, amp=device == 'cuda', method=name, **RECIPES[device]
-            )
+        for title, name, model in variants:
+            say(title)
+            options = dict(RECIPES[device], **model)
+            setup = Setup(ann_file, folder, depth, instances, device, amp=device == 'cuda', method=name, **options)
             measured.append(
                 dict(
-                    method=name,
+                    method=title,
                     passes=find_method(name).passes,
                     memory=memory_over_floor(setup)['ratio'],
                     step=step_over_floor(setup, rounds)['ratio'],
@@ -169,8 +172,11 @@ def compare_methods(path: Optional[str], rounds: int) -> None:
     print('| --- | --- | --- | --- |')
     for each in results:
         print(f'| {each["method"]} | {each["passes"]} | {each["step"]:.3g} | {each["memory"]:.3g} |')
+        encoding = encoding_seconds(rounds=rounds)
+    print('\nlabels of a lesson in the general way, 32 instances x 133 joints:', end=' ')
+    print(', '.join(f'{codec} {seconds:.3f} s' for codec, seconds in encoding.items()))
     if path:
-        dump_json(dict(methods=results, device=device, commit=commit()), path, indent=1)
+        dump_json(dict(methods=results, encoding=encoding, device=device, commit=commit()), path, indent=1)
 
 
 def measure_all(path: Optional[str], rounds: int) -> None:

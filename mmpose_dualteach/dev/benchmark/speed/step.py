@@ -86,8 +86,8 @@ class Setup:
     def floor(self) -> None:
         """The method's passes and nothing else: forward and backward on the labelled batch for each network, forward on
         the easy one for each teacher, forward and backward on the hard one for each path of each lesson."""
-        for network in self.model.networks.values():
-            self._learn(network, self.images[LABELED])
+        for name in self.model.learning:
+            self._learn(self.model.networks[name], self.images[LABELED])
         with torch.no_grad():
             for teacher in self.model.teachers:
                 with self._precision():
