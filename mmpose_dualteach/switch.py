@@ -14,10 +14,11 @@ from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS, find_transform, unlabeled_pipeline
 from mmpose_dualteach.methods import DEFAULT, options_of
 from mmpose_dualteach.models.adapters import ADAPTERS, KeypointAdapter, find_adapter
-from mmpose_dualteach.models.adapters.kinds import ancestor
+from mmpose_dualteach.models.adapters.kinds import ancestor, class_name, hashable
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, Teacher, parse_lessons
+from mmpose_dualteach.networks import with_own_config
 from mmpose_dualteach.stock_repairs import repaired, undone
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
@@ -116,8 +117,11 @@ def mutual_teaching(
     labeled_set = _with_source(loader['dataset'], _source(labeled, 'labeled'))
     pipeline = _pipeline(labeled_set)
     check_codec(stock['model'], pipeline)
-    adapter = _adapter(stock['model']['head'], (model or {}).get('adapter'), pipeline)
-    networks = dict((model or {}).get('networks', NETWORKS))
+
+    networks = {
+        name: with_own_config(name, own, stock, pipeline)
+        for name, own in (model or {}).get('networks', NETWORKS).items()
+    }
     if baseline:
         if not (model or {}).get('lessons', True):
             raise ValueError('baseline=True: without lessons every network is a baseline; leave it out')
@@ -141,7 +145,7 @@ def mutual_teaching(
         model=dict(
             merged_parts(stock['model'], dict(model or {}, networks=networks)),
             type=WRAPPER,
-            **(dict(adapter=adapter) if adapter else {}),
+            **_keypoint_labels(stock['model'], dict(model or {}), networks, pipeline),
             **({} if stock['model']['type'] == TOPDOWN else dict(estimator=stock['model']['type'])),
         ),
         train_dataloader=dict(
@@ -302,18 +306,16 @@ def check_switchable(stock: dict) -> None:
         raise ValueError('the config has no train_dataloader; switch a config that trains')
 
 
-def _adapter(head: dict, given: Optional[dict], pipeline: List[dict]) -> Optional[dict]:
-    """The config of the adapter, where the head alone does not tell it."""
-    given = dict(given or {})
-    kind = ADAPTERS.get(given['type']) if 'type' in given else find_adapter(head)
-    if kind is KeypointAdapter:
-        given = dict(
-            type=KeypointAdapter.__name__,
-            input_size=find_transform(pipeline, 'TopdownAffine')['input_size'],
-            labels=[find_transform(pipeline, name) for name in ('GenerateTarget', 'PackPoseInputs')],
-            **{key: value for key, value in given.items() if key != 'type'},
-        )
-    return given or None
+def _keypoint_labels(stock: dict, model: dict, networks: Mapping[str, Any], pipeline: List[dict]) -> Dict[str, Any]:
+    """What makes labels of keypoints, where the general way is gone."""
+    heads = [merged_parts(stock, own)['head'] for own in networks.values()]
+    name = model.get('adapter')
+    kinds = {find_adapter(head) if name is None else ADAPTERS.get(name) for head in heads}
+    unlike = len({hashable((head.get('decoder'), class_name(head))) for head in heads}) > 1
+    if KeypointAdapter not in kinds and not unlike:
+        return {}
+    labels = [find_transform(pipeline, name) for name in ('GenerateTarget', 'PackPoseInputs')]
+    return dict(keypoint_labels=dict(input_size=find_transform(pipeline, 'TopdownAffine')['input_size'], labels=labels))
 
 
 def check_codec(model: dict, pipeline: List[dict]) -> None:

@@ -43,7 +43,7 @@ def lesson_sheet(model, num_instances: int, metainfo: dict) -> np.ndarray:
     colours = joint_colours(metainfo)
     blocks = []
     for record in model.records:
-        lesson, adapter = record.lesson, model.adapter
+        lesson, adapter = record.lesson, record.adapter
         count = min(num_instances, len(record.easy))
         size = record.easy.shape[-1], record.easy.shape[-2]
         easy, hard = as_pictures(model, record.easy[:count]), as_pictures(model, record.hard[:count])

@@ -122,8 +122,9 @@ def test_joints_that_move_with_the_view_teach_nothing(stock):
     options = dict(networks=dict(a=dict()), lessons=lessons, max_disagreement=5.0, confidence=False)
     model, data = batch_of(switch(stock, model=options, views=dict(easy=dict(rotate_factor=40.0))))
     model.record_lessons = True
-    predict, seen = model.predict_easy, {}
-    model.predict_easy = lambda *batch: seen.setdefault('all', predict(*batch))
+    group, seen = model.groups[0], {}
+    predict = group.predict_easy
+    group.predict_easy = lambda *batch: seen.setdefault('all', predict(*batch))
     list(model.loss_parts(**data))
     (record,) = model.records
     one, other = [model.adapter.joints(output)[0] for output in seen['all'][0].values()]

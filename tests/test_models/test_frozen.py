@@ -1,15 +1,22 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""A frozen teacher: larger than its student, never learning, never exported."""
+"""A frozen teacher: larger than its student or of another kind, never learning, never exported."""
 
 import copy
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from conftest import run, switch
-from mmpose.registry import MODELS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmpose.registry import DATASETS, MODELS
+from mmpose.structures import PoseDataSample
+from test_kinds import of_kind
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.methods import passes_of
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 LESSON = [dict(teacher='big', student='a')]
 
@@ -95,3 +102,92 @@ def test_the_baseline_is_compared_with_those_that_learn(stock, frozen, tmp_path)
 def test_bad_frozen_networks_are_named(stock, networks, lessons, message):
     with pytest.raises(ValueError, match=message):
         MODELS.build(switch(stock, model=dict(networks=networks, lessons=lessons)).model)
+
+
+@pytest.fixture
+def simcc(stock, tmp_path):
+    """A config file of another head and codec for the same images, and a checkpoint of its model."""
+    config = Config(of_kind(copy.deepcopy(stock), 'simcc'))
+    config.model.backbone.update(base_channels=16)
+    config.model.head.update(in_channels=64)
+    config.dump(tmp_path / 'simcc.py')
+    torch.manual_seed(7)
+    teacher = MODELS.build(copy.deepcopy(config.model))
+    torch.save(dict(state_dict=teacher.state_dict()), tmp_path / 'simcc.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'simcc.pth'))
+    return dict(config=str(tmp_path / 'simcc.py'), frozen=True, init_cfg=init_cfg), teacher
+
+
+def test_a_teacher_of_another_kind_teaches_by_its_keypoints(stock, simcc, tmp_path):
+    big, teacher = simcc
+    lessons = [*LESSON, dict(teacher='b', student='a'), dict(teacher='a', student='b')]
+    model = dict(networks=dict(a=dict(), b=dict(), big=big), lessons=lessons)
+    config = switch(stock, model=model, hook=dict(interval=1), pictures=dict(interval=6))
+    built = MODELS.build(copy.deepcopy(config.model))
+    assert [type(group.adapter).__name__ for group in built.groups] == ['KeypointAdapter', 'HeatmapAdapter']
+    assert [len(group.lessons) for group in built.groups] == [1, 2] and 'neck' not in config.model.networks.a
+    runner = run(config, tmp_path / 'run')
+    kept = runner.model.networks['big'].state_dict()
+    assert all(torch.equal(value, kept[key]) for key, value in teacher.state_dict().items())
+    log = runner.message_hub.log_scalars
+    assert {'val/PCK', 'val/b/PCK', 'val/mean/PCK', 'val/big/PCK', 'train/big/peak_unlabeled'} <= set(log)
+    text = next((tmp_path / 'run').rglob('*.log')).read_text()
+    assert 'taught by keypoints, the general way: a;' in text
+    assert list((tmp_path / 'run').rglob('lessons_6.png'))
+
+
+def test_what_a_teacher_of_another_kind_asks_is_where_it_sees_the_joints(stock, simcc):
+    big, teacher = simcc
+    model = dict(networks=dict(a=dict(), big=big), lessons=LESSON)
+    config = switch(stock, model=model, views=dict(easy=dict(rotate_factor=30.0, flip_prob=0.5)))
+    model = MODELS.build(copy.deepcopy(config.model)).train()
+    model.init_weights()
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    data = model.data_preprocessor(pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)]), True)
+    model.record_lessons = True
+    list(model.loss_parts(**data))
+    teacher.eval()
+    images, samples = data['inputs']['easy'], data['data_samples']
+    with torch.no_grad():
+        seen = teacher.head.predict(teacher.extract_feat(images), [PoseDataSample() for _ in images], test_cfg={})
+    points = torch.from_numpy(np.concatenate([each.keypoints for each in seen]))
+    (record,) = model.records
+    assert torch.allclose(record.prediction[0], points, atol=1e-4)
+    views = ViewPair(samples['easy'], samples['hard'])
+    assert torch.allclose(record.target.value, views.move_points(points), atol=1e-3)
+    assert all(sample.gt_fields.heatmaps.shape == (17, 24, 16) for sample in record.target.samples)
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (dict(frozen=False), r"networks.big.config='.*simcc.py': SimCCHead would learn labels of its own.*frozen=True"),
+        (dict(input_size=(32, 48)), r'its input_size is \(32, 48\), the switched one \(64, 96\)'),
+        (dict(mean=[0.0, 0.0, 0.0]), r'data_preprocessor.mean is \[0.0, 0.0, 0.0\]'),
+        (dict(type='BottomupPoseEstimator'), 'its model is BottomupPoseEstimator'),
+    ],
+)
+def test_configs_that_do_not_fit_are_named(stock, simcc, change, message):
+    big, _ = simcc
+    config = Config.fromfile(big['config'])
+    if 'frozen' in change:
+        big.pop('frozen')
+    elif 'mean' in change:
+        config.model.data_preprocessor.update(change)
+    elif 'type' in change:
+        config.model.update(change)
+    else:
+        for transform in config.train_dataloader.dataset.pipeline:
+            if transform['type'] == 'TopdownAffine':
+                transform.update(change)
+    config.dump(big['config'])
+    with pytest.raises(ValueError, match=message):
+        switch(stock, model=dict(networks=dict(a=dict(), big=big), lessons=LESSON))
+
+
+def test_a_teacher_of_other_keypoints_is_named(stock, simcc):
+    big, _ = simcc
+    model = MODELS.build(switch(stock, model=dict(networks=dict(a=dict(), big=big), lessons=LESSON)).model)
+    views = SimpleNamespace(flip_indices=list(range(17)))
+    with pytest.raises(ValueError, match='a teacher predicts 21 keypoints, the dataset has 17'):
+        model.groups[0].adapter.target((torch.rand(2, 21, 2), torch.rand(2, 21)), None, views)

@@ -26,7 +26,7 @@ from mmpose_dualteach.models.adapters import (
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config
 
-GENERAL = dict(adapter=dict(type='KeypointAdapter'))
+GENERAL = dict(adapter='KeypointAdapter')
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_a_labs_head_trains_watches_draws_and_answers(stock, lab, tmp_path, auto
     assert {'train/a/loss_lab', 'val/PCK', 'val/b/PCK', 'val/mean/PCK'} <= set(log)
     assert list(tmp_path.rglob('lessons_6.png'))
     text = next(tmp_path.rglob('*.log')).read_text()
-    assert 'OffsetHead is taught by keypoints, the general way' in text
+    assert 'taught by keypoints, the general way: a, b;' in text
     plain = stock_config(config)
     assert plain.model.type == 'LabEstimator' and plain.custom_imports.imports == ['lab']
     assert (tmp_path / 'student_last.pth').is_file()
@@ -177,7 +177,7 @@ def test_an_adapter_of_the_lab_is_taken_and_trains(stock, lab, tmp_path):
     assert code[code.index('@ADAPTERS') :] in (ROOT / 'CONTRIBUTING.md').read_text(), 'what is shown is what is tested'
     config = of_the_lab(stock, dict(lab, imports=['lab', 'lab.adapter']))
     config = switch(config, hook=dict(interval=1), pictures=dict(interval=6))
-    assert 'adapter' not in config.model
+    assert 'keypoint_labels' not in config.model
     runner = run(config, tmp_path)
     assert type(runner.model.adapter).__name__ == 'OffsetAdapter'
     assert {'val/b/PCK', 'val/mean/PCK'} <= set(runner.message_hub.log_scalars)
@@ -228,7 +228,7 @@ def test_descendants_are_of_their_ancestors_kind_unless_they_change_it(stock, la
     [
         (dict(lessons=[dict(teacher='a', student='a', detach=False)]), 'detach=False needs a gradient'),
         (dict(pseudo_loss=dict(loss_weight=2.0)), 'HeatmapHead has a loss of its own'),
-        (dict(adapter=dict(type='NoAdapter')), "'NoAdapter' is no registered adapter; there are HeatmapAdapter"),
+        (dict(adapter='NoAdapter'), "'NoAdapter' is no registered adapter; there are HeatmapAdapter"),
         (dict(paths=[[dict(type='BlockShuffle')]]), 'BlockShuffle needs'),
     ],
 )
@@ -247,7 +247,7 @@ def test_what_cannot_be_taught_is_named(stock):
     head.predict = lambda feats, samples, test_cfg: [InstanceData(keypoints=keypoints[..., :2]) for _ in samples]
     assert (model.adapter.output(model.networks['a'], data['inputs']['easy'])[1] == 1).all(), 'no scores: sure of all'
     with pytest.raises(ValueError, match='switch the stock config anew'):
-        adapter_for(dict(stock['model']['head']), type='KeypointAdapter')
+        adapter_for(dict(stock['model']['head']), 'KeypointAdapter')
     with pytest.raises(ValueError, match='the decoder of HeatmapHead is SPRS, which is no registered codec'):
         find_adapter(dict(type='HeatmapHead', decoder=dict(type='SPRS')))
     with pytest.raises(ValueError, match='model.head is OffsetHed, which is not registered'):

@@ -63,7 +63,8 @@ def test_with_the_pseudo_part_off_a_network_is_the_stock_estimator_bit_for_bit(s
         for batch in data
     ]
     calls = []
-    mutual.predict_easy = lambda *_: calls.append(1)
+    for group in mutual.groups:
+        group.predict_easy = lambda *_: calls.append(1)
     ours, stocks = train(mutual, data, scale=0.0), train(baseline, labeled)
     assert not calls, 'unlabelled images must not be forwarded'
     for one, other in zip(ours, stocks):
@@ -172,7 +173,7 @@ def test_evaluation_mode_of_a_teacher_leaves_its_statistics_and_modes_alone(stoc
     model.networks['a'].backbone.bn1.eval()  # Frozen by its config, say.
     images, samples = preprocessed(model, batches(config, 1)[0])
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    model.predict_easy(images, samples)
+    model.groups[0].predict_easy(images, samples)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert not model.networks['a'].backbone.bn1.training and model.networks['a'].backbone.layer1[0].bn1.training
 
@@ -181,7 +182,7 @@ def test_training_mode_of_a_teacher_updates_its_statistics(switched):
     model = build(switched)
     images, samples = preprocessed(model, batches(switched, 1)[0])
     before = model.networks['a'].backbone.bn1.running_mean.clone()
-    model.predict_easy(images, samples)
+    model.groups[0].predict_easy(images, samples)
     assert not torch.equal(before, model.networks['a'].backbone.bn1.running_mean)
 
 
@@ -190,8 +191,8 @@ def test_weights_of_joints_carry_no_gradient_even_where_the_teacher_gets_one(sto
     model = build(config)
     images, samples = preprocessed(model, batches(config, 1)[0])
     views = ViewPair(samples['easy'], samples['hard'])
-    predictions, known = model.predict_easy(images, samples)
-    (target,) = model.to_hard_view(predictions, model.combined(predictions, known), views).values()
+    predictions, known = model.groups[0].predict_easy(images, samples)
+    (target,) = model.groups[0].to_hard_view(predictions, model.groups[0].combined(predictions, known), views).values()
     assert target.value.requires_grad and not target.weight.requires_grad
 
 

@@ -79,8 +79,8 @@ def test_joints_on_which_teachers_disagree_teach_nothing(stock):
     model.record_lessons = True
     dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
     data = model.data_preprocessor(pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)]), True)
-    seen, own = {}, model.combined
-    model.combined = lambda predictions, known: seen.update(predictions) or own(predictions, known)
+    seen, own = {}, model.groups[0].combined
+    model.groups[0].combined = lambda predictions, known: seen.update(predictions) or own(predictions, known)
     list(model.loss_parts(**data))
     one, other = [model.adapter.joints(output)[0] for output in seen.values()]
     agree = ((one - other).norm(dim=-1) <= 30.0).float()

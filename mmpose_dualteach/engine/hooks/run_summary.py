@@ -42,11 +42,13 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
         several = f'{views.easy_views} easy ones, each' if views.easy_views > 1 else 'easy'
         lines.append(f'views: {several} {in_words(views.easy)}; hard, {second}, {in_words(views.hard)}')
     lines.append(_lessons(model, schedule, 'epoch' if by_epoch else 'iteration'))
-    if isinstance(model.adapter, KeypointAdapter):
-        lines.append(
-            f'{type(model.head).__name__} is taught by keypoints, the general way: they go through its codec and '
-            'its own loss; an adapter for it would be quicker, see CONTRIBUTING.md'
-        )
+    for group in model.groups:
+        if isinstance(group.adapter, KeypointAdapter):
+            students = ', '.join(sorted({lesson.student for lesson in group.lessons}))
+            lines.append(
+                f'taught by keypoints, the general way: {students}; what teachers predict goes through codec and loss '
+                'of the student; where all have one kind of head, an adapter would be quicker, see CONTRIBUTING.md'
+            )
     return lines
 
 

@@ -48,22 +48,25 @@ def find_adapter(head: dict) -> Type[OutputAdapter]:
     )
 
 
-def adapter_for(head: dict, type: Optional[str] = None, **options) -> OutputAdapter:
+def adapter_for(
+    head: dict, kind: Optional[str] = None, keypoint_labels: Optional[dict] = None, **options
+) -> OutputAdapter:
     """Build the adapter for a head's config.
 
     Args:
         head (dict): The ``model.head`` of an MMPose config.
-        type (str, optional): A registered adapter's name. Defaults to what :func:`find_adapter` finds.
+                kind (str, optional): A registered adapter's name. Defaults to what :func:`find_adapter` finds.
+        keypoint_labels (dict, optional): What :class:`KeypointAdapter` needs besides. Defaults to nothing.
         **options: Of the adapter.
 
     Raises:
         ValueError: If there is none for this head, or none of that name.
     """
-    if type is None:
-        return find_adapter(head)(head, **options)
-    kind = ADAPTERS.get(type)
-    if kind is None:
+    found = find_adapter(head) if kind is None else ADAPTERS.get(kind)
+    if found is None:
         raise ValueError(
-            f'model.adapter.type={type!r} is no registered adapter; there are {", ".join(ADAPTERS.module_dict)}'
+            f'model.adapter={kind!r} is no registered adapter; there are {", ".join(ADAPTERS.module_dict)}'
         )
-    return kind(head, **options)
+    if found is KeypointAdapter:
+        options.update(keypoint_labels or {})
+    return found(head, **options)

@@ -11,7 +11,7 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach.models.adapters.kinds import ancestor, class_name
+from mmpose_dualteach.models.adapters.kinds import ancestor, class_name, hashable
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 # Adapters, the last registered one that knows a head is taken.
@@ -63,6 +63,8 @@ class OutputAdapter(metaclass=ABCMeta):
 
     def __init__(self, head: dict) -> None:
         self.codec = dict(self.codec_of(head))
+        # What networks share whose outputs are alike, cell by cell.
+        self.kin = hashable((type(self).__name__, class_name(head), self.codec, head.get('loss')))
 
     # ------------------------------------------------------------------ which heads
 

@@ -79,8 +79,8 @@ class KeypointAdapter(OutputAdapter):
             )
         if len(input_size) != 2 or not labels:
             raise ValueError(
-                'model.adapter: KeypointAdapter needs input_size and labels, the GenerateTarget and PackPoseInputs of '
-                'the training pipeline; switch the stock config anew'
+                'model.keypoint_labels: KeypointAdapter needs input_size and labels, the GenerateTarget and '
+                'PackPoseInputs of the training pipeline; switch the stock config anew'
             )
         self.input_size = tuple(input_size)
         self.labels = [TRANSFORMS.build(dict(transform)) for transform in labels]
@@ -162,6 +162,11 @@ class KeypointAdapter(OutputAdapter):
         return KeypointTarget(points, ((points >= 0) & (points <= last)).all(dim=-1))
 
     def target(self, output: Keypoints, weight: Optional[Tensor], views: ViewPair) -> Target:
+        if output[0].shape[1] != len(views.flip_indices):
+            raise ValueError(
+                f'a teacher predicts {output[0].shape[1]} keypoints, the dataset has {len(views.flip_indices)}; let '
+                'networks of the same keypoints teach each other'
+            )
         target = self.move(output, views)
         if weight is not None:
             target.weight = views.swap_sides(weight)

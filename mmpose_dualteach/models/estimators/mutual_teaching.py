@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
 from contextlib import ExitStack, nullcontext
+from functools import lru_cache
 from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
@@ -9,22 +10,21 @@ from mmengine.optim import OptimWrapper
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach import compat, geometry
-from mmpose_dualteach.models.adapters import Target
+from mmpose_dualteach import compat
+from mmpose_dualteach.models.adapters import OutputAdapter, Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
 from mmpose_dualteach.models.occlusions import BlockShuffle, parse_paths
-from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, among_known, farthest
+from mmpose_dualteach.models.pseudo_labels.lesson_group import LessonGroup, group_lessons
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
 from mmpose_dualteach.models.pseudo_labels.lessons import EMA, LESSONS, NETWORKS, SNAPSHOT, Teacher, parse_lessons
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
-from mmpose_dualteach.models.utils.modes import evaluation_mode
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
-from mmpose_dualteach.utils.branches import EASY, HARD, LABELED, easy_view
+from mmpose_dualteach.utils.branches import EASY, HARD, LABELED
 
 Losses = Dict[str, Tensor]
 
@@ -45,11 +45,12 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         networks (Dict[str, dict]): The networks by name. Each may have ``seed`` (int), from which its initial weights
             are drawn, by default the run's own seed plus the network's position: the first network then starts with
             the very weights of a stock run with that seed; and keys of the stock model that are its own, ``backbone``
-            or ``init_cfg`` (``dict(type='Pretrained', checkpoint=FILE)``) for instance. A part that names a ``type``
-            takes the stock part's place, others are merged into it. A network in no lesson learns from the labels
-            alone: it shows what teaching is worth, and is no part of the mean. With ``frozen=True`` and an
-            ``init_cfg`` with its weights a network teaches and never learns: in evaluation mode, without gradients, and
-            no part of the mean either. Defaults to ``a`` and ``b``.
+            or ``init_cfg`` (``dict(type='Pretrained', checkpoint=FILE)``) for instance; the switch makes them of
+            ``config``, another network's whole stock config. A part that names a ``type`` takes the stock part's place,
+            others are merged into it. A network in no lesson learns from the labels alone: it shows what teaching is
+            worth, and is no part of the mean. With ``frozen=True`` and an ``init_cfg`` with its weights a network
+            teaches and never learns: in evaluation mode, without gradients, and no part of the mean either. Defaults to
+            ``a`` and ``b``.
         lessons (Sequence[dict]): Who teaches whom, see :func:`parse_lessons`. Defaults to a teaches b, b teaches a.
         sup_weight (float): Weight of each network's stock losses. Defaults to 1.0, so that labels count as in a stock
             run. The authors' released code has 0.5 (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
@@ -80,8 +81,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         compile (bool | dict): Compile each network's backbone and neck by ``torch.compile``, with these options.
             Defaults to False.
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
-        adapter (dict, optional): The kind of output, a registered adapter's ``type`` and options. Defaults to the one
-            that knows the head.
+        adapter (str, optional): A registered adapter's name. Defaults to the one that knows the head.
+        keypoint_labels (dict, optional): ``input_size`` and ``labels`` of :class:`KeypointAdapter`, which teaches where
+            no other adapter does. The switch fills it in.
         **stock: Everything else of the stock ``model`` config, each network's.
 
     Raises:
@@ -108,7 +110,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         channels_last: bool = False,
         compile: Union[bool, dict] = False,
         estimator: str = 'TopdownPoseEstimator',
-        adapter: Optional[dict] = None,
+        adapter: Optional[str] = None,
+        keypoint_labels: Optional[dict] = None,
         **stock,
     ) -> None:
         check_model_keys(stock, estimator)
@@ -128,13 +131,10 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             apart=baselines,
             channels_last=channels_last,
             estimator=estimator,
-            adapter=dict(adapter or {}, loss=pseudo_loss, redraw=redraw),
+            adapter=adapter,
+            adapter_options=dict(loss=pseudo_loss, redraw=redraw, keypoint_labels=keypoint_labels),
             **stock,
         )
-        if not self.adapter.differentiable and not all(lesson.detach for lesson in parsed):
-            raise ValueError(
-                'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
-            )
         for lesson in parsed:
             if lesson.student in self.frozen:
                 raise ValueError(f'model.lessons: {lesson.student} is frozen and cannot be a student')
@@ -143,14 +143,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.teachers = list(dict.fromkeys(teacher for lesson in self.lessons for teacher in lesson.teachers))
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
-        self.teacher_mode = teacher_mode
+
         self.paths = parse_paths(paths)
-        for shuffle in (path.shuffle for path in self.paths if path.shuffle):
-            if self.adapter.size is None:
-                raise ValueError(
-                    'model.paths: BlockShuffle needs heatmaps, which this head does not predict; leave it out'
-                )
-            shuffle.check(self.adapter.codec['input_size'], self.adapter.size)
         self.selection = Selection(confidence, pseudo_label_thr, pseudo_label_quantile, max_disagreement)
         if self.selection.uses_agreement and any(len(lesson.teachers) < 2 for lesson in parsed):
             raise ValueError(
@@ -175,6 +169,17 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             **{Teacher(name, EMA): average.module for name, average in self.averages.items()},
             **{Teacher(name, SNAPSHOT): snapshot for name, snapshot in self.snapshots.items()},
         }
+        self.modules_by_teacher = modules
+        self.groups = group_lessons(
+            parsed,
+            self.adapters,
+            lru_cache(None)(self.general_adapter),
+            weights=modules,
+            selection=self.selection,
+            teacher_mode=teacher_mode,
+        )
+        for group in self.groups:
+            self._check_kind(group)
         self.guard = LessonGuard({teacher: each for teacher, each in modules.items() if teacher.network in in_lessons})
         if compile:
             for network in modules.values():
@@ -205,15 +210,21 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         yield from self.sup_losses(inputs[LABELED], data_samples[LABELED])
         if not self.teaches:
             return
-        # 2. Every teacher predicts on the easy view.
         views = ViewPair(data_samples[EASY], data_samples[HARD])
+        self.records = []
+        told: Losses = {}
         with self.guard.step(on_device=self._in_parts and inputs[HARD].is_cuda):
-            predictions, known = self.predict_easy(inputs, data_samples)
-            # 3. What the teachers of a lesson say together moves to the hard view, and is 4. what the student learns.
-            opinions = self.combined(predictions, known)
-            targets = self.to_hard_view(predictions, opinions, views)
-            health = self.health(predictions, targets) if self.watching else {}
-            yield from self.unsup_losses(inputs, views, opinions, targets, health)
+            for group in self.groups:
+                # 2. Every teacher predicts on the easy view.
+                predictions, known = group.predict_easy(inputs, data_samples)
+                # 3. What the teachers of a lesson say together moves to the hard view.
+                opinions = group.combined(predictions, known)
+                targets = group.to_hard_view(predictions, opinions, views)
+                # 4. It is what the student learns.
+                health = group.health(predictions, targets) if self.watching else {}
+                health = {key: value for key, value in health.items() if key not in told}
+                told.update(health)
+                yield from self.unsup_losses(group, inputs, views, opinions, targets, health)
 
     def sup_losses(self, images: Tensor, samples: list) -> Iterator[Losses]:
         """Each network's own stock losses, weighted, and, when watched, the mean peak of its predictions.
@@ -231,7 +242,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             network.train_cfg['compute_acc'] = self.watching and self.wants_accuracy
             with ExitStack() as stack:
                 stack.enter_context(float_outputs(network))
-                outputs = stack.enter_context(self.adapter.watch(network)) if self.watching else []
+                outputs = stack.enter_context(self.adapters[name].watch(network)) if self.watching else []
                 stock = network.loss(images, samples)
             losses = {
                 f'{name}/{key}': _weighted(value, self.sup_weight) if 'loss' in key else value
@@ -240,130 +251,35 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             if outputs and name not in self.baselines:  # Some kinds score agreement, which is the teachers'.
                 answers[name] = outputs[-1]
             if answers and name == self.last:
-                scores = self.adapter.scores(answers)
-                losses.update({f'{name}/peak_labeled': score.mean() for name, score in scores.items()})
+                losses.update(self._labeled_peaks(answers))
             yield losses
 
-    def predict_easy(
-        self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]
-    ) -> Tuple[Dict[Teacher, Any], Dict[Teacher, Optional[Tensor]]]:
-        """Every teacher's raw output on the first easy view; that of a mirrored one is mirrored back, that of one who
-        sees another view is moved.
-
-        Args:
-            inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
-            data_samples (Dict[str, list]): Data samples of each branch.
-
-        Returns:
-            Tuple[Dict[Teacher, Any], Dict[Teacher, Optional[Tensor]]]: Raw outputs by teacher, without gradient unless
-            a lesson asks for it; and which of their cells a teacher saw, see :meth:`OutputAdapter.from_view`.
-
-        Raises:
-            ValueError: If a teacher sees a view that the pipeline does not make.
-        """
-        predictions: Dict[Teacher, Any] = {}
-        known: Dict[Teacher, Optional[Tensor]] = {}
-        further = ViewPair.further(data_samples)
-        for teacher in self.teachers:
-            if teacher.view > len(further) + 1:
-                raise ValueError(
-                    f'model.lessons: teacher {str(teacher)!r} sees easy view {teacher.view}, the unlabelled pipeline '
-                    f'makes {len(further) + 1}; set EasyHardViews.easy_views and its branches, or switch the stock '
-                    'config anew'
-                )
-            images = inputs[easy_view(teacher.view)]
-            network = self.weights_of(teacher)
-            detach = all(lesson.detach for lesson in self.lessons if teacher in lesson.teachers)
-            with ExitStack() as stack:
-                if detach:
-                    stack.enter_context(torch.no_grad())
-                if self.teacher_mode == 'eval':
-                    stack.enter_context(evaluation_mode(network))
-                if teacher.mirrored:
-                    seen = self.adapter.output(network, self.in_format({EASY: images.flip(-1)})[EASY])
-                    flip_indices = data_samples[EASY][0].metainfo['flip_indices']
-                    output = self.adapter.mirrored(seen, geometry.on_device(flip_indices, images.device))
-                else:
-                    output = self.adapter.output(network, images)
-                known[teacher] = None
-                if teacher.view > 1:
-                    output, known[teacher] = self.adapter.from_view(output, further[teacher.view])
-                predictions[teacher] = output
-        torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
-        return predictions, known
-
-    def weights_of(self, teacher: Teacher) -> Any:
-        """The network that predicts for a teacher: one that learns, its moving average or its snapshot."""
-        if teacher.weights == EMA:
-            return self.averages[teacher.network].module
-        return (self.snapshots if teacher.weights == SNAPSHOT else self.networks)[teacher.network]
+    def _labeled_peaks(self, answers: Dict[str, Any]) -> Losses:
+        """The mean peak of each network's answer on labelled instances; networks of a kind may be scored together."""
+        peaks = {}
+        for adapter in {id(self.adapters[name]): self.adapters[name] for name in answers}.values():
+            alike = {name: answer for name, answer in answers.items() if self.adapters[name] is adapter}
+            peaks.update({f'{name}/peak_labeled': score.mean() for name, score in adapter.scores(alike).items()})
+        return peaks
 
     def take_snapshots(self) -> None:
         """Renew the copies of those networks that teach as they were a while ago."""
         for name, snapshot in self.snapshots.items():
             snapshot.load_state_dict(self.networks[name].state_dict())
 
-    def combined(self, predictions: Dict[Teacher, Any], known: Dict[Teacher, Optional[Tensor]]) -> Dict[tuple, Any]:
-        """What the teachers of each lesson say together.
-
-        Args:
-            predictions (Dict[Teacher, Any]): Raw outputs on the first easy view by teacher.
-            known (Dict[Teacher, Tensor, optional]): Which of their cells they saw.
-
-        Returns:
-            Dict[tuple, Any]: Raw outputs by :attr:`Lesson.taught_by`.
-        """
-        opinions = {}
-        for teachers, combine in dict.fromkeys(lesson.taught_by for lesson in self.lessons):
-            outputs = [predictions[teacher] for teacher in teachers]
-            if len(outputs) > 1:
-                joints = [self.adapter.joints(output)[0] for output in outputs]
-                shares = COMBINE[combine]([teacher.network for teacher in teachers], joints)
-                shares = among_known(shares, [known[teacher] for teacher in teachers])
-                opinions[teachers, combine] = self.adapter.blended(outputs, shares)
-            else:
-                (opinions[teachers, combine],) = outputs
-        return opinions
-
-    def to_hard_view(
-        self, predictions: Dict[Teacher, Any], opinions: Dict[tuple, Any], views: ViewPair
-    ) -> Dict[tuple, Target]:
-        """What the teachers of each lesson ask of a student on the hard view.
-
-        Args:
-            predictions (Dict[Teacher, Any]): Every teacher's raw output on the easy view.
-            opinions (Dict[tuple, Any]): What those of a lesson say together, see :meth:`combined`.
-            views (ViewPair): The map between the views.
-
-        Returns:
-            Dict[tuple, Target]: The targets by :attr:`Lesson.taught_by`.
-        """
-        scores = self.adapter.joint_scores(predictions, opinions) if self.selection.uses_scores else {}
-        if self.selection.wants_scores and len(scores) < len(opinions):
-            raise ValueError(
-                'model.pseudo_label_thr and pseudo_label_quantile go by scores: this head tells none, and a network '
-                'that teaches alone has no other to agree with; leave them out, or let two networks teach'
-            )
-        apart = {}
-        if self.selection.uses_agreement:
-            joints = {teacher: self.adapter.joints(output)[0] for teacher, output in predictions.items()}
-            apart = {key: farthest([joints[teacher] for teacher in key[0]]) for key in opinions}
-        return {
-            key: self.adapter.target(opinion, self.selection.weights(scores.get(key), apart.get(key)), views)
-            for key, opinion in opinions.items()
-        }
-
     def unsup_losses(
         self,
+        group: LessonGroup,
         inputs: Dict[str, Tensor],
         views: ViewPair,
         opinions: Dict[tuple, Any],
         targets: Dict[tuple, Target],
         health: Losses,
     ) -> Iterator[Losses]:
-        """Every lesson's loss on every path, weighted.
+        """The loss of every lesson of a group on every path, weighted.
 
         Args:
+            group (LessonGroup): The lessons.
             inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
             views (ViewPair): The map between the views.
             opinions (Dict[tuple, Any]): What the teachers of each lesson say together on the easy view.
@@ -374,42 +290,45 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             Dict[str, Tensor]: Scalars by name of one lesson on one path, or of all where lessons share their teachers'
                 graphs.
         """
-        self.records = []
         together = dict(health)
-        apart = all(lesson.detach for lesson in self.lessons)
-        for lesson in self.lessons:
+        apart = all(lesson.detach for lesson in group.lessons)
+        for lesson in group.lessons:
             opinion, target = opinions[lesson.taught_by], targets[lesson.taught_by]
             target = target.detach() if lesson.detach else target
             student = self.networks[lesson.student]
-            for path, images in self.on_paths(inputs[HARD], opinion, views):
-                answer = self.answer(student, images, self.paths[path].shuffle)
-                loss = self.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
+            for path, images in self.on_paths(inputs[HARD], opinion, group.adapter, views):
+                answer = self.answer(student, images, group.adapter, self.paths[path].shuffle)
+                loss = group.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
                 loss = self.guard.passed(loss, lesson)
                 if self.record_lessons:
                     self.records.append(
                         LessonRecord(
                             lesson,
                             path,
+                            group.adapter,
                             inputs[EASY],
                             detached(opinion),
                             images,
                             target.detach(),
-                            detached(self.adapter.said(student, answer)),
+                            detached(group.adapter.said(student, answer)),
                         )
                     )
                 add_up(together, {f'{lesson.student}/loss_pseudo': loss})
-                final = lesson is self.lessons[-1] and path == len(self.paths) - 1
+                final = lesson is group.lessons[-1] and path == len(self.paths) - 1
                 if final or apart:
                     yield together
                     together = {}
                     self.guard.open()
 
-    def on_paths(self, images: Tensor, opinion: Any, views: ViewPair) -> Iterator[Tuple[int, Tensor]]:
+    def on_paths(
+        self, images: Tensor, opinion: Any, adapter: OutputAdapter, views: ViewPair
+    ) -> Iterator[Tuple[int, Tensor]]:
         """Hard views as a student sees them on each path, where its teachers see joints covered.
 
         Args:
             images (Tensor): Normalised hard views in shape (N, C, H, W).
             opinion (Any): What its teachers say together on the easy view.
+            adapter (OutputAdapter): Of that output.
             views (ViewPair): The map between the views.
 
         Yields:
@@ -417,7 +336,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         """
         points = images.new_zeros(len(images), 0, 2)
         if any(occlusion.uses_joints for path in self.paths for occlusion in path.occlusions):
-            points = views.move_points(self.adapter.joints(opinion)[0])
+            points = views.move_points(adapter.joints(opinion)[0])
         for number, path in enumerate(self.paths):
             if not path.occlusions:
                 yield number, images
@@ -425,13 +344,28 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             layout = torch.channels_last if self.channels_last else torch.contiguous_format
             yield number, path(images, points).contiguous(memory_format=layout)
 
-    def answer(self, student: Any, images: Tensor, shuffle: Optional[BlockShuffle]) -> Any:
+    def answer(self, student: Any, images: Tensor, adapter: OutputAdapter, shuffle: Optional[BlockShuffle]) -> Any:
         """What a student's loss is computed from, on hard views in shape (N, C, H, W), whose blocks may be shuffled."""
         if shuffle is None:
-            return self.adapter.answer(student, images)
+            return adapter.answer(student, images)
         order = shuffle.draw(len(images), images.device)
         shown = self.in_format({HARD: shuffle.shuffled(images, order)})[HARD]
-        return shuffle.restored(self.adapter.answer(student, shown), order)
+        return shuffle.restored(adapter.answer(student, shown), order)
+
+    def _check_kind(self, group: LessonGroup) -> None:
+        """Refuse what a kind of targets cannot do.
+
+        Raises:
+            ValueError: Names the key.
+        """
+        if not group.adapter.differentiable and not all(lesson.detach for lesson in group.lessons):
+            raise ValueError(
+                'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
+            )
+        for shuffle in (path.shuffle for path in self.paths if path.shuffle):
+            if group.adapter.size is None:
+                raise ValueError('model.paths: BlockShuffle needs lessons in heatmaps; leave it out')
+            shuffle.check(group.adapter.codec['input_size'], group.adapter.size)
 
     def _taught_with(self, weights: str) -> List[str]:
         """The networks that teach with such weights."""
@@ -441,19 +375,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
     def teaches(self) -> bool:
         """bool: Whether the lessons count now."""
         return bool(self.lessons) and self.unsup_weight != 0 and self.unsup_scale > 0
-
-    def health(self, predictions: Dict[Teacher, Any], targets: Dict[tuple, Target]) -> Losses:
-        """Mean peak on unlabelled instances, agreement of the teachers in input pixels, share of valid cells or
-        joints."""
-        health = {
-            f'{teacher.label(predictions)}/peak_unlabeled': score.mean()
-            for teacher, score in self.adapter.scores(predictions).items()
-        }
-        if len(predictions) > 1:
-            first, second = [self.adapter.joints(output)[0] for output in predictions.values()][:2]
-            health['agreement_px'] = (first - second).norm(dim=-1).mean()
-        health['valid_share'] = torch.stack([target.valid.float().mean() for target in targets.values()]).mean()
-        return health
 
     # ------------------------------------------------------------------ what mmengine calls
 

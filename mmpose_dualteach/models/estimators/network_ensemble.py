@@ -9,7 +9,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from mmpose_dualteach import compat
-from mmpose_dualteach.models.adapters import adapter_for
+from mmpose_dualteach.models.adapters import KeypointAdapter, OutputAdapter, adapter_for
 from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
 
 MEAN = 'mean'
@@ -29,8 +29,8 @@ class NetworkEnsemble(BaseModel):
         apart (Collection[str]): Names of networks that are no part of the mean. Defaults to none.
         channels_last (bool): Keep images in channels-last memory format. Defaults to False.
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
-        adapter (dict, optional): Options of :class:`OutputAdapter`, and ``type``, the name of another one than the
-            head's own. Defaults to none.
+        adapter (str, optional): A registered adapter's name. Defaults to what each head's own is.
+        adapter_options (dict, optional): Of :func:`adapter_for`. Defaults to none.
         **stock: Everything else of the stock ``model`` config, each network's.
 
     Raises:
@@ -46,20 +46,28 @@ class NetworkEnsemble(BaseModel):
         apart: Collection[str] = (),
         channels_last: bool = False,
         estimator: str = 'TopdownPoseEstimator',
-        adapter: Optional[dict] = None,
+        adapter: Optional[str] = None,
+        adapter_options: Optional[dict] = None,
         **stock,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
-        self.adapter = adapter_for(stock['head'], **(adapter or {}))
         self.channels_last = channels_last
+        self.adapters: Dict[str, OutputAdapter] = {}
+        kinds: Dict[Any, OutputAdapter] = {}
+        self._heads: Dict[str, dict] = {}
+        self._keypoint_labels = (adapter_options or {}).get('keypoint_labels') or {}
         self.networks: Any = nn.ModuleDict()
         self._rngs = {}
         self.frozen = [name for name, own in networks.items() if own.get('frozen')]
         for position, (name, own) in enumerate(networks.items()):
             seed = own.get('seed')
             self._rngs[name] = IsolatedRNG(torch.initial_seed() + position if seed is None else seed)
+            config = merged_parts(stock, own)
+            self._heads[name] = config['head']
+            made = adapter_for(config['head'], adapter, **(adapter_options or {}))
+            self.adapters[name] = kinds.setdefault(made.kin, made)
             with self._rngs[name]:
-                self.networks[name] = MODELS.build(dict(merged_parts(stock, own), type=estimator))
+                self.networks[name] = MODELS.build(dict(config, type=estimator))
         self.learning = [name for name in networks if name not in self.frozen]
         if not self.learning:
             raise ValueError('model.networks: all are frozen, none would learn; leave frozen out of one')
@@ -71,13 +79,20 @@ class NetworkEnsemble(BaseModel):
                 )
             self.networks[name].requires_grad_(False)
         self.first, self.last = self.learning[0], self.learning[-1]
+        self.adapter = self.adapters[self.first]
         self.predict_on = predict_on or self.first
         if self.predict_on not in (*networks, MEAN):
             raise ValueError(f'model.predict_on={predict_on!r}; choose one of {[*networks, MEAN]}')
-        self._in_mean = [name for name in self.learning if name not in apart]
+        alike = [name for name in self.learning if self.adapters[name] is self.adapter]
+        self._in_mean = [name for name in alike if name not in apart]
         if self.predict_on == MEAN and len(self._in_mean) == 1:
             self.predict_on = self._in_mean[0]
         compat.before_loading(self, self._accept_stock_checkpoint)
+
+    def general_adapter(self, name: str) -> KeypointAdapter:
+        """A network's adapter of the general way, which may be its own."""
+        own = self.adapters[name]
+        return own if isinstance(own, KeypointAdapter) else KeypointAdapter(self._heads[name], **self._keypoint_labels)
 
     def train(self, mode: bool = True) -> 'NetworkEnsemble':
         """As any module, but that frozen networks stay in evaluation mode."""
@@ -112,7 +127,7 @@ class NetworkEnsemble(BaseModel):
         """
         answers, outputs = {}, []
         for name, network in self.networks.items():
-            instances, output = self.adapter.predict(network, images, samples)
+            instances, output = self.adapters[name].predict(network, images, samples)
             answers[name] = self._with_predictions(network, instances, samples)
             if name in self._in_mean:
                 outputs.append(output)

@@ -14,6 +14,7 @@ class LessonRecord:
     Attributes:
         lesson (Lesson): Who taught whom.
         path (int): Which of the model's paths, from 0.
+        adapter (OutputAdapter): Of what follows.
         easy, hard (Tensor): Input images in shape (N, C, H, W); ``hard`` with its occlusions.
         prediction (Any): The teacher's raw output on ``easy``.
         target (Target): The same, mapped to ``hard``.
@@ -22,6 +23,8 @@ class LessonRecord:
 
     lesson: Lesson
     path: int
+    adapter: Any
+
     easy: Tensor
     prediction: Any
     hard: Tensor

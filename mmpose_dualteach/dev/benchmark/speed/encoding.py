@@ -33,7 +33,7 @@ def encoding_seconds(instances: int = 32, joints: int = 133, rounds: int = 5) ->
         codec: Dict[str, Any] = {**options, 'type': name, 'input_size': INPUT}
         labels = [dict(type='GenerateTarget', encoder=codec), dict(type='PackPoseInputs')]
         head = dict(type='HeatmapHead', decoder=codec)
-        adapter = adapter_for(head, type='KeypointAdapter', input_size=INPUT, labels=labels)
+        adapter = adapter_for(head, 'KeypointAdapter', dict(input_size=INPUT, labels=labels))
         times = []
         for _ in range(rounds):
             begin = time.perf_counter()

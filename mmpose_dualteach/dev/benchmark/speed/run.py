@@ -122,7 +122,7 @@ def measure_methods(rounds: int) -> List[dict]:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     depth, instances = (50, 32) if device == 'cuda' else (18, 8)
     measured = []
-    general = dict(adapter=dict(type='KeypointAdapter'))
+    general = dict(adapter='KeypointAdapter')
     variants: List[Tuple[str, str, dict]] = [(name, name, {}) for name in method_names()]
     variants.append((f'{DEFAULT}, the general way', DEFAULT, general))
     with tempfile.TemporaryDirectory() as folder:

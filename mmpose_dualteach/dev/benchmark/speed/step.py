@@ -91,7 +91,8 @@ class Setup:
         with torch.no_grad():
             for teacher in self.model.teachers:
                 with self._precision():
-                    self.model.weights_of(teacher)(self.images[easy_view(teacher.view)], None, mode='tensor')
+                    network = self.model.modules_by_teacher[teacher.source]
+                    network(self.images[easy_view(teacher.view)], None, mode='tensor')
         for lesson, _ in product(self.model.lessons, self.model.paths):
             self._learn(self.model.networks[lesson.student], self.images[HARD])
 

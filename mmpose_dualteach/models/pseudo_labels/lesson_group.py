@@ -1,0 +1,196 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from contextlib import ExitStack
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from mmpose_dualteach import geometry
+from mmpose_dualteach.models.adapters import OutputAdapter, Target
+from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, among_known, farthest
+from mmpose_dualteach.models.pseudo_labels.lessons import Lesson, Teacher
+from mmpose_dualteach.models.pseudo_labels.selection import Selection
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.utils.modes import evaluation_mode
+from mmpose_dualteach.utils.branches import EASY, easy_view
+
+
+class LessonGroup:
+    """Lessons with targets of one kind: what teachers see on easy views, and what that asks on the hard ones.
+
+    Args:
+        lessons (Sequence[Lesson]): The lessons.
+        adapter (OutputAdapter): Knows the kind of their targets and of their students' answers.
+        speakers (Mapping[str, OutputAdapter]): For each teaching network the adapter that makes such outputs of it.
+        weights (Mapping[Teacher, nn.Module]): The networks, averages and snapshots by :attr:`Teacher.source`.
+        selection (Selection): How much each joint counts.
+        teacher_mode (str): ``'train'`` or ``'eval'``, see :class:`MutualTeachingPoseEstimator`.
+    """
+
+    def __init__(
+        self,
+        lessons: Sequence[Lesson],
+        adapter: OutputAdapter,
+        speakers: Mapping[str, OutputAdapter],
+        weights: Mapping[Teacher, nn.Module],
+        selection: Selection,
+        teacher_mode: str,
+    ) -> None:
+        self.lessons = list(lessons)
+        self.adapter = adapter
+        self.speakers = speakers
+        self.weights = weights
+        self.selection = selection
+        self.teacher_mode = teacher_mode
+        self.teachers: List[Teacher] = list(dict.fromkeys(one for lesson in lessons for one in lesson.teachers))
+
+    def predict_easy(
+        self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]
+    ) -> Tuple[Dict[Teacher, Any], Dict[Teacher, Optional[Tensor]]]:
+        """Every teacher's raw output on the first easy view; that of a mirrored one is mirrored back, that of one who
+        sees another view is moved.
+
+        Args:
+            inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
+            data_samples (Dict[str, list]): Data samples of each branch.
+
+        Returns:
+            Tuple[Dict[Teacher, Any], Dict[Teacher, Optional[Tensor]]]: Raw outputs by teacher, without gradient unless
+            a lesson asks for it; and which of their cells a teacher saw, see :meth:`OutputAdapter.from_view`.
+
+        Raises:
+            ValueError: If a teacher sees a view that the pipeline does not make.
+        """
+        predictions: Dict[Teacher, Any] = {}
+        known: Dict[Teacher, Optional[Tensor]] = {}
+        further = ViewPair.further(data_samples)
+        for teacher in self.teachers:
+            if teacher.view > len(further) + 1:
+                raise ValueError(
+                    f'model.lessons: teacher {str(teacher)!r} sees easy view {teacher.view}, the unlabelled pipeline '
+                    f'makes {len(further) + 1}; set EasyHardViews.easy_views and its branches, or switch the stock '
+                    'config anew'
+                )
+            images, speaker = inputs[easy_view(teacher.view)], self.speakers[teacher.network]
+            network: Any = self.weights[teacher.source]
+            with ExitStack() as stack:
+                if all(lesson.detach for lesson in self.lessons if teacher in lesson.teachers):
+                    stack.enter_context(torch.no_grad())
+                if self.teacher_mode == 'eval':
+                    stack.enter_context(evaluation_mode(network))
+                if teacher.mirrored:
+                    flip_indices = data_samples[EASY][0].metainfo['flip_indices']
+                    output = speaker.mirrored(
+                        speaker.output(network, _mirror(images)), geometry.on_device(flip_indices, images.device)
+                    )
+                else:
+                    output = speaker.output(network, images)
+                known[teacher] = None
+                if teacher.view > 1:
+                    output, known[teacher] = speaker.from_view(output, further[teacher.view])
+                predictions[teacher] = output
+        torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
+        return predictions, known
+
+    def combined(self, predictions: Dict[Teacher, Any], known: Dict[Teacher, Optional[Tensor]]) -> Dict[tuple, Any]:
+        """What the teachers of each lesson say together.
+
+        Args:
+            predictions (Dict[Teacher, Any]): Raw outputs on the first easy view by teacher.
+            known (Dict[Teacher, Tensor, optional]): Which of their cells they saw.
+
+        Returns:
+            Dict[tuple, Any]: Raw outputs by :attr:`Lesson.taught_by`.
+        """
+        opinions = {}
+        for teachers, combine in dict.fromkeys(lesson.taught_by for lesson in self.lessons):
+            outputs = [predictions[teacher] for teacher in teachers]
+            if len(outputs) > 1:
+                joints = [self.adapter.joints(output)[0] for output in outputs]
+                shares = COMBINE[combine]([teacher.network for teacher in teachers], joints)
+                shares = among_known(shares, [known[teacher] for teacher in teachers])
+                opinions[teachers, combine] = self.adapter.blended(outputs, shares)
+            else:
+                (opinions[teachers, combine],) = outputs
+        return opinions
+
+    def to_hard_view(
+        self, predictions: Dict[Teacher, Any], opinions: Dict[tuple, Any], views: ViewPair
+    ) -> Dict[tuple, Target]:
+        """What the teachers of each lesson ask of a student on the hard view.
+
+        Args:
+            predictions (Dict[Teacher, Any]): Every teacher's raw output on the easy view.
+            opinions (Dict[tuple, Any]): What those of a lesson say together, see :meth:`combined`.
+            views (ViewPair): The map between the views.
+
+        Returns:
+            Dict[tuple, Target]: The targets by :attr:`Lesson.taught_by`.
+
+        Raises:
+            ValueError: If joints are chosen by scores that nothing tells.
+        """
+        scores = self.adapter.joint_scores(predictions, opinions) if self.selection.uses_scores else {}
+        if self.selection.wants_scores and len(scores) < len(opinions):
+            raise ValueError(
+                'model.pseudo_label_thr and pseudo_label_quantile go by scores: this head tells none, and a network '
+                'that teaches alone has no other to agree with; leave them out, or let two networks teach'
+            )
+        apart = {}
+        if self.selection.uses_agreement:
+            joints = {teacher: self.adapter.joints(output)[0] for teacher, output in predictions.items()}
+            apart = {key: farthest([joints[teacher] for teacher in key[0]]) for key in opinions}
+        return {
+            key: self.adapter.target(opinion, self.selection.weights(scores.get(key), apart.get(key)), views)
+            for key, opinion in opinions.items()
+        }
+
+    def health(self, predictions: Dict[Teacher, Any], targets: Dict[tuple, Target]) -> Dict[str, Tensor]:
+        """Mean peak on unlabelled instances, agreement of the teachers in input pixels, share of valid cells or
+        joints."""
+        health = {
+            f'{teacher.label(predictions)}/peak_unlabeled': score.mean()
+            for teacher, score in self.adapter.scores(predictions).items()
+        }
+        if len(predictions) > 1:
+            first, second = [self.adapter.joints(output)[0] for output in predictions.values()][:2]
+            health['agreement_px'] = (first - second).norm(dim=-1).mean()
+        health['valid_share'] = torch.stack([target.valid.float().mean() for target in targets.values()]).mean()
+        return health
+
+
+def _mirror(images: Tensor) -> Tensor:
+    """Mirrored images in shape (N, C, H, W), in the memory format that they had."""
+    last = images.is_contiguous(memory_format=torch.channels_last)
+    return images.flip(-1).contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
+def group_lessons(
+    lessons: Sequence[Lesson],
+    adapters: Mapping[str, OutputAdapter],
+    general: Callable[[str], OutputAdapter],
+    **shared: Any,
+) -> List[LessonGroup]:
+    """Lessons by the kind of their targets: that of teachers and student where they are of one kind, or else joints.
+
+    Args:
+        lessons (Sequence[Lesson]): The lessons.
+        adapters (Mapping[str, OutputAdapter]): Each network's own; the same object where networks are alike.
+        general (Callable): Gives a network's adapter of the general way.
+        **shared: The other arguments of :class:`LessonGroup`.
+
+    Returns:
+        List[LessonGroup]: The groups in the order of their first lessons.
+    """
+    members: Dict[int, List[Lesson]] = {}
+    kinds: Dict[int, OutputAdapter] = {}
+    speakers: Dict[int, Dict[str, OutputAdapter]] = {}
+    for lesson in lessons:
+        own = adapters[lesson.student]
+        names = [teacher.network for teacher in lesson.teachers]
+        alike = all(adapters[name] is own for name in names)
+        kind = own if alike else general(lesson.student)
+        members.setdefault(id(kind), []).append(lesson)
+        kinds[id(kind)] = kind
+        speakers.setdefault(id(kind), {}).update({name: own if alike else general(name) for name in names})
+    return [LessonGroup(members[key], kinds[key], speakers[key], **shared) for key in members]
