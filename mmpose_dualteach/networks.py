@@ -39,9 +39,9 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
     if class_name(model) != class_name(stock['model']):
         raise ValueError(f'{where}: its model is {class_name(model)}, the switched one {class_name(stock["model"])}')
     _check_same_images(where, other, stock, pipeline)
-    # Complete parts take the places of the stock ones.
-    parts = {part: dict(model[part], _delete_=True) if model.get(part) else None for part in PARTS}
-    found = merged_parts(parts, own)
+    found = merged_parts({part: model.get(part) for part in PARTS}, own)
+    for part in ('test_cfg', 'train_cfg'):  # They take the places of the stock ones, as parts with a type do.
+        found[part] = dict(found[part] or {}, _delete_=True)
     if not own.get('frozen') and _labels(found['head']) != _labels(stock['model']['head']):
         raise ValueError(
             f'{where}: {class_name(found["head"])} would learn labels of its own, which the labelled pipeline does not '

@@ -122,10 +122,12 @@ def test_a_teacher_of_another_kind_teaches_by_its_keypoints(stock, simcc, tmp_pa
     big, teacher = simcc
     lessons = [*LESSON, dict(teacher='b', student='a'), dict(teacher='a', student='b')]
     model = dict(networks=dict(a=dict(), b=dict(), big=big), lessons=lessons)
+    stock['model']['test_cfg']['flip_mode'] = 'heatmap'
     config = switch(stock, model=model, hook=dict(interval=1), pictures=dict(interval=6))
     built = MODELS.build(copy.deepcopy(config.model))
     assert [type(group.adapter).__name__ for group in built.groups] == ['KeypointAdapter', 'HeatmapAdapter']
     assert [len(group.lessons) for group in built.groups] == [1, 2] and 'neck' not in config.model.networks.a
+    assert built.networks['big'].test_cfg == dict(flip_test=True), 'its own, and nothing of the stock one'
     runner = run(config, tmp_path / 'run')
     kept = runner.model.networks['big'].state_dict()
     assert all(torch.equal(value, kept[key]) for key, value in teacher.state_dict().items())
