@@ -143,8 +143,9 @@ def mutual_teaching(
     switched = dict(
         custom_imports=_with_package(stock.get('custom_imports')),
         model=dict(
-            merged_parts(stock['model'], dict(model or {}, networks=networks)),
+            merged_parts(stock['model'], {key: value for key, value in (model or {}).items() if key != 'networks'}),
             type=WRAPPER,
+            networks=networks,
             **_keypoint_labels(stock['model'], dict(model or {}), networks, pipeline),
             **({} if stock['model']['type'] == TOPDOWN else dict(estimator=stock['model']['type'])),
         ),
