@@ -295,10 +295,10 @@ def test_only_single_gaussians_are_redrawn():
 
 
 def test_what_cannot_be_taught_is_refused_by_name():
-    with pytest.raises(ValueError, match='codec of InternetHead, needs .*rel_root_depth.* supported are .*SimCCLabel'):
+    with pytest.raises(ValueError, match='model.head is InternetHead.*supported are .*RTMCCHead.*SimCCLabel'):
         find_adapter(dict(type='InternetHead', decoder=dict(type='Hand3DHeatmap')))
-    with pytest.raises(ValueError, match='DecoupledHeatmap, the codec of HeatmapHead, needs bbox beside keypoints'):
-        find_adapter(dict(type='HeatmapHead', decoder=dict(type='DecoupledHeatmap')))
+    with pytest.raises(ValueError, match='codec of HeatmapHead is SPR'):
+        find_adapter(dict(type='HeatmapHead', decoder=dict(type='SPR')))
     codec = dict(type='SimCCLabel', input_size=INPUT)
     with pytest.raises(ValueError, match='use_target_weight=True'):
         adapter_for(dict(type='SimCCHead', loss=dict(type='KLDiscretLoss', use_target_weight=False), decoder=codec))

@@ -237,7 +237,7 @@ def test_what_the_general_way_cannot_do_is_named(stock, options, message):
         MODELS.build(switch(stock, model={**GENERAL, **options}).model)
 
 
-def test_what_cannot_be_taught_is_named(stock):
+def test_what_cannot_be_taught_is_named(stock, lab):
     model, data = batch_of(switch(stock, model=GENERAL))
     head = model.networks['a'].head
     keypoints = np.zeros((1, 17, 3), np.float32)
@@ -250,5 +250,12 @@ def test_what_cannot_be_taught_is_named(stock):
         adapter_for(dict(stock['model']['head']), 'KeypointAdapter')
     with pytest.raises(ValueError, match='the decoder of HeatmapHead is SPRS, which is no registered codec'):
         find_adapter(dict(type='HeatmapHead', decoder=dict(type='SPRS')))
+
+    @KEYPOINT_CODECS.register_module(force=True)
+    class LabDepth(KEYPOINT_CODECS.get('Hand3DHeatmap')):
+        pass
+
+    with pytest.raises(ValueError, match='LabDepth, the codec of InternetHead, needs .*rel_root_depth.* beside'):
+        find_adapter(dict(type='InternetHead', decoder=dict(type='LabDepth')))
     with pytest.raises(ValueError, match='model.head is OffsetHed, which is not registered'):
         find_adapter(dict(type='OffsetHed'))

@@ -3,11 +3,14 @@
 
 from typing import Optional, Type
 
+from mmpose.registry import KEYPOINT_CODECS, MODELS
+
 from mmpose_dualteach.models.adapters.base import ADAPTERS, OutputAdapter, Target
 from mmpose_dualteach.models.adapters.combined import CombinedAdapter
 from mmpose_dualteach.models.adapters.coordinates import CoordinateAdapter
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
 from mmpose_dualteach.models.adapters.keypoints import KeypointAdapter
+from mmpose_dualteach.models.adapters.kinds import class_of
 from mmpose_dualteach.models.adapters.simcc import SimCCAdapter
 from mmpose_dualteach.models.adapters.visibility import VisibilityAdapter
 
@@ -38,14 +41,28 @@ def find_adapter(head: dict) -> Type[OutputAdapter]:
     Raises:
         ValueError: If there is none; names the head, its codec and what is supported.
     """
-    exact = [adapter for adapter in reversed(ADAPTERS.module_dict.values()) if adapter is not KeypointAdapter]
-    for adapter in [*exact, KeypointAdapter]:
-        if adapter.refusal(head) is None:
+    refusals = {
+        adapter: adapter.refusal(head)
+        for adapter in reversed(ADAPTERS.module_dict.values())
+        if adapter is not KeypointAdapter or not _all_stock(head)
+    }
+    if KeypointAdapter in refusals:
+        refusals[KeypointAdapter] = refusals.pop(KeypointAdapter)  # The last resort.
+    for adapter, refusal in refusals.items():
+        if refusal is None:
             return adapter
-    supported = '; '.join(adapter.supports() for adapter in [*reversed(exact), KeypointAdapter])
-    raise ValueError(
-        f'mutual teaching cannot use this config: {KeypointAdapter.refusal(head)}; supported are {supported}'
-    )
+    # A kind that knows the head and not its codec has more to say than one that does not know the head.
+    least = min(filter(None, refusals.values()), key=lambda refusal: refusal.startswith('model.head is'))
+    reason = refusals.get(KeypointAdapter) or least
+    exact = [adapter for adapter in ADAPTERS.module_dict.values() if adapter is not KeypointAdapter]
+    supported = '; '.join(adapter.supports() for adapter in [*exact, KeypointAdapter])
+    raise ValueError(f'mutual teaching cannot use this config: {reason}; supported are {supported}')
+
+
+def _all_stock(head: dict) -> bool:
+    """Whether head and codec are MMPose's own; two of those that no exact adapter knows do not belong together."""
+    parts = class_of(head, MODELS), class_of(KeypointAdapter.codec_of(head), KEYPOINT_CODECS)
+    return all(part is not None and part.__module__.startswith('mmpose.') for part in parts)
 
 
 def adapter_for(
