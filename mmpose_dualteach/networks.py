@@ -6,6 +6,7 @@ from typing import Any, Dict, List
 from mmengine.config import Config
 from mmengine.hub import get_config
 
+from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
 from mmpose_dualteach.models.adapters.kinds import class_name, hashable
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
@@ -26,8 +27,7 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
         Dict[str, Any]: The keys of the stock model that differ, without ``config``.
 
     Raises:
-        ValueError: If the two cannot see the same images, or the network would need labels of its own; names the
-            network and the key.
+        ValueError: If the two cannot see the same images; names the network and the key.
     """
     own = dict(own)
     source = own.pop('config', None)
@@ -38,35 +38,40 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
     model = other['model']
     if class_name(model) != class_name(stock['model']):
         raise ValueError(f'{where}: its model is {class_name(model)}, the switched one {class_name(stock["model"])}')
-    _check_same_images(where, other, stock, pipeline)
+    theirs = pipeline_of(other['train_dataloader']['dataset'])
+    preprocessors = [each['model'].get('data_preprocessor') or {} for each in (stock, other)]
+    check_same_images(where, pipeline, theirs, *preprocessors)
     found = merged_parts({part: model.get(part) for part in PARTS}, own)
     for part in ('test_cfg', 'train_cfg'):  # They take the places of the stock ones, as parts with a type do.
         found[part] = dict(found[part] or {}, _delete_=True)
-    if not own.get('frozen') and _labels(found['head']) != _labels(stock['model']['head']):
-        raise ValueError(
-            f'{where}: {class_name(found["head"])} would learn labels of its own, which the labelled pipeline does not '
-            'make; give frozen=True, so that it teaches alone, or a config with the same codec'
+    labels = find_transform(theirs, 'GenerateTarget')
+    if hashable(labels) != hashable(find_transform(pipeline, 'GenerateTarget')):
+        found['keypoint_labels'] = dict(
+            input_size=find_transform(theirs, 'TopdownAffine')['input_size'],
+            labels=[labels, find_transform(pipeline, 'PackPoseInputs')],
         )
     return {**found, **{key: own[key] for key in ('frozen', 'seed') if key in own}}
 
 
-def _check_same_images(where: str, other: dict, stock: dict, pipeline: List[dict]) -> None:
-    dataset = other.get('train_dataloader', {}).get('dataset', {})
-    theirs = dataset.get('pipeline') or other.get('train_pipeline') or []
-    ours, own = [tuple(find_transform(each, 'TopdownAffine')['input_size']) for each in (pipeline, theirs)]
-    if ours != own:
-        raise ValueError(
-            f'{where}: its input_size is {own}, the switched one {ours}; networks see the same images, take a config '
-            'of the same input'
-        )
-    for key in ('mean', 'std', 'bgr_to_rgb'):
-        ours, own = [each['model'].get('data_preprocessor', {}).get(key) for each in (stock, other)]
+def check_same_images(where: str, pipeline: List[dict], other: List[dict], preprocessor: dict, others: dict) -> None:
+    """Compare what two networks see.
+
+    Args:
+        where (str): The key that names the other one.
+        pipeline, other (List[dict]): The training pipelines.
+        preprocessor, others (dict): The data preprocessors.
+
+    Raises:
+        ValueError: If size or normalisation differ; names both.
+    """
+    size, theirs = [tuple(find_transform(each, 'TopdownAffine')['input_size']) for each in (pipeline, other)]
+    compared: List[tuple] = [('the input_size', size, theirs)]
+    compared += [
+        (f'data_preprocessor.{key}', preprocessor.get(key), others.get(key)) for key in ('mean', 'std', 'bgr_to_rgb')
+    ]
+    for key, ours, own in compared:
         if hashable(ours) != hashable(own):
             raise ValueError(
-                f'{where}: model.data_preprocessor.{key} is {own}, the switched one {ours}; networks see the same '
-                'images, take a config of the same normalisation'
+                f'{where}: {key} is {own}, that of the switched config {ours}; networks see the same images, take a '
+                'config of the same'
             )
-
-
-def _labels(head: dict) -> Any:
-    return hashable(head.get('decoder') or {})

@@ -10,6 +10,7 @@ from mmengine.utils import import_modules_from_strings
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets import EasyHardViews
+from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of, with_labels, with_pipeline, without_labels
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS, find_transform, unlabeled_pipeline
 from mmpose_dualteach.methods import DEFAULT, options_of
@@ -21,6 +22,7 @@ from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, Teacher, par
 from mmpose_dualteach.networks import with_own_config
 from mmpose_dualteach.stock_repairs import repaired, undone
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
+from mmpose_dualteach.utils.branches import LABELED, labeled_for
 from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
 
 PACKAGE = 'mmpose_dualteach'
@@ -115,12 +117,17 @@ def mutual_teaching(
     _check_options(stock['model'], model, chosen['views'], hook, pictures)
     loader = stock['train_dataloader']
     labeled_set = _with_source(loader['dataset'], _source(labeled, 'labeled'))
-    pipeline = _pipeline(labeled_set)
+    pipeline = pipeline_of(labeled_set)
     check_codec(stock['model'], pipeline)
 
     networks = {
         name: with_own_config(name, own, stock, pipeline)
         for name, own in (model or {}).get('networks', NETWORKS).items()
+    }
+    labels = {
+        name: own['keypoint_labels']['labels']
+        for name, own in networks.items()
+        if 'keypoint_labels' in own and not own.get('frozen')
     }
     if baseline:
         if not (model or {}).get('lessons', True):
@@ -140,7 +147,7 @@ def mutual_teaching(
         unlabeled_set['pipeline'] = unlabeled_pipeline(pipeline, views, chosen['rand_augment'])
     options = dict(dual_teacher=hook, lesson_visualization=pictures)
 
-    switched = dict(
+    switched: Dict[str, Any] = dict(
         custom_imports=_with_package(stock.get('custom_imports')),
         model=dict(
             merged_parts(stock['model'], {key: value for key, value in (model or {}).items() if key != 'networks'}),
@@ -159,7 +166,12 @@ def mutual_teaching(
                 epoch=epoch,
                 stock={key: loader[key] for key in STOCK_LOADER_KEYS if key in loader},
             ),
-            dataset=dict(type='LabeledUnlabeledDataset', labeled=labeled_set, unlabeled=unlabeled_set),
+            dataset=dict(
+                type='LabeledUnlabeledDataset',
+                labeled=with_pipeline(labeled_set, with_labels(pipeline, labels)) if labels else labeled_set,
+                unlabeled=unlabeled_set,
+                **(dict(labeled_branches=[LABELED, *map(labeled_for, labels)]) if labels else {}),
+            ),
         ),
         default_hooks=dict(
             stock.get('default_hooks') or {},
@@ -175,6 +187,8 @@ def mutual_teaching(
             stock['auto_scale_lr'],
             base_batch_size=_scaled(stock['auto_scale_lr']['base_batch_size'], sum(batch), batch[0]),
         )
+    if labels and stock.get('custom_hooks'):
+        switched['custom_hooks'] = [_with_switched_labels(each, labels) for each in stock['custom_hooks']]
     for key in ('val_dataloader', 'test_dataloader'):
         if stock.get(key) != original.get(key):
             switched[key] = stock[key]
@@ -213,7 +227,11 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
     loader = stock.get('train_dataloader')
     if loader and loader['dataset']['type'] == 'LabeledUnlabeledDataset':
         whole, part = loader['batch_size'], loader['sampler']['labeled']
-        loader = dict(loader, batch_size=part, dataset=loader['dataset']['labeled'])
+        labeled = loader['dataset']['labeled']
+        pipeline = pipeline_of(labeled)
+        if without_labels(pipeline, network) != pipeline:
+            labeled = with_pipeline(labeled, without_labels(pipeline, network))
+        loader = dict(loader, batch_size=part, dataset=labeled)
         stock['train_dataloader'] = dict(loader, **_stock_of_sampler(loader.pop('sampler')))
         if stock.get('auto_scale_lr'):
             stock['auto_scale_lr']['base_batch_size'] = _scaled(stock['auto_scale_lr']['base_batch_size'], part, whole)
@@ -225,6 +243,9 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
         for name, each in (stock.get('default_hooks') or {}).items()
         if (each or {}).get('type') not in HOOKS.values()
     }
+    for hook in stock.get('custom_hooks') or []:
+        if 'switch_pipeline' in hook:
+            hook['switch_pipeline'] = without_labels(hook['switch_pipeline'], network)
     for key, loop in LOOPS.items():
         if (stock.get(key) or {}).get('type') == loop:
             del stock[key]['type']
@@ -391,11 +412,11 @@ def _innermost(dataset: dict) -> dict:
     return dataset
 
 
-def _pipeline(dataset: dict) -> List[dict]:
-    """The training pipeline of a dataset, wherever its wrappers keep it."""
-    while not dataset.get('pipeline') and 'dataset' in dataset:
-        dataset = dataset['dataset']
-    return dataset.get('pipeline') or []
+def _with_switched_labels(hook: dict, labels: Mapping[str, List[dict]]) -> dict:
+    """A hook that changes the labelled pipeline in the middle of training goes on making all labels."""
+    if 'switch_pipeline' not in hook:
+        return hook
+    return dict(hook, switch_pipeline=with_labels(hook['switch_pipeline'], labels))
 
 
 def _check_batch(batch: tuple) -> None:

@@ -213,7 +213,7 @@ def test_default_weights(switched):
     model = build(switched)
     data = batches(switched, 1)
     images, samples = preprocessed(model, data[0])
-    weighted = added_up(model.sup_losses(images['labeled'], samples['labeled']))
+    weighted = added_up(model.sup_losses(images, samples))
     stock_loss = build(switched).networks['a'].loss(images['labeled'], samples['labeled'])['loss_kpt']
     assert torch.equal(weighted['a/loss_kpt'], stock_loss) and model.unsup_weight == 1.0
     assert model.adapter.criterion.loss_weight == 1.0

@@ -1,6 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from logging import WARNING
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 from mmdet.datasets.transforms import MultiBranch
@@ -38,17 +38,25 @@ class LabeledUnlabeledDataset(ConcatDataset):
     Args:
         labeled (BaseDataset | dict): The stock dataset, untouched.
         unlabeled (BaseDataset | dict): An :class:`UnlabeledPoseDataset`.
+        labeled_branches (Sequence[str]): The branches that the labelled pipeline makes, where there are several kinds
+            of labels. Defaults to ``labeled`` alone, and a stock pipeline.
 
     Raises:
         ValueError: If the two have different keypoint definitions, either is empty, something in a labelled file is
             wrong, or a labelled image is missing; names the file.
     """
 
-    def __init__(self, labeled: Union[BaseDataset, dict], unlabeled: Union[BaseDataset, dict]) -> None:
+    def __init__(
+        self,
+        labeled: Union[BaseDataset, dict],
+        unlabeled: Union[BaseDataset, dict],
+        labeled_branches: Sequence[str] = (LABELED,),
+    ) -> None:
         labeled = labeled if isinstance(labeled, BaseDataset) else build_labeled(labeled)
         unlabeled = unlabeled if isinstance(unlabeled, BaseDataset) else DATASETS.build(unlabeled)
         check_same_keypoints(labeled.metainfo, unlabeled.metainfo)
         paths = check_labeled(labeled)
+        self._labeled_branches = list(labeled_branches)
         self._labeled_paths = None if paths is None else PackedStrings(paths)
         # The definitions were compared; what is left, names of datasets and categories, may differ.
         super().__init__([labeled, unlabeled], ignore_keys=list({**labeled.metainfo, **unlabeled.metainfo}))
@@ -94,7 +102,9 @@ class LabeledUnlabeledDataset(ConcatDataset):
             set_random_state(index.key)
         kind, inside = compat.place_in_parts(self, int(index))
         if kind == 1:
-            return self.datasets[kind][inside]
+            sample = self.datasets[kind][inside]
+            # Collating goes by the first sample's branches.
+            return {key: {**dict.fromkeys(self._labeled_branches), **value} for key, value in sample.items()}
         try:
             sample = self.datasets[kind][inside]
         except Exception as error:
@@ -102,8 +112,9 @@ class LabeledUnlabeledDataset(ConcatDataset):
             if problem is None:
                 raise  # The pipeline's own fault.
             raise ValueError(problem) from error
-        # Collating goes by the first sample's branches.
-        return {key: {**dict.fromkeys(self._unlabeled_branches), LABELED: value} for key, value in sample.items()}
+        absent = dict.fromkeys(self._unlabeled_branches)
+        several = len(self._labeled_branches) > 1
+        return {key: {**absent, **(value if several else {LABELED: value})} for key, value in sample.items()}
 
     @property
     def _unlabeled_branches(self) -> List[str]:

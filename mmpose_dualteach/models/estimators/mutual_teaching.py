@@ -24,7 +24,7 @@ from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
-from mmpose_dualteach.utils.branches import EASY, HARD, LABELED
+from mmpose_dualteach.utils.branches import EASY, HARD, LABELED, labeled_for
 
 Losses = Dict[str, Tensor]
 
@@ -170,6 +170,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             **{Teacher(name, SNAPSHOT): snapshot for name, snapshot in self.snapshots.items()},
         }
         self.modules_by_teacher = modules
+        self._labeled_branch = {
+            name: labeled_for(name if own.get('keypoint_labels') else None) for name, own in networks.items()
+        }
         self.groups = group_lessons(
             parsed,
             self.adapters,
@@ -207,7 +210,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             Dict[str, Tensor]: Scalars by name; those with "loss" in their name add up to the loss.
         """
         # 1. Every network learns from the labels by its own stock loss.
-        yield from self.sup_losses(inputs[LABELED], data_samples[LABELED])
+        yield from self.sup_losses(inputs, data_samples)
         if not self.teaches:
             return
         views = ViewPair(data_samples[EASY], data_samples[HARD])
@@ -226,12 +229,12 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 told.update(health)
                 yield from self.unsup_losses(group, inputs, views, opinions, targets, health)
 
-    def sup_losses(self, images: Tensor, samples: list) -> Iterator[Losses]:
+    def sup_losses(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Iterator[Losses]:
         """Each network's own stock losses, weighted, and, when watched, the mean peak of its predictions.
 
         Args:
-            images (Tensor): Normalised labelled images in shape (N, C, H, W).
-            samples (List[PoseDataSample]): Their data samples.
+            inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
+            data_samples (Dict[str, list]): Data samples of each branch.
 
         Yields:
             Dict[str, Tensor]: One network's scalars by name.
@@ -243,7 +246,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             with ExitStack() as stack:
                 stack.enter_context(float_outputs(network))
                 outputs = stack.enter_context(self.adapters[name].watch(network)) if self.watching else []
-                stock = network.loss(images, samples)
+                branch = self._labeled_branch[name]
+                stock = network.loss(inputs[branch], data_samples[branch])
             losses = {
                 f'{name}/{key}': _weighted(value, self.sup_weight) if 'loss' in key else value
                 for key, value in stock.items()

@@ -13,6 +13,8 @@ from mmpose_dualteach.models.adapters import KeypointAdapter, OutputAdapter, ada
 from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
 
 MEAN = 'mean'
+# What a network has of its own and its model does not know.
+BESIDE_MODEL = ('seed', 'frozen', 'keypoint_labels')
 
 
 class NetworkEnsemble(BaseModel):
@@ -55,7 +57,9 @@ class NetworkEnsemble(BaseModel):
         self.adapters: Dict[str, OutputAdapter] = {}
         kinds: Dict[Any, OutputAdapter] = {}
         self._heads: Dict[str, dict] = {}
-        self._keypoint_labels = (adapter_options or {}).get('keypoint_labels') or {}
+        self._keypoint_labels: Dict[str, dict] = {}
+        options = dict(adapter_options or {})
+        shared = options.pop('keypoint_labels', None) or {}
         self.networks: Any = nn.ModuleDict()
         self._rngs = {}
         self.frozen = [name for name, own in networks.items() if own.get('frozen')]
@@ -64,7 +68,8 @@ class NetworkEnsemble(BaseModel):
             self._rngs[name] = IsolatedRNG(torch.initial_seed() + position if seed is None else seed)
             config = merged_parts(stock, own)
             self._heads[name] = config['head']
-            made = adapter_for(config['head'], adapter, **(adapter_options or {}))
+            self._keypoint_labels[name] = own.get('keypoint_labels') or shared
+            made = adapter_for(config['head'], adapter, self._keypoint_labels[name], **options)
             self.adapters[name] = kinds.setdefault(made.kin, made)
             with self._rngs[name]:
                 self.networks[name] = MODELS.build(dict(config, type=estimator))
@@ -92,7 +97,9 @@ class NetworkEnsemble(BaseModel):
     def general_adapter(self, name: str) -> KeypointAdapter:
         """A network's adapter of the general way, which may be its own."""
         own = self.adapters[name]
-        return own if isinstance(own, KeypointAdapter) else KeypointAdapter(self._heads[name], **self._keypoint_labels)
+        if isinstance(own, KeypointAdapter):
+            return own
+        return KeypointAdapter(self._heads[name], **self._keypoint_labels[name])
 
     def train(self, mode: bool = True) -> 'NetworkEnsemble':
         """As any module, but that frozen networks stay in evaluation mode."""
@@ -228,9 +235,9 @@ def merged_parts(stock: dict, own: dict) -> dict:
             part's place, at any depth; anything else is merged into it, as mmengine merges.
 
     Returns:
-        dict: A copy, without ``seed`` and ``frozen``, which are none of the model's.
+        dict: A copy, without what is none of the model's, see :data:`BESIDE_MODEL`.
     """
-    return _merged(copy.deepcopy(stock), {key: value for key, value in own.items() if key not in ('seed', 'frozen')})
+    return _merged(copy.deepcopy(stock), {key: value for key, value in own.items() if key not in BESIDE_MODEL})
 
 
 def _merged(stock: Any, own: Any) -> Any:

@@ -14,9 +14,11 @@ from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
 from test_kinds import of_kind
 
+from mmpose_dualteach.engine.checkpoints.export import network_weights
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.methods import passes_of
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.switch import stock_config
 
 LESSON = [dict(teacher='big', student='a')]
 
@@ -163,8 +165,7 @@ def test_what_a_teacher_of_another_kind_asks_is_where_it_sees_the_joints(stock, 
 @pytest.mark.parametrize(
     'change, message',
     [
-        (dict(frozen=False), r"networks.big.config='.*simcc.py': SimCCHead would learn labels of its own.*frozen=True"),
-        (dict(input_size=(32, 48)), r'its input_size is \(32, 48\), the switched one \(64, 96\)'),
+        (dict(input_size=(32, 48)), r'simcc.py.: the input_size is \(32, 48\), that of the switched config \(64, 96\)'),
         (dict(mean=[0.0, 0.0, 0.0]), r'data_preprocessor.mean is \[0.0, 0.0, 0.0\]'),
         (dict(type='BottomupPoseEstimator'), 'its model is BottomupPoseEstimator'),
     ],
@@ -172,9 +173,7 @@ def test_what_a_teacher_of_another_kind_asks_is_where_it_sees_the_joints(stock, 
 def test_configs_that_do_not_fit_are_named(stock, simcc, change, message):
     big, _ = simcc
     config = Config.fromfile(big['config'])
-    if 'frozen' in change:
-        big.pop('frozen')
-    elif 'mean' in change:
+    if 'mean' in change:
         config.model.data_preprocessor.update(change)
     elif 'type' in change:
         config.model.update(change)
@@ -185,6 +184,45 @@ def test_configs_that_do_not_fit_are_named(stock, simcc, change, message):
     config.dump(big['config'])
     with pytest.raises(ValueError, match=message):
         switch(stock, model=dict(networks=dict(a=dict(), big=big), lessons=LESSON))
+
+
+def test_two_kinds_of_heads_learn_and_teach_each_other(stock, simcc, tmp_path):
+    """Each by its own stock loss on its own labels of the same images; the exports are stock configs of either kind."""
+    other = Config.fromfile(simcc[0]['config'])
+    networks = dict(a=dict(), b=dict(config=simcc[0]['config']))
+    pipeline = stock['train_dataloader']['dataset']['pipeline']
+    second = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale'), *pipeline[-3:]]
+    stock['custom_hooks'] = [dict(type='mmdet.PipelineSwitchHook', switch_epoch=1, switch_pipeline=second)]
+    config = switch(stock, model=dict(networks=networks), hook=dict(interval=1), pictures=dict(interval=6))
+    model = MODELS.build(copy.deepcopy(config.model)).train()
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    samples = [dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)]
+    for order in (samples, samples[::-1]):  # Whichever kind comes first.
+        data = model.data_preprocessor(pseudo_collate(copy.deepcopy(order)), True)
+        assert set(data['inputs']) == {'labeled', 'labeled_b', 'easy', 'hard'}
+        assert torch.equal(data['inputs']['labeled'], data['inputs']['labeled_b'])
+    network = copy.deepcopy(model.networks['b'])
+    parts = list(model.loss_parts(**data))
+    expected = network.loss(data['inputs']['labeled_b'], data['data_samples']['labeled_b'])['loss_kpt']
+    assert torch.allclose(parts[1]['b/loss_kpt'], expected) and expected > 0
+    assert {'a/loss_pseudo', 'b/loss_pseudo'} <= {key for part in parts for key in part}
+    assert [type(group.adapter).__name__ for group in model.groups] == ['KeypointAdapter'] * 2
+    encoders = [group.adapter.labels[0].encoder_cfg['type'] for group in model.groups]
+    assert encoders == ['SimCCLabel', 'MSRAHeatmap'], 'of the students b and a'
+
+    runner = run(config, tmp_path / 'run', train_cfg=dict(max_epochs=2))
+    log = runner.message_hub.log_scalars
+    assert {'val/PCK', 'val/b/PCK', 'train/b/loss_kpt', 'train/b/loss_pseudo'} <= set(log)
+    assert not any('mean' in key for key in log), 'heads of two kinds have no mean'
+    for name, head, codec in (('a', 'HeatmapHead', 'MSRAHeatmap'), ('b', 'SimCCHead', 'SimCCLabel')):
+        plain = stock_config(config, name)
+        assert plain.model.head.type == head and 'keypoint_labels' not in plain.model
+        for stage in (plain.train_dataloader.dataset.pipeline, plain.custom_hooks[0].switch_pipeline):
+            assert [each['type'] for each in stage][-2:] == ['GenerateTarget', 'PackPoseInputs']
+            assert stage[-2]['encoder']['type'] == codec
+        weights = network_weights(runner.model.state_dict(), name)
+        MODELS.build(copy.deepcopy(plain.model)).load_state_dict(weights, strict=True)
+    assert plain.model.head == other.model.head and plain.model.backbone == other.model.backbone
 
 
 def test_a_teacher_of_other_keypoints_is_named(stock, simcc):

@@ -1,0 +1,52 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""The pipeline of labelled instances, where networks learn labels of several codecs."""
+
+from typing import Dict, List, Mapping, Optional
+
+from mmpose_dualteach.utils.branches import LABELED, labeled_for
+
+LABELS = 'GenerateTarget'
+
+
+def with_labels(pipeline: List[dict], labels: Mapping[str, List[dict]]) -> List[dict]:
+    """A labelled pipeline whose images have labels for several networks, each in a branch of its own.
+
+    Args:
+        pipeline (List[dict]): The stock pipeline.
+        labels (Mapping[str, List[dict]]): For each network that learns others its ``GenerateTarget`` and what follows.
+
+    Returns:
+        List[dict]: The pipeline itself where there is no such network.
+    """
+    if not labels:
+        return pipeline
+    start = next(index for index, transform in enumerate(pipeline) if _kind(transform) == LABELS)
+    branches: Dict[str, List[dict]] = {LABELED: pipeline[start:]}
+    branches.update({labeled_for(name): transforms for name, transforms in labels.items()})
+    return [*pipeline[:start], dict(type='mmdet.MultiBranch', branch_field=list(branches), **branches)]
+
+
+def without_labels(pipeline: List[dict], network: Optional[str] = None) -> List[dict]:
+    """The stock pipeline again, with the labels that a network learns; see :func:`with_labels`."""
+    last = pipeline[-1] if pipeline else {}
+    if _kind(last) != 'MultiBranch' or LABELED not in last:
+        return pipeline
+    return [*pipeline[:-1], *(last.get(labeled_for(network)) or last[LABELED])]
+
+
+def pipeline_of(dataset: dict) -> List[dict]:
+    """The training pipeline of a dataset's config, wherever its wrappers keep it."""
+    while not dataset.get('pipeline') and 'dataset' in dataset:
+        dataset = dataset['dataset']
+    return dataset.get('pipeline') or []
+
+
+def with_pipeline(dataset: dict, pipeline: List[dict]) -> dict:
+    """A dataset's config with another training pipeline, in the same place."""
+    if not dataset.get('pipeline') and 'dataset' in dataset:
+        return dict(dataset, dataset=with_pipeline(dataset['dataset'], pipeline))
+    return dict(dataset, pipeline=pipeline)
+
+
+def _kind(transform: dict) -> str:
+    return str(transform.get('type', '')).rpartition('.')[2]
