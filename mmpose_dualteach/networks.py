@@ -6,12 +6,14 @@ from typing import Any, Dict, List
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of
+from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, pipeline_of
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
 from mmpose_dualteach.models.adapters.kinds import class_name, hashable
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 
 PARTS = ('backbone', 'neck', 'head', 'test_cfg', 'train_cfg')
+# Where the switch finds the pipelines of validation and test of a network that sees images of its own.
+PIPELINES = 'pipelines'
 
 
 def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> Dict[str, Any]:
@@ -27,7 +29,7 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
         Dict[str, Any]: The keys of the stock model that differ, without ``config``.
 
     Raises:
-        ValueError: If the two cannot see the same images; names the network and the key.
+        ValueError: If the two cannot see the same boxes; names the network and the key.
     """
     own = dict(own)
     source = own.pop('config', None)
@@ -44,12 +46,18 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
     found = merged_parts({part: model.get(part) for part in PARTS}, own)
     for part in ('test_cfg', 'train_cfg'):  # They take the places of the stock ones, as parts with a type do.
         found[part] = dict(found[part] or {}, _delete_=True)
-    labels = find_transform(theirs, 'GenerateTarget')
-    if hashable(labels) != hashable(find_transform(pipeline, 'GenerateTarget')):
-        found['keypoint_labels'] = dict(
-            input_size=find_transform(theirs, 'TopdownAffine')['input_size'],
-            labels=[labels, find_transform(pipeline, 'PackPoseInputs')],
-        )
+    transforms = {kind: find_transform(theirs, kind) for kind in (CUT, LABELS)}
+    unlike = {
+        kind: each for kind, each in transforms.items() if hashable(each) != hashable(find_transform(pipeline, kind))
+    }
+    if unlike:
+        found['transforms'] = unlike
+    if CUT in unlike:
+        found[PIPELINES] = {
+            stage: pipeline_of(other[f'{stage}_dataloader']['dataset'])
+            for stage in ('val', 'test')
+            if other.get(f'{stage}_dataloader')
+        }
     return {**found, **{key: own[key] for key in ('frozen', 'seed') if key in own}}
 
 
@@ -62,16 +70,16 @@ def check_same_images(where: str, pipeline: List[dict], other: List[dict], prepr
         preprocessor, others (dict): The data preprocessors.
 
     Raises:
-        ValueError: If size or normalisation differ; names both.
+        ValueError: If padding or normalisation differ; names both.
     """
-    size, theirs = [tuple(find_transform(each, 'TopdownAffine')['input_size']) for each in (pipeline, other)]
-    compared: List[tuple] = [('the input_size', size, theirs)]
+    paddings = [find_transform(each, 'GetBBoxCenterScale').get('padding', 1.25) for each in (pipeline, other)]
+    compared: List[tuple] = [('the padding of boxes', *paddings)]
     compared += [
         (f'data_preprocessor.{key}', preprocessor.get(key), others.get(key)) for key in ('mean', 'std', 'bgr_to_rgb')
     ]
     for key, ours, own in compared:
         if hashable(ours) != hashable(own):
             raise ValueError(
-                f'{where}: {key} is {own}, that of the switched config {ours}; networks see the same images, take a '
+                f'{where}: {key} is {own}, that of the switched config {ours}; networks see the same boxes, take a '
                 'config of the same'
             )

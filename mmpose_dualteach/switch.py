@@ -10,7 +10,7 @@ from mmengine.utils import import_modules_from_strings
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets import EasyHardViews
-from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of, with_labels, with_pipeline, without_labels
+from mmpose_dualteach.datasets.labeled_pipeline import CUT, pipeline_of, with_labels, with_pipeline, without_labels
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS, find_transform, unlabeled_pipeline
 from mmpose_dualteach.methods import DEFAULT, options_of
@@ -19,10 +19,10 @@ from mmpose_dualteach.models.adapters.kinds import ancestor, class_name, hashabl
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, Teacher, parse_lessons
-from mmpose_dualteach.networks import with_own_config
+from mmpose_dualteach.networks import PIPELINES, with_own_config
 from mmpose_dualteach.stock_repairs import repaired, undone
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
-from mmpose_dualteach.utils.branches import LABELED, labeled_for
+from mmpose_dualteach.utils.branches import LABELED, own_branch
 from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
 
 PACKAGE = 'mmpose_dualteach'
@@ -124,10 +124,10 @@ def mutual_teaching(
         name: with_own_config(name, own, stock, pipeline)
         for name, own in (model or {}).get('networks', NETWORKS).items()
     }
+    pipelines = {name: own.pop(PIPELINES) for name, own in networks.items() if PIPELINES in own}
+    cuts = {name: own['transforms'][CUT] for name, own in networks.items() if CUT in own.get('transforms', {})}
     labels = {
-        name: own['keypoint_labels']['labels']
-        for name, own in networks.items()
-        if 'keypoint_labels' in own and not own.get('frozen')
+        name: own['transforms'] for name, own in networks.items() if 'transforms' in own and not own.get('frozen')
     }
     if baseline:
         if not (model or {}).get('lessons', True):
@@ -144,7 +144,7 @@ def mutual_teaching(
         easy_views = max([teacher.view for teacher in teachers], default=1)
         if easy_views > 1:
             views.setdefault('easy_views', easy_views)
-        unlabeled_set['pipeline'] = unlabeled_pipeline(pipeline, views, chosen['rand_augment'])
+        unlabeled_set['pipeline'] = unlabeled_pipeline(pipeline, views, chosen['rand_augment'], own=_sizes(cuts))
     options = dict(dual_teacher=hook, lesson_visualization=pictures)
 
     switched: Dict[str, Any] = dict(
@@ -170,7 +170,7 @@ def mutual_teaching(
                 type='LabeledUnlabeledDataset',
                 labeled=with_pipeline(labeled_set, with_labels(pipeline, labels)) if labels else labeled_set,
                 unlabeled=unlabeled_set,
-                **(dict(labeled_branches=[LABELED, *map(labeled_for, labels)]) if labels else {}),
+                **(dict(labeled_branches=[own_branch(LABELED, name) for name in (None, *labels)]) if labels else {}),
             ),
         ),
         default_hooks=dict(
@@ -180,7 +180,8 @@ def mutual_teaching(
     )
     for key, loop in LOOPS.items():
         if stock.get(key) is not None:
-            switched[key] = dict(stock[key], type=loop)
+            own = {name: each[key[:-4]] for name, each in pipelines.items() if key[:-4] in each}
+            switched[key] = dict(stock[key], type=loop, **(dict(pipelines=own) if own else {}))
     if stock.get('auto_scale_lr'):
         # mmengine compares the loader's whole batch with this number; only the labelled part is the stock batch.
         switched['auto_scale_lr'] = dict(
@@ -249,6 +250,10 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
     for key, loop in LOOPS.items():
         if (stock.get(key) or {}).get('type') == loop:
             del stock[key]['type']
+            own = stock[key].pop('pipelines', {}).get(network)
+            loader = stock.get(f'{key[:-4]}_dataloader')
+            if own and loader:
+                loader['dataset'] = with_pipeline(loader['dataset'], own)
     imports = (stock.pop('custom_imports', None) or {}).get('imports', [])
     imports = [name for name in ([imports] if isinstance(imports, str) else imports) if name != PACKAGE]
     if imports:
@@ -334,6 +339,7 @@ def _keypoint_labels(stock: dict, model: dict, networks: Mapping[str, Any], pipe
     name = model.get('adapter')
     kinds = {find_adapter(head) if name is None else ADAPTERS.get(name) for head in heads}
     unlike = len({hashable((head.get('decoder'), class_name(head))) for head in heads}) > 1
+    unlike = unlike or any('transforms' in own for own in networks.values())
     if KeypointAdapter not in kinds and not unlike:
         return {}
     labels = [find_transform(pipeline, name) for name in ('GenerateTarget', 'PackPoseInputs')]
@@ -412,7 +418,12 @@ def _innermost(dataset: dict) -> dict:
     return dataset
 
 
-def _with_switched_labels(hook: dict, labels: Mapping[str, List[dict]]) -> dict:
+def _sizes(cuts: Mapping[str, dict]) -> Dict[str, dict]:
+    """How views are cut for networks that see images of their own."""
+    return {name: {key: value for key, value in cut.items() if key != 'type'} for name, cut in cuts.items()}
+
+
+def _with_switched_labels(hook: dict, labels: Mapping[str, Dict[str, dict]]) -> dict:
     """A hook that changes the labelled pipeline in the middle of training goes on making all labels."""
     if 'switch_pipeline' not in hook:
         return hook

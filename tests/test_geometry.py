@@ -9,7 +9,7 @@ import torch
 from mmpose.registry import KEYPOINT_CODECS
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.datasets import EasyHardViews
+from mmpose_dualteach.datasets.transforms.easy_hard_views import Cut
 from mmpose_dualteach.models.adapters import adapter_for
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
@@ -41,7 +41,7 @@ def encode(codec, points: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(codec.encode(points[None].astype(np.float32), np.ones((1, 5), np.float32))['heatmaps'])
 
 
-def random_views(views: EasyHardViews, rng, size):
+def random_views(views: Cut, rng, size):
     """A pair of views of one box, flipped or not each by itself, and their samples."""
     width = rng.uniform(60, 120)
     scale = np.array([width, width * size[1] / size[0]])
@@ -61,7 +61,7 @@ def test_encode_then_warp_equals_warp_then_encode(kind, size):
     input_size, heatmap_size = SIZES[size]
     config = dict(CODECS[kind], input_size=input_size, heatmap_size=heatmap_size)
     codec, adapter = KEYPOINT_CODECS.build(config), adapter_for(head(config))
-    views = EasyHardViews(input_size, use_udp=kind == 'udp')
+    views = Cut(input_size, kind == 'udp')
     rng = np.random.default_rng(0)
     compared = 0
     for _ in range(30):
@@ -103,8 +103,8 @@ def test_encode_then_warp_equals_warp_then_encode(kind, size):
 def test_points_and_heatmaps_take_the_same_path():
     config = dict(CODECS['udp'], input_size=(192, 256), heatmap_size=(48, 64))
     adapter, codec = adapter_for(head(config)), KEYPOINT_CODECS.build(config)
-    matrix = EasyHardViews((192, 256), use_udp=True).view_matrix((90, 70), (60, 80), 35.0, False, IMAGE[0])
-    straight = EasyHardViews((192, 256), use_udp=True).view_matrix((90, 70), (60, 80), 0.0, False, IMAGE[0])
+    matrix = Cut((192, 256), True).view_matrix((90, 70), (60, 80), 35.0, False, IMAGE[0])
+    straight = Cut((192, 256), True).view_matrix((90, 70), (60, 80), 0.0, False, IMAGE[0])
     pair = ViewPair([sample(straight, False)], [sample(matrix, False)])
     points = np.array([[90.0, 120.0], [100.0, 100.0], [80.0, 140.0], [96.0, 128.0], [110.0, 150.0]])
     moved = adapter.move(encode(codec, points)[None], pair)

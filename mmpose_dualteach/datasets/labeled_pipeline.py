@@ -3,26 +3,29 @@
 
 from typing import Dict, List, Mapping, Optional
 
-from mmpose_dualteach.utils.branches import LABELED, labeled_for
+from mmpose_dualteach.utils.branches import LABELED, own_branch
 
-LABELS = 'GenerateTarget'
+CUT, LABELS = 'TopdownAffine', 'GenerateTarget'
 
 
-def with_labels(pipeline: List[dict], labels: Mapping[str, List[dict]]) -> List[dict]:
-    """A labelled pipeline whose images have labels for several networks, each in a branch of its own.
+def with_labels(pipeline: List[dict], own: Mapping[str, Dict[str, dict]]) -> List[dict]:
+    """A labelled pipeline whose images are cut and labelled for several networks, each in a branch of its own.
+
+    What is drawn at random of a box is drawn once for all.
 
     Args:
         pipeline (List[dict]): The stock pipeline.
-        labels (Mapping[str, List[dict]]): For each network that learns others its ``GenerateTarget`` and what follows.
+        own (Mapping[str, Dict[str, dict]]): For each such network the transforms of its own by type.
 
     Returns:
         List[dict]: The pipeline itself where there is no such network.
     """
-    if not labels:
+    if not own:
         return pipeline
-    start = next(index for index, transform in enumerate(pipeline) if _kind(transform) == LABELS)
+    start = next(index for index, transform in enumerate(pipeline) if _kind(transform) == CUT)
     branches: Dict[str, List[dict]] = {LABELED: pipeline[start:]}
-    branches.update({labeled_for(name): transforms for name, transforms in labels.items()})
+    for name, transforms in own.items():
+        branches[own_branch(LABELED, name)] = [transforms.get(_kind(each), each) for each in pipeline[start:]]
     return [*pipeline[:start], dict(type='mmdet.MultiBranch', branch_field=list(branches), **branches)]
 
 
@@ -31,7 +34,7 @@ def without_labels(pipeline: List[dict], network: Optional[str] = None) -> List[
     last = pipeline[-1] if pipeline else {}
     if _kind(last) != 'MultiBranch' or LABELED not in last:
         return pipeline
-    return [*pipeline[:-1], *(last.get(labeled_for(network)) or last[LABELED])]
+    return [*pipeline[:-1], *(last.get(own_branch(LABELED, network)) or last[LABELED])]
 
 
 def pipeline_of(dataset: dict) -> List[dict]:

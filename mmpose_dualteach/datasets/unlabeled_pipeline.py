@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Dict, List, Optional, Union
 
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
-from mmpose_dualteach.utils.branches import HARD, LABELED, easy_view
+from mmpose_dualteach.utils.branches import HARD, LABELED, easy_view, own_branch
 
 # How much of what happens to labelled boxes happens to the hard view once more.
 HARD_SHARE = 0.5
@@ -48,7 +48,10 @@ UNLABELED_META_KEYS = (
 
 
 def unlabeled_pipeline(
-    labeled: List[dict], views: Optional[dict] = None, rand_augment: Union[dict, bool, None] = None
+    labeled: List[dict],
+    views: Optional[dict] = None,
+    rand_augment: Union[dict, bool, None] = None,
+    own: Optional[Dict[str, dict]] = None,
 ) -> List[dict]:
     """The pipeline of the instances without labels: the labelled one's loading, box, input size and codec.
 
@@ -56,6 +59,7 @@ def unlabeled_pipeline(
         labeled (List[dict]): The labelled training pipeline.
         views (dict, optional): See :func:`views_of`.
         rand_augment (dict, optional): See :func:`mutual_teaching`.
+        own (Dict[str, dict], optional): See :class:`EasyHardViews`.
 
     Returns:
         List[dict]: The pipeline.
@@ -63,9 +67,14 @@ def unlabeled_pipeline(
     affine = find_transform(labeled, 'TopdownAffine')
     cut = dict({key: value for key, value in affine.items() if key != 'type'}, **views_of(labeled, views))
     pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS)
-    easy = [easy_view(number + 1) for number in range(cut.get('easy_views', 1))]
-    branches = {name: [dict(type='TakeView', view=name), pack] for name in easy}
-    branches[HARD] = [dict(type='TakeView', view=HARD), *photometric(rand_augment), pack]
+    if own:
+        cut['own'] = own
+    branches: Dict[str, List[dict]] = {}
+    for network in (None, *(own or {})):
+        easy = [own_branch(easy_view(number + 1), network) for number in range(cut.get('easy_views', 1))]
+        branches.update({name: [dict(type='TakeView', view=name), pack] for name in easy})
+        hard = own_branch(HARD, network)
+        branches[hard] = [dict(type='TakeView', view=hard), *photometric(rand_augment), pack]
     return [
         find_transform(labeled, 'LoadImage'),
         dict(type='WholeImageBox'),

@@ -6,9 +6,9 @@ from typing import Optional
 LABELED, EASY, HARD = 'labeled', 'easy', 'hard'
 
 
-def labeled_for(network: Optional[str]) -> str:
-    """The branch of labelled images whose labels are a network's own; None for the labels of all others."""
-    return LABELED if network is None else f'{LABELED}_{network}'
+def own_branch(branch: str, network: Optional[str]) -> str:
+    """A branch whose images or labels are a network's own; None for those of all others."""
+    return branch if network is None else f'{branch}_{network}'
 
 
 def easy_view(number: int) -> str:

@@ -9,7 +9,7 @@ import torch
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.datasets import EasyHardViews
+from mmpose_dualteach.datasets.transforms.easy_hard_views import Cut
 from mmpose_dualteach.models.adapters import ADAPTERS, adapter_for, find_adapter
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
@@ -26,7 +26,7 @@ def sample(matrix, flip):
 def view_pairs(count, udp=False, seed=0):
     """Pairs of views, with joints (5, 2) as a dataset gives them in either."""
     rng = np.random.default_rng(seed)
-    views = EasyHardViews(INPUT, use_udp=udp)
+    views = Cut(INPUT, udp)
     for _ in range(count):
         scale = rng.uniform(60, 90) * np.array([1, INPUT[1] / INPUT[0]])
         matrices, flips = [], []

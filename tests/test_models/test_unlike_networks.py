@@ -10,10 +10,12 @@ import torch
 from conftest import run, switch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.runner import Runner
 from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
-from test_kinds import of_kind
+from test_kinds import INPUT, of_kind
 
+from mmpose_dualteach import geometry
 from mmpose_dualteach.engine.checkpoints.export import network_weights
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.methods import passes_of
@@ -165,7 +167,7 @@ def test_what_a_teacher_of_another_kind_asks_is_where_it_sees_the_joints(stock, 
 @pytest.mark.parametrize(
     'change, message',
     [
-        (dict(input_size=(32, 48)), r'simcc.py.: the input_size is \(32, 48\), that of the switched config \(64, 96\)'),
+        (dict(padding=1.0), r'simcc.py.: the padding of boxes is 1.0, that of the switched config 1.25; networks see'),
         (dict(mean=[0.0, 0.0, 0.0]), r'data_preprocessor.mean is \[0.0, 0.0, 0.0\]'),
         (dict(type='BottomupPoseEstimator'), 'its model is BottomupPoseEstimator'),
     ],
@@ -179,7 +181,7 @@ def test_configs_that_do_not_fit_are_named(stock, simcc, change, message):
         config.model.update(change)
     else:
         for transform in config.train_dataloader.dataset.pipeline:
-            if transform['type'] == 'TopdownAffine':
+            if transform['type'] == 'GetBBoxCenterScale':
                 transform.update(change)
     config.dump(big['config'])
     with pytest.raises(ValueError, match=message):
@@ -216,13 +218,93 @@ def test_two_kinds_of_heads_learn_and_teach_each_other(stock, simcc, tmp_path):
     assert not any('mean' in key for key in log), 'heads of two kinds have no mean'
     for name, head, codec in (('a', 'HeatmapHead', 'MSRAHeatmap'), ('b', 'SimCCHead', 'SimCCLabel')):
         plain = stock_config(config, name)
-        assert plain.model.head.type == head and 'keypoint_labels' not in plain.model
+        assert plain.model.head.type == head and 'transforms' not in plain.model
         for stage in (plain.train_dataloader.dataset.pipeline, plain.custom_hooks[0].switch_pipeline):
             assert [each['type'] for each in stage][-2:] == ['GenerateTarget', 'PackPoseInputs']
             assert stage[-2]['encoder']['type'] == codec
         weights = network_weights(runner.model.state_dict(), name)
         MODELS.build(copy.deepcopy(plain.model)).load_state_dict(weights, strict=True)
     assert plain.model.head == other.model.head and plain.model.backbone == other.model.backbone
+
+
+LARGE = (96, 128)
+
+
+@pytest.fixture
+def larger(simcc):
+    """The other config, with images of its own: larger ones, in another aspect ratio, by unbiased data processing."""
+    config = Config.fromfile(simcc[0]['config'])
+    config.model.head.update(input_size=LARGE, in_featuremap_size=(6, 8))
+    config.model.head.decoder.update(input_size=LARGE)
+    for loader in (config.train_dataloader, config.val_dataloader, config.test_dataloader):
+        for transform in loader.dataset.pipeline:
+            if transform.type == 'TopdownAffine':
+                transform.update(input_size=LARGE, use_udp=True)
+            elif transform.type == 'GenerateTarget':
+                transform.encoder.update(input_size=LARGE)
+    config.dump(simcc[0]['config'])
+    return simcc[0]['config'], config
+
+
+def test_networks_that_see_images_of_their_own(stock, larger, tmp_path):
+    """Views are cut for each network as its own pipeline does it, keypoints travel between them, each is validated as
+    its stock config would be, and its export is that config."""
+    path, other = larger
+    views = dict(easy=dict(rotate_factor=30.0, flip_prob=0.5))
+    config = switch(stock, model=dict(networks=dict(a=dict(), b=dict(config=path))), views=views)
+    model = MODELS.build(copy.deepcopy(config.model)).train()
+    model.init_weights()
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    data = model.data_preprocessor(pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)]), True)
+    images, samples = data['inputs'], data['data_samples']
+    assert {name: tuple(image.shape[:1:-1]) for name, image in images.items()} == {
+        **dict.fromkeys(('labeled', 'easy', 'hard'), INPUT),
+        **dict.fromkeys(('labeled_b', 'easy_b', 'hard_b'), LARGE),
+    }
+    for small, large in zip(samples['easy'], samples['easy_b']):
+        assert small.flip == large.flip and small.img_id == large.img_id
+        turns = [geometry.without_scale(each.view_matrix) for each in (small, large)]
+        assert np.allclose(*turns, atol=0.02), 'one draw of a view for both'
+
+    model.record_lessons = True
+    start = copy.deepcopy(model.networks)
+    parts = list(model.loss_parts(**data))
+    by_student = {record.lesson.student: record for record in model.records}
+    for student, teacher, mine, theirs in (('a', 'b', '', '_b'), ('b', 'a', '_b', '')):
+        record = by_student[student]
+        network = start[teacher].train()
+        with torch.no_grad():
+            seen = network.head.predict(
+                network.extract_feat(images[f'easy{theirs}']), samples[f'easy{theirs}'], test_cfg={}
+            )
+        seen = seen[0] if isinstance(seen, tuple) else seen
+        points = torch.from_numpy(np.concatenate([each.keypoints for each in seen]))
+        views = ViewPair(samples[f'easy{theirs}'], samples[f'hard{mine}'])
+        assert torch.allclose(record.target.value, views.move_points(points), atol=0.05)
+        assert record.hard.shape == images[f'hard{mine}'].shape
+    expected = start['b'].loss(images['labeled_b'], samples['labeled_b'])['loss_kpt']
+    assert torch.allclose(parts[1]['b/loss_kpt'], expected, rtol=1e-4)
+
+    runner = run(config, tmp_path / 'run')
+    scored = runner.message_hub.log_scalars['val/b/PCK'].current()
+    plain = stock_config(config, 'b')
+    assert plain.model.head == other.model.head and 'pipelines' not in plain.val_cfg
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        affine = [each for each in plain[loader].dataset.pipeline if each.type == 'TopdownAffine'][0]
+        assert tuple(affine.input_size) == LARGE and affine.use_udp
+    network = MODELS.build(copy.deepcopy(plain.model))
+    network.load_state_dict(network_weights(runner.model.state_dict(), 'b'), strict=True)
+    network.eval()
+    alone = Runner.build_dataloader(copy.deepcopy(plain.val_dataloader), seed=0)
+    evaluator = runner.build_evaluator(copy.deepcopy(plain.val_evaluator))
+    evaluator.dataset_meta = alone.dataset.metainfo
+    with torch.no_grad():
+        for batch in alone:
+            evaluator.process(data_samples=network.val_step(batch), data_batch=batch)
+    assert evaluator.evaluate(len(alone.dataset))['PCK'] == pytest.approx(scored, abs=1e-6)
+    assert (tmp_path / 'run' / 'student_last.pth').is_file()
+    with pytest.raises(ValueError, match="predict_on='b' sees images of its own"):
+        MODELS.build(dict(copy.deepcopy(config.model), predict_on='b'))
 
 
 def test_a_teacher_of_other_keypoints_is_named(stock, simcc):

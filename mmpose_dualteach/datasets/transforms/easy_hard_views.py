@@ -1,4 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
@@ -10,7 +11,7 @@ from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
 from mmpose_dualteach import compat, geometry
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw, ViewParams
-from mmpose_dualteach.utils.branches import EASY, HARD, easy_view
+from mmpose_dualteach.utils.branches import EASY, HARD, easy_view, own_branch
 
 
 @TRANSFORMS.register_module()
@@ -33,11 +34,11 @@ class EasyHardViews(BaseTransform):
 
     Added Keys:
 
-        - input_size: (width, height)
         - views: ``easy``, ``hard``, and ``easy2`` and so on, each a dict of
 
             - img: the view in shape (height, width, 3)
             - img_shape: (height, width)
+            - input_size: (width, height)
             - view_matrix: 2x3 map from original to input pixels, flip included, float64; (x, y), pixel centres at
               integers
             - flip, flip_direction: whether the view is mirrored
@@ -51,6 +52,8 @@ class EasyHardViews(BaseTransform):
         independent (bool): Draw the hard view by its law alone, by default the easy one's, and not on top of the
             easy view: two views of equal strength. Defaults to False.
         easy_views (int): How many easy views there are, drawn by the same law. Defaults to 1.
+        own (Dict[str, dict], optional): ``input_size`` and ``use_udp`` of networks that see images of their own, by the
+            network's name: each view is cut for them as well, as ``easy_b`` for instance. Defaults to none.
 
     Raises:
         ValueError: If there is less than one easy view, or a law that does not exist.
@@ -64,11 +67,12 @@ class EasyHardViews(BaseTransform):
         hard: Optional[dict] = None,
         independent: bool = False,
         easy_views: int = 1,
+        own: Optional[Dict[str, dict]] = None,
     ) -> None:
         if easy_views < 1:
             raise ValueError(f'views: easy_views={easy_views} must be at least 1')
-        self.input_size = tuple(input_size)
-        self.use_udp = use_udp
+        self.cuts: Dict[Optional[str], Cut] = {None: Cut(input_size, use_udp)}
+        self.cuts.update({name: Cut(**options) for name, options in (own or {}).items()})
         self.easy = ViewLaw(**(easy or {}))
         self.hard = ViewLaw(**dict((easy or {}) if independent else {}, **(hard or {})))
         self.independent = independent
@@ -88,27 +92,57 @@ class EasyHardViews(BaseTransform):
     def transform(self, results: Dict) -> Dict:
         """Cut both views. See the class for the keys."""
         image = results.pop('img')
-        width, height = self.input_size
-        center = results['bbox_center'][0]
-        scale = compat.with_aspect_ratio(results['bbox_scale'], width / height)[0]
+        views = dict(zip(self.names, self._draw()))
+        box = results['bbox_center'][0], results['bbox_scale']
         results['views'] = {
-            name: self._view(
-                image, center + np.asarray(view.shift) * scale, scale * view.scale, view.rotation, view.flip
-            )
-            for name, view in zip(self.names, self._draw())
+            own_branch(name, network): cut.view(image, *box, view if self._turns_alike(cut) else view.turned_back())
+            for network, cut in self.cuts.items()
+            for name, view in views.items()
         }
-        results['input_size'] = self.input_size
         return results
 
-    def _view(self, image: np.ndarray, center: np.ndarray, scale: np.ndarray, rotation: float, flip: bool) -> dict:
-        matrix = self.view_matrix(center, scale, rotation, flip, image.shape[1])
-        view = cv2.warpAffine(image, matrix, self.input_size, flags=cv2.INTER_LINEAR)
+    def _turns_alike(self, cut: 'Cut') -> bool:
+        # MMPose's two ways to cut a box turn it opposite ways.
+        return cut.use_udp == self.cuts[None].use_udp
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How boxes are cut out.
+
+    Args:
+        input_size (Tuple[int, int]): Input size (width, height).
+        use_udp (bool): As unbiased data processing does it. Defaults to False.
+    """
+
+    input_size: Tuple[int, int]
+    use_udp: bool = False
+
+    def view(self, image: np.ndarray, center: np.ndarray, scale: np.ndarray, drawn: ViewParams) -> dict:
+        """Cut a view.
+
+        Args:
+            image (np.ndarray): The image in shape (H, W, 3).
+            center (np.ndarray): Centre (x, y) of the box in original pixels in shape (2,).
+            scale (np.ndarray): Width and height of the box in original pixels in shape (1, 2).
+            drawn (ViewParams): What is done to the box.
+
+        Returns:
+            dict: See :class:`EasyHardViews`.
+        """
+        width, height = self.input_size
+        whole = compat.with_aspect_ratio(scale, width / height)[0]
+        matrix = self.view_matrix(
+            center + np.asarray(drawn.shift) * whole, whole * drawn.scale, drawn.rotation, drawn.flip, image.shape[1]
+        )
+        view = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
         return dict(
             img=view,
             img_shape=view.shape[:2],
+            input_size=(width, height),
             view_matrix=matrix,
-            flip=flip,
-            flip_direction='horizontal' if flip else None,
+            flip=drawn.flip,
+            flip_direction='horizontal' if drawn.flip else None,
         )
 
     def view_matrix(

@@ -26,6 +26,10 @@ class ViewParams(NamedTuple):
     rotation: float
     flip: bool
 
+    def turned_back(self) -> 'ViewParams':
+        """The same, turned the other way."""
+        return self._replace(rotation=-self.rotation)
+
     def on_top_of(self, first: 'ViewParams') -> 'ViewParams':
         """Both together; that a mirrored view moves and turns the other way makes no difference, laws are symmetric."""
         x, y = [one + first.scale * other for one, other in zip(first.shift, self.shift)]

@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
 import os.path as osp
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
@@ -9,6 +9,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop
 from mmengine.runner.amp import autocast
 from mmpose.registry import LOOPS
+from torch.utils.data import DataLoader
+
+from mmpose_dualteach.datasets.labeled_pipeline import with_pipeline
 
 
 class MultiNetworkEvaluator(Evaluator):
@@ -16,10 +19,14 @@ class MultiNetworkEvaluator(Evaluator):
 
     Args:
         evaluators (Dict[str, Evaluator]): The evaluators by name; the first one's scores keep their stock names.
+
+    Attributes:
+        before (Callable): Called before scores are computed; may process more.
     """
 
     def __init__(self, evaluators: Dict[str, Evaluator]) -> None:
         self.evaluators = evaluators
+        self.before: Callable[[], None] = lambda: None
 
     @property
     def metrics(self) -> list:
@@ -43,11 +50,12 @@ class MultiNetworkEvaluator(Evaluator):
             data_samples (Dict[str, Sequence]): Data samples with predictions by network name.
             data_batch (Any, optional): The batch.
         """
-        for name, evaluator in self.evaluators.items():
-            evaluator.process(data_samples=data_samples[name], data_batch=data_batch)
+        for name, samples in data_samples.items():
+            self.evaluators[name].process(data_samples=samples, data_batch=data_batch)
 
     def evaluate(self, size: int) -> Dict[str, float]:
         """The scores of all, those of every evaluator but the first as ``name/score``."""
+        self.before()
         scores: Dict[str, float] = {}
         for position, (name, evaluator) in enumerate(self.evaluators.items()):
             prefix = f'{name}/' if position else ''
@@ -95,10 +103,28 @@ class _EveryNetwork:
     evaluator: Any
     fp16: bool
 
-    def __init__(self, runner, dataloader, evaluator, fp16: bool = False) -> None:
+    def __init__(
+        self, runner, dataloader, evaluator, fp16: bool = False, pipelines: Optional[Dict[str, List[dict]]] = None
+    ) -> None:
         config = copy.deepcopy(evaluator)
+        loaders = {
+            name: runner.build_dataloader(dict(dataloader, dataset=with_pipeline(dataloader['dataset'], pipeline)))
+            for name, pipeline in (pipelines or {}).items()
+        }
         super().__init__(runner, dataloader, evaluator, fp16)  # type: ignore[call-arg]  # Of the loop beside it.
         self.evaluator = _networks_evaluator(runner, self.evaluator, config)
+        self.evaluator.before = lambda: self._score_others(loaders)
+
+    @torch.no_grad()
+    def _score_others(self, loaders: Dict[str, DataLoader]) -> None:
+        """Score the networks that see images of their own."""
+        model = _unwrap(self.runner.model)
+        for name, loader in loaders.items():
+            for batch in loader:
+                data = model.data_preprocessor(batch, False)
+                with autocast(enabled=self.fp16):
+                    samples, _ = model.predict_one(name, data['inputs'], data['data_samples'])
+                self.evaluator.process(data_samples={name: samples}, data_batch=batch)
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: Any) -> None:
@@ -117,7 +143,8 @@ class MutualTeachingValLoop(_EveryNetwork, ValLoop):
 
     The score of the network that answers at test time keeps its stock name, ``coco/AP`` for instance, and so compares
     with the baseline's; the others' come as ``b/coco/AP`` and ``mean/coco/AP``. Arguments are those of
-    :class:`mmengine.runner.ValLoop`.
+    :class:`mmengine.runner.ValLoop`, and ``pipelines``: those of networks that see images of their own, which go over
+    the set once more.
     """
 
     stage = 'val'

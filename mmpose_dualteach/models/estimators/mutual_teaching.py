@@ -24,7 +24,7 @@ from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
-from mmpose_dualteach.utils.branches import EASY, HARD, LABELED, labeled_for
+from mmpose_dualteach.utils.branches import HARD, LABELED, own_branch
 
 Losses = Dict[str, Tensor]
 
@@ -143,7 +143,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.teachers = list(dict.fromkeys(teacher for lesson in self.lessons for teacher in lesson.teachers))
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
-
         self.paths = parse_paths(paths)
         self.selection = Selection(confidence, pseudo_label_thr, pseudo_label_quantile, max_disagreement)
         if self.selection.uses_agreement and any(len(lesson.teachers) < 2 for lesson in parsed):
@@ -171,12 +170,13 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         }
         self.modules_by_teacher = modules
         self._labeled_branch = {
-            name: labeled_for(name if own.get('keypoint_labels') else None) for name, own in networks.items()
+            name: own_branch(LABELED, name if own.get('transforms') else None) for name, own in networks.items()
         }
         self.groups = group_lessons(
             parsed,
             self.adapters,
             lru_cache(None)(self.general_adapter),
+            self.own_images,
             weights=modules,
             selection=self.selection,
             teacher_mode=teacher_mode,
@@ -213,11 +213,11 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         yield from self.sup_losses(inputs, data_samples)
         if not self.teaches:
             return
-        views = ViewPair(data_samples[EASY], data_samples[HARD])
         self.records = []
         told: Losses = {}
-        with self.guard.step(on_device=self._in_parts and inputs[HARD].is_cuda):
+        with self.guard.step(on_device=self._in_parts and inputs[LABELED].is_cuda):
             for group in self.groups:
+                views = ViewPair(data_samples[group.easy], data_samples[group.hard])
                 # 2. Every teacher predicts on the easy view.
                 predictions, known = group.predict_easy(inputs, data_samples)
                 # 3. What the teachers of a lesson say together moves to the hard view.
@@ -300,7 +300,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             opinion, target = opinions[lesson.taught_by], targets[lesson.taught_by]
             target = target.detach() if lesson.detach else target
             student = self.networks[lesson.student]
-            for path, images in self.on_paths(inputs[HARD], opinion, group.adapter, views):
+            for path, images in self.on_paths(inputs[group.hard], opinion, group.adapter, views):
                 answer = self.answer(student, images, group.adapter, self.paths[path].shuffle)
                 loss = group.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
                 loss = self.guard.passed(loss, lesson)
@@ -310,7 +310,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                             lesson,
                             path,
                             group.adapter,
-                            inputs[EASY],
+                            inputs[group.easy],
                             detached(opinion),
                             images,
                             target.detach(),

@@ -1,6 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
-from typing import Any, Collection, Dict, List, Optional, Union
+from typing import Any, Collection, Dict, List, Mapping, Optional, Tuple, Union
 
 import torch
 from mmengine.model import BaseModel
@@ -14,7 +14,7 @@ from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
 
 MEAN = 'mean'
 # What a network has of its own and its model does not know.
-BESIDE_MODEL = ('seed', 'frozen', 'keypoint_labels')
+BESIDE_MODEL = ('seed', 'frozen', 'transforms')
 
 
 class NetworkEnsemble(BaseModel):
@@ -58,6 +58,8 @@ class NetworkEnsemble(BaseModel):
         kinds: Dict[Any, OutputAdapter] = {}
         self._heads: Dict[str, dict] = {}
         self._keypoint_labels: Dict[str, dict] = {}
+        # By which name branches are told that hold images of a network's own; None where it sees those of all others.
+        self.own_images: Dict[str, Optional[str]] = {}
         options = dict(adapter_options or {})
         shared = options.pop('keypoint_labels', None) or {}
         self.networks: Any = nn.ModuleDict()
@@ -68,7 +70,9 @@ class NetworkEnsemble(BaseModel):
             self._rngs[name] = IsolatedRNG(torch.initial_seed() + position if seed is None else seed)
             config = merged_parts(stock, own)
             self._heads[name] = config['head']
-            self._keypoint_labels[name] = own.get('keypoint_labels') or shared
+            transforms = own.get('transforms') or {}
+            self.own_images[name] = name if 'TopdownAffine' in transforms else None
+            self._keypoint_labels[name] = _labels_of(shared, transforms)
             made = adapter_for(config['head'], adapter, self._keypoint_labels[name], **options)
             self.adapters[name] = kinds.setdefault(made.kin, made)
             with self._rngs[name]:
@@ -88,7 +92,12 @@ class NetworkEnsemble(BaseModel):
         self.predict_on = predict_on or self.first
         if self.predict_on not in (*networks, MEAN):
             raise ValueError(f'model.predict_on={predict_on!r}; choose one of {[*networks, MEAN]}')
-        alike = [name for name in self.learning if self.adapters[name] is self.adapter]
+        if self.own_images.get(self.predict_on) is not None:
+            raise ValueError(
+                f'model.predict_on={predict_on!r} sees images of its own, which stock tools do not make; export it, or '
+                'switch its config'
+            )
+        alike = [n for n in self.learning if self.adapters[n] is self.adapter and self.own_images[n] is None]
         self._in_mean = [name for name in alike if name not in apart]
         if self.predict_on == MEAN and len(self._in_mean) == 1:
             self.predict_on = self._in_mean[0]
@@ -123,7 +132,8 @@ class NetworkEnsemble(BaseModel):
         return self.networks[self.predict_on](images, samples, mode='predict')
 
     def predict_all(self, images: Tensor, samples: list) -> Dict[str, list]:
-        """Predictions of each network and, where there are several, of their mean, with one forward pass a network.
+        """Predictions of each network that sees these images and, where there are several, of their mean, with one
+        forward pass a network.
 
         Args:
             images (Tensor): Normalised images in shape (N, C, H, W).
@@ -133,15 +143,31 @@ class NetworkEnsemble(BaseModel):
             Dict[str, List[PoseDataSample]]: Samples with ``pred_instances`` by network name and ``'mean'``.
         """
         answers, outputs = {}, []
-        for name, network in self.networks.items():
-            instances, output = self.adapters[name].predict(network, images, samples)
-            answers[name] = self._with_predictions(network, instances, samples)
+        for name in self.networks:
+            if self.own_images[name] is not None:
+                continue
+            answers[name], output = self.predict_one(name, images, samples)
             if name in self._in_mean:
                 outputs.append(output)
         if len(outputs) > 1:
             network = self.networks[self.first]
             answers[MEAN] = self._with_predictions(network, self.adapter.decode_mean(network, outputs), samples)
         return answers
+
+    def predict_one(self, name: str, images: Tensor, samples: list) -> Tuple[list, Any]:
+        """One network's predictions, and its output as its adapter takes the mean of it.
+
+        Args:
+            name (str): The network.
+            images (Tensor): Normalised images in shape (N, C, H, W).
+            samples (List[PoseDataSample]): Data samples; left without predictions.
+
+        Returns:
+            Tuple[List[PoseDataSample], Any]: Samples with ``pred_instances``, and the output.
+        """
+        network = self.networks[name]
+        instances, output = self.adapters[name].predict(network, images, samples)
+        return self._with_predictions(network, instances, samples), output
 
     @property
     def answers(self) -> List[str]:
@@ -224,6 +250,15 @@ class NetworkEnsemble(BaseModel):
             value = state_dict.pop(key)
             for name in self.learning:
                 state_dict[f'{prefix}networks.{name}.{key[len(prefix) :]}'] = value
+
+
+def _labels_of(shared: dict, transforms: Mapping[str, dict]) -> dict:
+    """What makes labels of keypoints for a network with transforms of its own."""
+    if not shared or not transforms:
+        return shared
+    first, *rest = shared['labels']
+    size = transforms.get('TopdownAffine', shared)['input_size']
+    return dict(input_size=size, labels=[transforms.get('GenerateTarget', first), *rest])
 
 
 def merged_parts(stock: dict, own: dict) -> dict:

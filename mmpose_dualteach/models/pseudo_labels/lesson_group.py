@@ -12,7 +12,7 @@ from mmpose_dualteach.models.pseudo_labels.lessons import Lesson, Teacher
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.modes import evaluation_mode
-from mmpose_dualteach.utils.branches import EASY, easy_view
+from mmpose_dualteach.utils.branches import EASY, HARD, easy_view, own_branch
 
 
 class LessonGroup:
@@ -22,6 +22,8 @@ class LessonGroup:
         lessons (Sequence[Lesson]): The lessons.
         adapter (OutputAdapter): Knows the kind of their targets and of their students' answers.
         speakers (Mapping[str, OutputAdapter]): For each teaching network the adapter that makes such outputs of it.
+        own_images (Mapping[str, str, optional]): By which name branches are told that hold images of a network's own;
+            None where it sees those of all others. All students of the group see the same.
         weights (Mapping[Teacher, nn.Module]): The networks, averages and snapshots by :attr:`Teacher.source`.
         selection (Selection): How much each joint counts.
         teacher_mode (str): ``'train'`` or ``'eval'``, see :class:`MutualTeachingPoseEstimator`.
@@ -32,6 +34,7 @@ class LessonGroup:
         lessons: Sequence[Lesson],
         adapter: OutputAdapter,
         speakers: Mapping[str, OutputAdapter],
+        own_images: Mapping[str, Optional[str]],
         weights: Mapping[Teacher, nn.Module],
         selection: Selection,
         teacher_mode: str,
@@ -39,6 +42,9 @@ class LessonGroup:
         self.lessons = list(lessons)
         self.adapter = adapter
         self.speakers = speakers
+        self.own_images = own_images
+        theirs = own_images[self.lessons[0].student]
+        self.easy, self.hard = own_branch(EASY, theirs), own_branch(HARD, theirs)
         self.weights = weights
         self.selection = selection
         self.teacher_mode = teacher_mode
@@ -47,8 +53,8 @@ class LessonGroup:
     def predict_easy(
         self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]
     ) -> Tuple[Dict[Teacher, Any], Dict[Teacher, Optional[Tensor]]]:
-        """Every teacher's raw output on the first easy view; that of a mirrored one is mirrored back, that of one who
-        sees another view is moved.
+        """Every teacher's raw output on the first easy view that students see; that of a mirrored one is mirrored back,
+        that of one who sees another view, or images of its own, is moved.
 
         Args:
             inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
@@ -63,15 +69,15 @@ class LessonGroup:
         """
         predictions: Dict[Teacher, Any] = {}
         known: Dict[Teacher, Optional[Tensor]] = {}
-        further = ViewPair.further(data_samples)
         for teacher in self.teachers:
-            if teacher.view > len(further) + 1:
+            branch = own_branch(easy_view(teacher.view), self.own_images[teacher.network])
+            if branch not in data_samples:
                 raise ValueError(
-                    f'model.lessons: teacher {str(teacher)!r} sees easy view {teacher.view}, the unlabelled pipeline '
-                    f'makes {len(further) + 1}; set EasyHardViews.easy_views and its branches, or switch the stock '
+                    f'model.lessons: teacher {str(teacher)!r} sees {branch}, the unlabelled pipeline makes '
+                    f'{", ".join(data_samples)}; set EasyHardViews.easy_views and its branches, or switch the stock '
                     'config anew'
                 )
-            images, speaker = inputs[easy_view(teacher.view)], self.speakers[teacher.network]
+            images, speaker = inputs[branch], self.speakers[teacher.network]
             network: Any = self.weights[teacher.source]
             with ExitStack() as stack:
                 if all(lesson.detach for lesson in self.lessons if teacher in lesson.teachers):
@@ -79,15 +85,16 @@ class LessonGroup:
                 if self.teacher_mode == 'eval':
                     stack.enter_context(evaluation_mode(network))
                 if teacher.mirrored:
-                    flip_indices = data_samples[EASY][0].metainfo['flip_indices']
+                    flip_indices = data_samples[branch][0].metainfo['flip_indices']
                     output = speaker.mirrored(
                         speaker.output(network, _mirror(images)), geometry.on_device(flip_indices, images.device)
                     )
                 else:
                     output = speaker.output(network, images)
                 known[teacher] = None
-                if teacher.view > 1:
-                    output, known[teacher] = speaker.from_view(output, further[teacher.view])
+                if branch != self.easy:
+                    views = ViewPair(data_samples[branch], data_samples[self.easy])
+                    output, known[teacher] = speaker.from_view(output, views)
                 predictions[teacher] = output
         torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
         return predictions, known
@@ -169,6 +176,7 @@ def group_lessons(
     lessons: Sequence[Lesson],
     adapters: Mapping[str, OutputAdapter],
     general: Callable[[str], OutputAdapter],
+    own_images: Mapping[str, Optional[str]],
     **shared: Any,
 ) -> List[LessonGroup]:
     """Lessons by the kind of their targets: that of teachers and student where they are of one kind, or else joints.
@@ -177,20 +185,22 @@ def group_lessons(
         lessons (Sequence[Lesson]): The lessons.
         adapters (Mapping[str, OutputAdapter]): Each network's own; the same object where networks are alike.
         general (Callable): Gives a network's adapter of the general way.
+        own_images (Mapping[str, str, optional]): See :class:`LessonGroup`.
         **shared: The other arguments of :class:`LessonGroup`.
 
     Returns:
         List[LessonGroup]: The groups in the order of their first lessons.
     """
-    members: Dict[int, List[Lesson]] = {}
-    kinds: Dict[int, OutputAdapter] = {}
-    speakers: Dict[int, Dict[str, OutputAdapter]] = {}
+    members: Dict[tuple, List[Lesson]] = {}
+    kinds: Dict[tuple, OutputAdapter] = {}
+    speakers: Dict[tuple, Dict[str, OutputAdapter]] = {}
     for lesson in lessons:
         own = adapters[lesson.student]
         names = [teacher.network for teacher in lesson.teachers]
         alike = all(adapters[name] is own for name in names)
         kind = own if alike else general(lesson.student)
-        members.setdefault(id(kind), []).append(lesson)
-        kinds[id(kind)] = kind
-        speakers.setdefault(id(kind), {}).update({name: own if alike else general(name) for name in names})
-    return [LessonGroup(members[key], kinds[key], speakers[key], **shared) for key in members]
+        key = id(kind), own_images[lesson.student]
+        members.setdefault(key, []).append(lesson)
+        kinds[key] = kind
+        speakers.setdefault(key, {}).update({name: own if alike else general(name) for name in names})
+    return [LessonGroup(members[key], kinds[key], speakers[key], own_images, **shared) for key in members]

@@ -1,14 +1,13 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What is known of a batch's two views of the same instances."""
 
-from typing import Dict, List, Mapping, Sequence
+from typing import List, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.utils.branches import EASY, easy_view
 
 
 class ViewPair:
@@ -33,19 +32,6 @@ class ViewPair:
         self.mirrored = np.array([e.metainfo['flip'] != h.metainfo['flip'] for e, h in zip(easy, hard)])
         self.flip_indices: List[int] = list(easy[0].metainfo['flip_indices'])
         self.hard_meta: List[dict] = [sample.metainfo for sample in hard]
-
-    @classmethod
-    def further(cls, data_samples: Mapping[str, Sequence]) -> Dict[int, 'ViewPair']:
-        """The maps from further easy views to the first, by the view's number from 2 on.
-
-        Args:
-            data_samples (Mapping[str, Sequence[PoseDataSample]]): Samples of each branch.
-        """
-        first = data_samples[EASY]
-        pairs: Dict[int, ViewPair] = {}
-        while easy_view(len(pairs) + 2) in data_samples:
-            pairs[len(pairs) + 2] = cls(data_samples[easy_view(len(pairs) + 2)], first)
-        return pairs
 
     def swap_sides(self, joints: Tensor) -> Tensor:
         """Swap left and right joints of those instances whose views differ in flip.
