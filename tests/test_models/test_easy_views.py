@@ -87,6 +87,7 @@ def test_a_cell_is_left_to_those_who_have_seen_it():
 
 def batch_of(config):
     torch.manual_seed(0)
+    np.random.seed(0)
     model = MODELS.build(copy.deepcopy(config.model)).train()
     model.sup_losses = lambda *_: iter(())
     dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
@@ -119,7 +120,7 @@ def test_three_views_teach_their_mean(stock):
 def test_joints_that_move_with_the_view_teach_nothing(stock):
     """ScarceNet's rule: the same network sees a joint in two views at the same place."""
     lessons = [dict(teacher=['a', 'a.view2'], student='a')]
-    options = dict(networks=dict(a=dict()), lessons=lessons, max_disagreement=5.0, confidence=False)
+    options = dict(networks=dict(a=dict()), lessons=lessons, max_disagreement=25.0, confidence=False)
     model, data = batch_of(switch(stock, model=options, views=dict(easy=dict(rotate_factor=40.0))))
     model.record_lessons = True
     group, seen = model.groups[0], {}
@@ -129,7 +130,7 @@ def test_joints_that_move_with_the_view_teach_nothing(stock):
     (record,) = model.records
     one, other = [model.adapter.joints(output)[0] for output in seen['all'][0].values()]
     views = ViewPair(data['data_samples']['easy'], data['data_samples']['hard'])
-    assert torch.equal(record.target.weight, views.swap_sides(((one - other).norm(dim=-1) <= 5.0).float()))
+    assert torch.equal(record.target.weight, views.swap_sides(((one - other).norm(dim=-1) <= 25.0).float()))
     assert 0 < record.target.weight.mean() < 1
 
 
@@ -149,7 +150,7 @@ def test_the_switch_makes_the_views_that_teachers_see(stock):
     ]
     config = switch(stock, model=dict(lessons=[dict(teacher=['a', 'b.view2'], student='b')]), views=dict(easy_views=1))
     model, data = batch_of(config)
-    with pytest.raises(ValueError, match="'b.view2' sees easy2, the unlabelled pipeline makes .*easy, hard; set"):
+    with pytest.raises(ValueError, match="'b.view2' sees easy2, the unlabelled pipeline makes easy, hard; set"):
         list(model.loss_parts(**data))
     with pytest.raises(ValueError, match='easy_views=0 must be at least 1'):
         EasyHardViews((64, 96), easy_views=0)

@@ -12,7 +12,7 @@ from mmpose_dualteach.models.pseudo_labels.lessons import Lesson, Teacher
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.modes import evaluation_mode
-from mmpose_dualteach.utils.branches import EASY, HARD, easy_view, own_branch
+from mmpose_dualteach.utils.branches import EASY, HARD, LABELED, easy_view, own_branch
 
 
 class LessonGroup:
@@ -74,7 +74,7 @@ class LessonGroup:
             if branch not in data_samples:
                 raise ValueError(
                     f'model.lessons: teacher {str(teacher)!r} sees {branch}, the unlabelled pipeline makes '
-                    f'{", ".join(data_samples)}; set EasyHardViews.easy_views and its branches, or switch the stock '
+                    f'{", ".join(name for name in data_samples if not name.startswith(LABELED))}; set EasyHardViews.easy_views and its branches, or switch the stock '
                     'config anew'
                 )
             images, speaker = inputs[branch], self.speakers[teacher.network]
