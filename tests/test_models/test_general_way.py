@@ -59,6 +59,7 @@ def of_the_lab(stock: dict, lab: dict) -> dict:
 
 def batch_of(config):
     torch.manual_seed(0)
+    np.random.seed(0)
     model = MODELS.build(copy.deepcopy(config.model)).train()
     dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
     return model, model.data_preprocessor(pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)]), True)
