@@ -74,8 +74,8 @@ class LessonGroup:
             if branch not in data_samples:
                 there = ', '.join(name for name in data_samples if not name.startswith(LABELED))
                 raise ValueError(
-                    f'model.lessons: teacher {str(teacher)!r} sees {branch}, the unlabelled pipeline makes {there}; set '
-                    'EasyHardViews.easy_views and its branches, or switch the stock config anew'
+                    f'model.lessons: teacher {str(teacher)!r} sees {branch}, the unlabelled pipeline makes {there}; '
+                    'set EasyHardViews.easy_views and its branches, or switch the stock config anew'
                 )
             images, speaker = inputs[branch], self.speakers[teacher.network]
             network: Any = self.weights[teacher.source]
