@@ -10,6 +10,8 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Dataset classes that say ``keypoints_3d=None``.
 WITHOUT_3D = ('CocoWholeBodyDataset', 'UBody2dDataset')
 DROP_3D = 'DropAbsentKeypoints3D'
+# An argument that MMPose 1.3 does not have, and a config of its own still gives.
+PACK, UNKNOWN = 'PackPoseInputs', 'extra_mapping_labels'
 UNSTABLE_LOSS, STABLE_LOSS = 'JSDiscretLoss', 'FiniteJSDiscretLoss'
 
 
@@ -29,6 +31,8 @@ def repaired(stock: dict) -> dict:
             f'model.head: {STABLE_LOSS} is used for {UNSTABLE_LOSS}, which has no finite gradient where a joint '
             'is not labelled'
         )
+    if stock.get('train_dataloader') and _without_unknown_argument(stock['train_dataloader']['dataset']):
+        _say(f'train_dataloader: {PACK} is built without {UNKNOWN}, which it does not know; the codec says the same')
     for loader in LOADERS:
         if stock.get(loader) and _let_converters_work(stock[loader]['dataset']):
             _say(
@@ -89,6 +93,17 @@ def _let_converters_work(dataset: dict) -> bool:
         return any(changed)
     dataset['pipeline'] = pipeline[: places[0]] + [dict(type=DROP_3D)] + pipeline[places[0] :]
     return True
+
+
+def _without_unknown_argument(dataset: dict) -> bool:
+    """Take the argument out of a dataset's pipelines; returns whether it was anywhere."""
+    inside = list(dataset.get('datasets') or []) + ([dataset['dataset']] if 'dataset' in dataset else [])
+    found = [_without_unknown_argument(part) for part in inside]
+    for transform in dataset.get('pipeline') or []:
+        if transform['type'].split('.')[-1] == PACK and UNKNOWN in transform:
+            del transform[UNKNOWN]
+            found.append(True)
+    return any(found)
 
 
 def _without_transform(node: Any) -> Any:

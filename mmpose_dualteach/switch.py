@@ -10,11 +10,18 @@ from mmengine.utils import import_modules_from_strings
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets import EasyHardViews
-from mmpose_dualteach.datasets.labeled_pipeline import CUT, pipeline_of, with_labels, with_pipeline, without_labels
+from mmpose_dualteach.datasets.labeled_pipeline import (
+    CUT,
+    WHOLE_IMAGE_CUT,
+    pipeline_of,
+    with_labels,
+    with_pipeline,
+    without_labels,
+)
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS, find_transform, unlabeled_pipeline
 from mmpose_dualteach.methods import DEFAULT, options_of
-from mmpose_dualteach.models.adapters import ADAPTERS, KeypointAdapter, find_adapter
+from mmpose_dualteach.models.adapters import ADAPTERS, BOTTOM_UP, KeypointAdapter, find_adapter, finds_instances
 from mmpose_dualteach.models.adapters.kinds import ancestor, class_name, hashable
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
@@ -41,7 +48,6 @@ HOOKS = dict(
 # What the stock loader has that a batch of both kinds cannot keep.
 STOCK_LOADER_KEYS = ('sampler', 'batch_sampler', 'drop_last')
 OTHER_MODELS = dict(
-    BottomupPoseEstimator='bottom-up estimators hold several instances in one image',
     PoseLifter='lifters turn 2D poses into 3D ones and see no images',
     DWPoseDistiller="distillers train a student on a teacher's output; switch the student's own config instead",
 )
@@ -61,7 +67,7 @@ def mutual_teaching(
     pictures: Optional[dict] = None,
     baseline: bool = False,
 ) -> dict:
-    """Switch a stock top-down config to mutual teaching.
+    """Switch a stock config to mutual teaching, a top-down one or one that finds all instances of an image.
 
     In a config file: ``globals().update(mutual_teaching(_base_, unlabeled=...))``. What the file assigns above that
     line is merged into the stock config first, as mmengine merges it; what it assigns below must be nothing that the
@@ -69,9 +75,9 @@ def mutual_teaching(
 
     Args:
         stock (dict | Config): The stock config; ``_base_`` (or ``globals()``) in a config file.
-        unlabeled (str | dict): The instances without labels: a COCO-format annotation file or a folder of images, or
-            arguments of :class:`UnlabeledPoseDataset`. ``data_root`` and ``data_prefix`` are those of the labelled
-            dataset where they are not given.
+        unlabeled (str | dict): The instances, or images, without labels: a COCO-format annotation file or a folder of
+            images, or arguments of :class:`UnlabeledPoseDataset`. ``data_root`` and ``data_prefix`` are those of the
+            labelled dataset where they are not given.
         labeled (str | dict, optional): The labelled annotation file, or arguments that differ from the stock
             training dataset's. Defaults to the stock training dataset.
         batch (tuple, optional): Labelled and unlabelled instances in a batch. Defaults to the stock batch size of each.
@@ -139,6 +145,8 @@ def mutual_teaching(
     _check_batch(batch)
 
     unlabeled_set = dict(_instances_like(labeled_set), **_source(unlabeled, 'unlabeled'))
+    if finds_instances(stock['model']):
+        unlabeled_set.setdefault('whole_images', True)
     if 'pipeline' not in unlabeled_set:
         views = dict(chosen['views'] or {})
         easy_views = max([teacher.view for teacher in teachers], default=1)
@@ -320,21 +328,23 @@ def check_switchable(stock: dict) -> None:
     kind = stock.get('model', {}).get('type')
     if kind == WRAPPER:
         raise ValueError('this config has been switched to mutual teaching already; switch the stock config instead')
-    if not ancestor(stock.get('model', {}), MODELS, [TOPDOWN]):
-        remedy = OTHER_MODELS.get(kind, f'model.type is {kind}, no TopdownPoseEstimator')
+    if not ancestor(stock.get('model', {}), MODELS, [TOPDOWN, BOTTOM_UP]):
+        remedy = OTHER_MODELS.get(kind, f'model.type is {kind}, no {TOPDOWN} and no {BOTTOM_UP}')
         raise ValueError(
-            f'{remedy}; use a top-down config such as '
+            f'{remedy}; use a config such as '
             'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
         )
     if not stock['model'].get('head'):
         raise ValueError('the config has no model.head; mutual teaching needs one')
-    find_adapter(stock['model']['head'])
+    find_adapter(stock['model']['head'], finds_instances(stock['model']))
     if not stock.get('train_dataloader'):
         raise ValueError('the config has no train_dataloader; switch a config that trains')
 
 
 def _keypoint_labels(stock: dict, model: dict, networks: Mapping[str, Any], pipeline: List[dict]) -> Dict[str, Any]:
     """What makes labels of keypoints, where the general way is gone."""
+    if finds_instances(stock):
+        return dict(keypoint_labels=_instance_labels(stock, pipeline))
     heads = [merged_parts(stock, own)['head'] for own in networks.values()]
     name = model.get('adapter')
     kinds = {find_adapter(head) if name is None else ADAPTERS.get(name) for head in heads}
@@ -346,13 +356,38 @@ def _keypoint_labels(stock: dict, model: dict, networks: Mapping[str, Any], pipe
     return dict(keypoint_labels=dict(input_size=find_transform(pipeline, 'TopdownAffine')['input_size'], labels=labels))
 
 
+def _instance_labels(stock: dict, pipeline: List[dict]) -> Dict[str, Any]:
+    """What makes labels of instances, see :class:`InstanceAdapter`."""
+    preprocessor = stock.get('data_preprocessor') or {}
+    cut = find_transform(pipeline, WHOLE_IMAGE_CUT)
+    masks = [each for each in pipeline if class_name(each) == 'BottomupGetHeatmapMask']
+    resized = bool(preprocessor.get('batch_augments'))
+    size, divisor = tuple(cut['input_size']), preprocessor.get('pad_size_divisor', 1)
+    if resized and any(side % divisor for side in size):
+        raise ValueError(
+            f'{WHOLE_IMAGE_CUT}.input_size={size} is padded to a multiple of data_preprocessor.pad_size_divisor='
+            f'{divisor} and resized by batch_augments; set an input_size of whole multiples'
+        )
+    return dict(
+        input_size=size,
+        labels=[find_transform(pipeline, name) for name in ('GenerateTarget', 'PackPoseInputs')],
+        corners=cut.get('bbox_keep_corner', True),
+        clip=cut.get('clip_border', False),
+        mask=('invalid' if masks[0].get('get_invalid') else 'valid') if masks else None,
+        resized=resized,
+    )
+
+
 def check_codec(model: dict, pipeline: List[dict]) -> None:
     """Compare the codec that encodes labels with the one that decodes predictions, and both with the input.
 
     Raises:
         ValueError: If they differ; names both keys.
     """
-    adapter = find_adapter(model['head'])
+    several = finds_instances(model)
+    if several and not pipeline:
+        raise ValueError("the config has an empty training pipeline; give the labelled dataset one, MMPose's has none")
+    adapter = find_adapter(model['head'], several)
     decoder, encoder = adapter.codec_of(model['head']), find_transform(pipeline, 'GenerateTarget')['encoder']
     if isinstance(encoder, (list, tuple)):  # One for each level of labels; predictions are of the last one.
         encoder = encoder[-1]
@@ -362,10 +397,11 @@ def check_codec(model: dict, pipeline: List[dict]) -> None:
                 f"codec mismatch: {key} is {encoder.get(key)} in the training pipeline's "
                 f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal'
             )
-    size = find_transform(pipeline, 'TopdownAffine')['input_size']
+    affine = WHOLE_IMAGE_CUT if several else CUT
+    size = find_transform(pipeline, affine)['input_size']
     if 'input_size' in decoder and _comparable(size) != _comparable(decoder['input_size']):
         raise ValueError(
-            f"codec mismatch: TopdownAffine.input_size is {size}, the codec's input_size "
+            f"codec mismatch: {affine}.input_size is {size}, the codec's input_size "
             f'{decoder["input_size"]}; make them equal'
         )
 

@@ -6,6 +6,7 @@ from typing import Dict, List, Mapping, Optional
 from mmpose_dualteach.utils.branches import LABELED, own_branch
 
 CUT, LABELS = 'TopdownAffine', 'GenerateTarget'
+WHOLE_IMAGE_CUT = 'BottomupRandomAffine'
 
 
 def with_labels(pipeline: List[dict], own: Mapping[str, Dict[str, dict]]) -> List[dict]:

@@ -2,8 +2,11 @@
 """The pipeline of instances without labels, made from the labelled one."""
 
 from dataclasses import asdict
-from typing import Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
+from mmpose.registry import TRANSFORMS
+
+from mmpose_dualteach.datasets.labeled_pipeline import CUT, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.utils.branches import HARD, LABELED, easy_view, own_branch
 
@@ -53,7 +56,8 @@ def unlabeled_pipeline(
     rand_augment: Union[dict, bool, None] = None,
     own: Optional[Dict[str, dict]] = None,
 ) -> List[dict]:
-    """The pipeline of the instances without labels: the labelled one's loading, box, input size and codec.
+    """The pipeline of the instances without labels, or of images with several: the labelled one's loading, box, input
+    size and codec.
 
     Args:
         labeled (List[dict]): The labelled training pipeline.
@@ -64,8 +68,8 @@ def unlabeled_pipeline(
     Returns:
         List[dict]: The pipeline.
     """
-    affine = find_transform(labeled, 'TopdownAffine')
-    cut = dict({key: value for key, value in affine.items() if key != 'type'}, **views_of(labeled, views))
+    affine, box = cut_of(labeled)
+    cut = dict(affine, **views_of(labeled, views))
     pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS)
     if own:
         cut['own'] = own
@@ -78,10 +82,45 @@ def unlabeled_pipeline(
     return [
         find_transform(labeled, 'LoadImage'),
         dict(type='WholeImageBox'),
-        find_transform(labeled, 'GetBBoxCenterScale'),
+        box,
         dict(type='EasyHardViews', **cut),
         dict(type='mmdet.MultiBranch', branch_field=[LABELED, *branches], **branches),
     ]
+
+
+def cut_of(labeled: List[dict]) -> Tuple[Dict[str, Any], dict]:
+    """How a labelled pipeline cuts its boxes, or its whole images.
+
+    Args:
+        labeled (List[dict]): The labelled training pipeline.
+
+    Returns:
+        Tuple[Dict[str, Any], dict]: Arguments of :class:`EasyHardViews`, and the transform before it, which gives a box
+        its centre and scale.
+
+    Raises:
+        ValueError: If it cuts neither.
+    """
+    if not is_of_whole_images(labeled):
+        affine = find_transform(labeled, CUT)
+        return {key: value for key, value in affine.items() if key != 'type'}, find_transform(
+            labeled, 'GetBBoxCenterScale'
+        )
+    affine = find_transform(labeled, WHOLE_IMAGE_CUT)
+    stock = TRANSFORMS.build(affine)
+    cut = dict(
+        input_size=tuple(stock.input_size),
+        use_udp=stock.transform_mode == 'affine_udp',
+        # In the other mode it takes the middle of the image at its own size, or of a mosaic of four, in place of all.
+        fit='long' if stock.transform_mode == 'perspective' else stock.scale_type,
+        pad_val=affine.get('pad_val', 0),
+    )
+    return cut, dict(type='GetBBoxCenterScale', padding=1.0)
+
+
+def is_of_whole_images(pipeline: List[dict]) -> bool:
+    """Whether a pipeline cuts whole images, with all instances in them."""
+    return any(transform['type'].split('.')[-1] == WHOLE_IMAGE_CUT for transform in pipeline)
 
 
 def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
@@ -171,6 +210,7 @@ def find_transform(pipeline: List[dict], name: str) -> dict:
         if transform['type'].split('.')[-1] == name:
             return transform
     raise ValueError(
-        f'the training pipeline has no {name}; mutual teaching needs a stock top-down pipeline with '
-        'LoadImage, GetBBoxCenterScale, TopdownAffine and GenerateTarget'
+        f'the training pipeline has no {name}; mutual teaching needs a stock pipeline with LoadImage, '
+        'GetBBoxCenterScale, TopdownAffine and GenerateTarget, or of whole images with LoadImage, BottomupRandomAffine '
+        'and GenerateTarget'
     )

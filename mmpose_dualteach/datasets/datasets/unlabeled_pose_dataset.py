@@ -14,7 +14,13 @@ from mmpose.registry import DATASETS
 from mmpose_dualteach import compat
 from mmpose_dualteach.datasets.checks import read_json
 from mmpose_dualteach.datasets.datasets.instance_index import InstanceIndex
-from mmpose_dualteach.datasets.sources.annotations import entries, instances_of_coco, instances_of_mpii, is_mpii
+from mmpose_dualteach.datasets.sources.annotations import (
+    entries,
+    images_of_coco,
+    instances_of_coco,
+    instances_of_mpii,
+    is_mpii,
+)
 from mmpose_dualteach.datasets.sources.box_filter import BoxFilter
 from mmpose_dualteach.datasets.sources.files import is_address
 from mmpose_dualteach.datasets.sources.folders import by_name, folder_of, list_images
@@ -62,6 +68,8 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         category (int | str | list | tuple, optional): Ids or names of the categories to take, see :class:`BoxFilter`.
             Defaults to None.
         min_area (float): Least area of a box in square pixels. Defaults to 0.
+        whole_images (bool): Take every image of the annotation file once, as it is, whatever boxes the file has: for
+            networks that find all instances of an image by themselves. Defaults to False.
         video (dict, optional): Arguments of :class:`FrameSelection`: which frames of videos that no box names. Defaults
             to two a second, without near-duplicates.
         max_broken (float): Largest share of boxes or images that may be unusable. Defaults to 0.1.
@@ -85,6 +93,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         bbox_thr: float = 0.0,
         category: Any = None,
         min_area: float = 0.0,
+        whole_images: bool = False,
         video: Optional[dict] = None,
         max_broken: float = MAX_BROKEN,
         allow_outside: bool = False,
@@ -99,6 +108,11 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         stock.update({key: value for key, value in (('metainfo', metainfo), ('subset', subset)) if value is not None})
         self._reader = DATASETS.build(stock)
         self.bbox_file = bbox_file
+        if whole_images and bbox_file:
+            raise ValueError(
+                f'unlabelled set: whole_images=True leaves no use for boxes; leave out bbox_file={bbox_file!r}'
+            )
+        self.whole_images = whole_images
         self.boxes = BoxFilter(score=bbox_thr, area=min_area, category=category)
         self.frames = frame_selection(video)
         self._frame_options = [key for key in video or {} if key != 'folder']
@@ -130,7 +144,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         categories: List[dict] = []
         if self.ann_file:
             content = read_json(self.ann_file, self.backend_args)
-            if is_mpii(content) and not self.bbox_file:
+            if is_mpii(content) and not self.bbox_file and not self.whole_images:
                 return instances_of_mpii(
                     content, self._reader, self.ann_file, self.data_prefix, self.load_report, self.allow_outside
                 )
@@ -140,6 +154,8 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
                     'belong in bbox_file'
                 )
             images = entries(content['images'], 'image', self.load_report, key='id')
+            if self.whole_images:
+                return images_of_coco(images, self.data_prefix['img'], self.load_report, self.allow_outside)
             boxes = entries(content.get('annotations'), 'annotation', self.load_report)
             categories = entries(content.get('categories'), 'category', LoadReport(), key='id')
         if self.bbox_file:
@@ -199,6 +215,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
     def _report(self, usable: int) -> None:
         source = self.bbox_file or self.ann_file or self.data_prefix['img']
         broken, left_out = self.load_report.broken, self.load_report.left_out
+        unit = 'images' if self.whole_images else 'boxes'
         count = sum(broken.values())
         examples = '; '.join(printable(reason, 300) for reason, _ in broken.most_common(3))
         others = ', '.join(f'{number} {printable(reason, 300)}' for reason, number in left_out.most_common(10))
@@ -211,12 +228,12 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
             )
         if count > self.max_broken * (usable + count):
             raise ValueError(
-                f'{source}: {count} of {usable + count} boxes cannot be used ({examples}), more than '
+                f'{source}: {count} of {usable + count} {unit} cannot be used ({examples}), more than '
                 f'max_broken={self.max_broken}; correct the file or raise unlabeled.max_broken'
             )
         if count:
             print_log(
-                f'{source}: skipped {count} of {usable + count} boxes: {examples}', logger='current', level=WARNING
+                f'{source}: skipped {count} of {usable + count} {unit}: {examples}', logger='current', level=WARNING
             )
         if others:
             print_log(f'{source}: left out {others}', logger='current')

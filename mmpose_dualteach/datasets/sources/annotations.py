@@ -116,6 +116,34 @@ def instances_of_coco(
     )
 
 
+def images_of_coco(
+    images: List[dict], folder: str, load_report: LoadReport, allow_absolute: bool = False
+) -> InstanceIndex:
+    """The images of a file in COCO's format, each one whole.
+
+    Args:
+        images (List[dict]): Images: ``id``, ``file_name``, ``width`` and ``height`` if they are known.
+        folder (str): The folder of images.
+        load_report (LoadReport): Is told what is broken.
+        allow_absolute (bool): Whether file names may be absolute. Defaults to False.
+
+    Returns:
+        InstanceIndex: The images.
+    """
+    usable = []
+    for image in images:
+        problem = leads_outside(image.get('file_name'), allow_absolute)
+        if problem:
+            load_report.broken[problem] += 1
+        else:
+            usable.append(image)
+    return InstanceIndex(
+        [osp.join(folder, image['file_name']) for image in usable],
+        [image['id'] for image in usable],
+        sizes=[(listed_side(image.get('width')), listed_side(image.get('height'))) for image in usable],
+    )
+
+
 def instances_of_mpii(
     content: Union[list, dict],
     reader: BaseDataset,

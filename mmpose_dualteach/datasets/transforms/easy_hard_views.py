@@ -20,7 +20,8 @@ class EasyHardViews(BaseTransform):
     asked for.
 
     The hard view is the easy one, further moved, scaled, rotated and mirrored. Flips mirror the original image about
-    its own middle, as MMPose's ``RandomFlip`` does. Source of the idea: Xie et al., ICCV 2021, section 4.
+    its own middle, as MMPose's ``RandomFlip`` does. Of images with several instances the box is the whole image. Source
+    of the idea: Xie et al., ICCV 2021, section 4.
 
     Required Keys:
 
@@ -52,6 +53,8 @@ class EasyHardViews(BaseTransform):
         independent (bool): Draw the hard view by its law alone, by default the easy one's, and not on top of the
             easy view: two views of equal strength. Defaults to False.
         easy_views (int): How many easy views there are, drawn by the same law. Defaults to 1.
+        fit (str, optional): Of whole images, see :class:`Cut`. Defaults to None.
+        pad_val (float | Tuple[float, ...]): See :class:`Cut`. Defaults to 0.
         own (Dict[str, dict], optional): ``input_size`` and ``use_udp`` of networks that see images of their own, by the
             network's name: each view is cut for them as well, as ``easy_b`` for instance. Defaults to none.
 
@@ -67,11 +70,13 @@ class EasyHardViews(BaseTransform):
         hard: Optional[dict] = None,
         independent: bool = False,
         easy_views: int = 1,
+        fit: Optional[str] = None,
+        pad_val: Union[float, Sequence[float]] = 0,
         own: Optional[Dict[str, dict]] = None,
     ) -> None:
         if easy_views < 1:
             raise ValueError(f'views: easy_views={easy_views} must be at least 1')
-        self.cuts: Dict[Optional[str], Cut] = {None: Cut(input_size, use_udp)}
+        self.cuts: Dict[Optional[str], Cut] = {None: Cut(input_size, use_udp, fit, pad_val)}
         self.cuts.update({name: Cut(**options) for name, options in (own or {}).items()})
         self.easy = ViewLaw(**(easy or {}))
         self.hard = ViewLaw(**dict((easy or {}) if independent else {}, **(hard or {})))
@@ -113,10 +118,16 @@ class Cut:
     Args:
         input_size (Tuple[int, int]): Input size (width, height).
         use_udp (bool): As unbiased data processing does it. Defaults to False.
+        fit (str, optional): How a whole image is cut, as ``BottomupRandomAffine`` does it: ``'long'`` shows all of it
+            and something beside it, ``'short'`` leaves nothing beside it and cuts its longer side; shifts are then
+            shares of the image's sides. Defaults to None: a box, whose shorter side is extended.
+        pad_val (float | Tuple[float, ...]): The colour beside the image. Defaults to 0.
     """
 
     input_size: Tuple[int, int]
     use_udp: bool = False
+    fit: Optional[str] = None
+    pad_val: Union[float, Sequence[float]] = 0
 
     def view(self, image: np.ndarray, center: np.ndarray, scale: np.ndarray, drawn: ViewParams) -> dict:
         """Cut a view.
@@ -132,10 +143,14 @@ class Cut:
         """
         width, height = self.input_size
         whole = compat.with_aspect_ratio(scale, width / height)[0]
+        if self.fit == 'short':
+            whole = whole * (scale[0] / whole).min()
+        extent = whole if self.fit is None else scale[0]
         matrix = self.view_matrix(
-            center + np.asarray(drawn.shift) * whole, whole * drawn.scale, drawn.rotation, drawn.flip, image.shape[1]
+            center + np.asarray(drawn.shift) * extent, whole * drawn.scale, drawn.rotation, drawn.flip, image.shape[1]
         )
-        view = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
+        padding = (self.pad_val,) * 3 if isinstance(self.pad_val, (int, float)) else tuple(self.pad_val)
+        view = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=padding)
         return dict(
             img=view,
             img_shape=view.shape[:2],

@@ -8,7 +8,9 @@ import numpy as np
 from mmpose.registry import TRANSFORMS
 from scipy.stats import truncnorm
 
-LAWS = ('truncated', 'clipped')
+from mmpose_dualteach.datasets.labeled_pipeline import WHOLE_IMAGE_CUT
+
+LAWS = ('truncated', 'clipped', 'uniform')
 
 
 class ViewParams(NamedTuple):
@@ -38,7 +40,8 @@ class ViewParams(NamedTuple):
 
 @dataclass(frozen=True)
 class ViewLaw:
-    """The random law of a view, in the words of MMPose's ``RandomBBoxTransform`` and ``RandomFlip``.
+    """The random law of a view, in the words of MMPose's ``RandomBBoxTransform``, ``BottomupRandomAffine`` and
+    ``RandomFlip``.
 
     Args:
         shift_factor (float): Largest shift as a share of the box's sides. Defaults to 0.
@@ -51,8 +54,8 @@ class ViewLaw:
         law (str): How numbers lie between their bounds. ``'truncated'``: as in ``RandomBBoxTransform``, normally, with
             the bounds at one standard deviation, and drawn again beyond them. ``'clipped'``: as in the released code of
             Xie et al. (``lib/dataset/mix_coco_coco.py``, ``lib/models/pose_dual.py``), normally and clipped to the
-            bounds, which are two standard deviations of a rotation, and one of a scale or a shift. Defaults to
-            ``'truncated'``.
+            bounds, which are two standard deviations of a rotation, and one of a scale or a shift. ``'uniform'``: all
+            alike. Defaults to ``'truncated'``.
 
     Raises:
         ValueError: If there is no such law.
@@ -69,11 +72,12 @@ class ViewLaw:
 
     def __post_init__(self) -> None:
         if self.law not in LAWS:
-            raise ValueError(f"views: law={self.law!r}; choose 'truncated' or 'clipped'")
+            raise ValueError(f"views: law={self.law!r}; choose 'truncated', 'clipped' or 'uniform'")
 
     @classmethod
     def of_pipeline(cls, pipeline: List[dict]) -> 'ViewLaw':
-        """What a labelled pipeline does to its boxes by ``RandomFlip`` and ``RandomBBoxTransform``.
+        """What a labelled pipeline does to its boxes by ``RandomFlip`` and ``RandomBBoxTransform``, or to whole images
+        by ``BottomupRandomAffine``, whose shear of a few degrees no view has.
 
         Args:
             pipeline (List[dict]): The pipeline's config.
@@ -81,10 +85,14 @@ class ViewLaw:
         found: Dict[str, Any] = {}
         for config in pipeline:
             kind = config['type'].split('.')[-1]
-            if kind == 'RandomBBoxTransform':
+            if kind in ('RandomBBoxTransform', WHOLE_IMAGE_CUT):
                 stock = TRANSFORMS.build(config)
                 found.update({name: getattr(stock, name) for name in cls.__dataclass_fields__ if hasattr(stock, name)})
                 found['scale_factor'] = tuple(stock.scale_factor)
+                if getattr(stock, 'distribution', None) == 'uniform':
+                    found['law'] = 'uniform'
+                if getattr(stock, 'transform_mode', None) == 'perspective':  # It scales what is seen, not the box.
+                    found['scale_factor'] = tuple(1 / factor for factor in reversed(stock.scale_factor))
             elif kind == 'RandomFlip':
                 found['flip_prob'] = _horizontal_prob(TRANSFORMS.build(config))
         return cls(**found)
@@ -105,6 +113,8 @@ class ViewLaw:
         low, high = self.scale_factor
         if self.law == 'truncated':
             x, y, scale, rotation = truncnorm.rvs(-1, 1, size=4)
+        elif self.law == 'uniform':
+            x, y, scale, rotation = np.random.uniform(-1, 1, size=4)
         else:
             x, y, scale, rotation = np.clip(np.random.randn(4) * (1, 1, 1, 0.5), -1, 1)
         shifted, scaled, rotated, flip = np.random.rand(4) < (

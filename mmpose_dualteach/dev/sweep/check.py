@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
+from mmengine.logging import MessageHub
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -21,14 +22,22 @@ from torch import nn
 from mmpose_dualteach import compat
 from mmpose_dualteach.dev.sweep.samples import on_samples, unlabeled_on_samples
 from mmpose_dualteach.engine.checkpoints.export import network_weights
+from mmpose_dualteach.models.adapters import finds_instances
+from mmpose_dualteach.models.adapters.kinds import class_name
 from mmpose_dualteach.switch import mutual_teaching, stock_config
 from mmpose_dualteach.utils.mmpose_files import read_stock_config
 
 LABELED = UNLABELED = 2
+# RTMO normalises over all instances of a batch.
+IMAGES = 4
 # Backbones with positions for each patch, or that pool what would be too small.
 OF_ONE_SIZE = ('VisionTransformer', 'SCNet')
 # By the ratio of width to height; divisible by 32, as stock heads need it.
 SMALL_INPUTS = {Fraction(3, 4): (96, 128), Fraction(1): (128, 128)}
+
+
+# Learning rates begin low in most configs, and are too high for the first step.
+WARM_UPS, FIRST_STEP = ('LinearLR', 'QuadraticWarmupLR'), 1e-3
 
 
 class Refused(Exception):
@@ -66,7 +75,7 @@ def check_config(path: str, samples: str, folder: str) -> dict:
 def kind_of(config: Config) -> str:
     """The head, and the codec where it says more; the model where it is none to switch."""
     model = config.get('model') or {}
-    if model.get('type') != 'TopdownPoseEstimator':
+    if model.get('type') not in ('TopdownPoseEstimator', 'BottomupPoseEstimator'):
         return str(model.get('type'))
     head = model.get('head') or {}
     decoder = head.get('decoder') or (head.get('pose_cfg') or {}).get('decoder') or {}
@@ -116,7 +125,8 @@ def _check(config: Config, samples: str, folder: str) -> List[str]:
     notes: List[str] = []
     try:
         switched = copy.deepcopy(config)
-        switched.merge_from_dict(mutual_teaching(config, unlabeled=folder, batch=(LABELED, UNLABELED)))
+        batch = (IMAGES, UNLABELED) if finds_instances(config.get('model') or {}) else (LABELED, UNLABELED)
+        switched.merge_from_dict(mutual_teaching(config, unlabeled=folder, batch=batch))
     except ValueError as refusal:
         raise Refused(str(refusal)) from None
     import_all(switched)
@@ -148,8 +158,12 @@ def train_step(model, batch: dict, config: Config) -> List[str]:
         RuntimeError: If a loss or gradient is not finite, a part is missing, or a parameter stays without a gradient.
     """
     model.train()
+    MessageHub.get_current_instance().update_info('iter', 0)  # Some data preprocessors go by it.
     notes: List[str] = []
     optimizer = build_optim_wrapper(model, affordable(config.optim_wrapper.to_dict(), model, notes))
+    if class_name((config.get('param_scheduler') or [{}])[0]) in WARM_UPS:
+        for group in optimizer.param_groups:
+            group['lr'] *= FIRST_STEP
     data = model.data_preprocessor(batch, True)
     with optimizer.optim_context(model):
         losses = model(**data, mode='loss')

@@ -1,39 +1,61 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """One adapter for each kind of network output. Nothing else in the package asks what kind of head there is."""
 
-from typing import Optional, Type
+from typing import Dict, Optional, Type
 
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 
 from mmpose_dualteach.models.adapters.base import ADAPTERS, OutputAdapter, Target
+from mmpose_dualteach.models.adapters.bottom_up import CIDAdapter, DEKRAdapter, YOLOXPoseAdapter
 from mmpose_dualteach.models.adapters.combined import CombinedAdapter
 from mmpose_dualteach.models.adapters.coordinates import CoordinateAdapter
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
+from mmpose_dualteach.models.adapters.instances import InstanceAdapter
 from mmpose_dualteach.models.adapters.keypoints import KeypointAdapter
-from mmpose_dualteach.models.adapters.kinds import class_of
+from mmpose_dualteach.models.adapters.kinds import ancestor, class_name, class_of
+from mmpose_dualteach.models.adapters.labels import LabelsAdapter
 from mmpose_dualteach.models.adapters.simcc import SimCCAdapter
 from mmpose_dualteach.models.adapters.visibility import VisibilityAdapter
 
 __all__ = [
     'ADAPTERS',
+    'CIDAdapter',
     'CombinedAdapter',
     'CoordinateAdapter',
+    'DEKRAdapter',
     'HeatmapAdapter',
+    'InstanceAdapter',
     'KeypointAdapter',
     'OutputAdapter',
     'SimCCAdapter',
     'Target',
     'VisibilityAdapter',
+    'YOLOXPoseAdapter',
     'adapter_for',
     'find_adapter',
+    'finds_instances',
 ]
 
+# Heads of MMPose 1.3.2 whose own loss does not work.
+UNTRAINABLE = dict(
+    EDPoseHead="MMPose's EDPoseHead has no loss, it only predicts",
+    AssociativeEmbeddingHead="MMPose's AssociativeEmbeddingHead cannot be trained: its loss takes one weight a joint "
+    'and image, its codec makes one a joint and instance',
+)
+BOTTOM_UP = 'BottomupPoseEstimator'
 
-def find_adapter(head: dict) -> Type[OutputAdapter]:
+
+def finds_instances(model: dict) -> bool:
+    """Whether networks find all instances of an image by themselves, and see no boxes."""
+    return ancestor(model, MODELS, [BOTTOM_UP]) is not None
+
+
+def find_adapter(head: dict, several: bool = False) -> Type[OutputAdapter]:
     """Find the adapter for a head's config: the last registered one that knows it, or else the general way.
 
     Args:
         head (dict): The ``model.head`` of an MMPose config.
+        several (bool): Whether the network finds several instances, see :func:`finds_instances`. Defaults to False.
 
     Returns:
         type: A subclass of :class:`OutputAdapter`.
@@ -41,49 +63,72 @@ def find_adapter(head: dict) -> Type[OutputAdapter]:
     Raises:
         ValueError: If there is none; names the head, its codec and what is supported.
     """
+    last_resort = InstanceAdapter if several else KeypointAdapter
+    candidates = list(_candidates(several).values())
     refusals = {
         adapter: adapter.refusal(head)
-        for adapter in reversed(ADAPTERS.module_dict.values())
-        if adapter is not KeypointAdapter or not _all_stock(head)
+        for adapter in reversed(candidates)
+        if adapter is not last_resort or not _all_stock(head, several)
     }
-    if KeypointAdapter in refusals:
-        refusals[KeypointAdapter] = refusals.pop(KeypointAdapter)  # The last resort.
+    if last_resort in refusals:
+        refusals[last_resort] = refusals.pop(last_resort)
     for adapter, refusal in refusals.items():
         if refusal is None:
             return adapter
     # A kind that knows the head and not its codec has more to say than one that does not know the head.
     least = min(filter(None, refusals.values()), key=lambda refusal: refusal.startswith('model.head is'))
-    reason = refusals.get(KeypointAdapter) or least
-    exact = [adapter for adapter in ADAPTERS.module_dict.values() if adapter is not KeypointAdapter]
-    supported = '; '.join(adapter.supports() for adapter in [*exact, KeypointAdapter])
+    reason = UNTRAINABLE.get(class_name(head)) if several else None
+    reason = reason or refusals.get(last_resort) or least
+    exact = [adapter for adapter in candidates if adapter is not last_resort]
+    supported = '; '.join(adapter.supports() for adapter in [*exact, last_resort])
     raise ValueError(f'mutual teaching cannot use this config: {reason}; supported are {supported}')
 
 
-def _all_stock(head: dict) -> bool:
+def _candidates(several: bool) -> Dict[str, Type[OutputAdapter]]:
+    """The adapters of networks that find several instances, or of those that see boxes, by name."""
+    every = ADAPTERS.module_dict.items()
+    return {name: kind for name, kind in every if issubclass(kind, InstanceAdapter) == several}
+
+
+def _all_stock(head: dict, several: bool) -> bool:
     """Whether head and codec are MMPose's own; two of those that no exact adapter knows do not belong together."""
-    parts = class_of(head, MODELS), class_of(KeypointAdapter.codec_of(head), KEYPOINT_CODECS)
+    parts = [class_of(head, MODELS)]
+    if not several:
+        parts.append(class_of(KeypointAdapter.codec_of(head), KEYPOINT_CODECS))
     return all(part is not None and part.__module__.startswith('mmpose.') for part in parts)
 
 
 def adapter_for(
-    head: dict, kind: Optional[str] = None, keypoint_labels: Optional[dict] = None, **options
+    head: dict,
+    kind: Optional[str] = None,
+    keypoint_labels: Optional[dict] = None,
+    several: bool = False,
+    instance_thr: Optional[float] = None,
+    **options,
 ) -> OutputAdapter:
     """Build the adapter for a head's config.
 
     Args:
         head (dict): The ``model.head`` of an MMPose config.
-                kind (str, optional): A registered adapter's name. Defaults to what :func:`find_adapter` finds.
-        keypoint_labels (dict, optional): What :class:`KeypointAdapter` needs besides. Defaults to nothing.
+        kind (str, optional): A registered adapter's name. Defaults to what :func:`find_adapter` finds.
+        keypoint_labels (dict, optional): What a :class:`LabelsAdapter` needs besides. Defaults to nothing.
+        several (bool): See :func:`find_adapter`. Defaults to False.
+        instance_thr (float, optional): Of :class:`InstanceAdapter`. Defaults to its own.
         **options: Of the adapter.
 
     Raises:
         ValueError: If there is none for this head, or none of that name.
     """
-    found = find_adapter(head) if kind is None else ADAPTERS.get(kind)
+    there = _candidates(several)
+    found = find_adapter(head, several) if kind is None else there.get(kind)
     if found is None:
-        raise ValueError(
-            f'model.adapter={kind!r} is no registered adapter; there are {", ".join(ADAPTERS.module_dict)}'
-        )
-    if found is KeypointAdapter:
+        raise ValueError(f'model.adapter={kind!r} is no registered adapter; there are {", ".join(there)}')
+    if instance_thr is not None:
+        if not several:
+            raise ValueError(
+                f'model.instance_thr={instance_thr}: networks that see boxes find no instances; leave it out'
+            )
+        options['instance_thr'] = instance_thr
+    if issubclass(found, LabelsAdapter):
         options.update(keypoint_labels or {})
     return found(head, **options)

@@ -60,6 +60,8 @@ class OutputAdapter(metaclass=ABCMeta):
     size: Optional[Tuple[int, int]] = None
     # Whether a gradient can reach the teacher.
     differentiable = True
+    # Whether there is a mean of several networks at test time.
+    averages = True
 
     def __init__(self, head: dict) -> None:
         self.codec = dict(self.codec_of(head))
@@ -168,6 +170,14 @@ class OutputAdapter(metaclass=ABCMeta):
             Tuple[Any, Optional[Tensor]]: An output, and which of its cells the other view showed, in shape (N, 1, H,
             W), bool; None where an output has no cells.
         """
+
+    def aligned(self, outputs: Sequence[Any]) -> List[Any]:
+        """Several outputs on the same images in a form in which one can be compared with another, part by part."""
+        return list(outputs)
+
+    def distance(self, one: Any, other: Any) -> Tensor:
+        """How far apart two aligned outputs see each joint, in input pixels, in any shape."""
+        return (self.joints(one)[0] - self.joints(other)[0]).norm(dim=-1)
 
     def blended(self, outputs: Sequence[Any], shares: Sequence[Tensor]) -> Any:
         """The mean of several outputs on the same images, in which each has a share of each joint.

@@ -1,89 +1,39 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators.base import BasePoseEstimator
-from mmpose.registry import KEYPOINT_CODECS, MODELS, TRANSFORMS
+from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.models.adapters.base import ADAPTERS, OutputAdapter, Target, detached, features_for_test
+from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.joints import blobs, mean_of_predictions
 from mmpose_dualteach.models.adapters.kinds import class_name, class_of
+from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, first_tensor
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
-from mmpose_dualteach.models.utils.modes import evaluation_mode
 
 Keypoints = Tuple[Tensor, Tensor]
 
 
-@dataclass
-class KeypointTarget(Target):
-    """A target whose ``value`` are joints (x, y) in input pixels of the hard view in shape (N, K, 2).
-
-    Attributes:
-        samples (List[PoseDataSample]): The instances with labels of these joints.
-    """
-
-    samples: List[PoseDataSample] = field(default_factory=list)
-
-    def detach(self) -> 'KeypointTarget':
-        return replace(self)  # Keypoints have no graph.
-
-
 @ADAPTERS.register_module()
-class KeypointAdapter(OutputAdapter):
+class KeypointAdapter(LabelsAdapter):
     """The general way, for every head that MMPose trains from keypoints.
 
     A teacher's ``predict()`` gives keypoints and scores; they move to the hard view, go as pseudo ground truth through
     the config's own ``GenerateTarget``, and the student's own ``loss()`` compares. Joints that teach nothing are
-    invisible; of all others the labels' ``keypoint_weights``, if the codec gives such, are weighted. Outputs are
-    (keypoints (x, y) in input pixels in shape (N, K, 2), scores in shape (N, K)), without a graph.
+    invisible; of all others the labels' ``keypoint_weights`` are weighted, or the loss by their mean weight where the
+    codec gives none. Outputs are (keypoints (x, y) in input pixels in shape (N, K, 2), scores in shape (N, K)), without
+    a graph; the ``value`` of a target are the keypoints on the hard view.
 
     It waits for the device and encodes on the CPU in every lesson, and joints in place of heatmaps say nothing of a
     teacher's doubt but the score: an adapter that knows a head is quicker and says more.
-
-    Args:
-        head (dict): The head's config.
-        input_size (Sequence[int]): Input size (width, height).
-        labels (Sequence[dict]): What the labelled pipeline makes labels of keypoints with: ``GenerateTarget`` and
-            ``PackPoseInputs``.
-        loss (dict, optional): None; the head's own loss is used.
-        redraw (bool): Makes no difference, labels are always drawn anew. Defaults to False.
-
-    Raises:
-        ValueError: If another loss is asked for, or labels or input size are missing; names the key.
     """
-
-    codec_keys = ('type', 'input_size')
-    differentiable = False
-
-    def __init__(
-        self,
-        head: dict,
-        input_size: Sequence[int] = (),
-        labels: Sequence[dict] = (),
-        loss: Optional[dict] = None,
-        redraw: bool = False,
-    ) -> None:
-        super().__init__(head)
-        if loss:
-            raise ValueError(
-                f'model.pseudo_loss={loss}: {class_name(head)} has a loss of its own; set model.unsup_weight instead'
-            )
-        if len(input_size) != 2 or not labels:
-            raise ValueError(
-                'model.keypoint_labels: KeypointAdapter needs input_size and labels, the GenerateTarget and '
-                'PackPoseInputs of the training pipeline; switch the stock config anew'
-            )
-        self.input_size = tuple(input_size)
-        self.labels = [TRANSFORMS.build(dict(transform)) for transform in labels]
 
     @classmethod
     def refusal(cls, head: dict) -> Optional[str]:
@@ -102,22 +52,12 @@ class KeypointAdapter(OutputAdapter):
     def supports(cls) -> str:
         return 'any other head whose codec makes labels of keypoints alone'
 
-    @classmethod
-    def codec_of(cls, head: dict) -> dict:
-        return head.get('decoder') or {}
-
     # ------------------------------------------------------------------ lessons
 
-    def output(self, network: BasePoseEstimator, images: Tensor) -> Keypoints:
-        return self._predicted(network, network.extract_feat(images))
-
-    def _predicted(self, network: BasePoseEstimator, features: Any) -> Keypoints:
-        """What a network's stock ``predict()`` says, on the images' device."""
-        some = features
-        while isinstance(some, (list, tuple)):
-            some = some[0]
+    def predicted(self, network: BasePoseEstimator, features: Any, size: Tuple[int, int]) -> Keypoints:
+        device = first_tensor(features).device
         meta = dict(input_size=self.input_size, img_shape=self.input_size[::-1], flip=False)
-        samples = [PoseDataSample(metainfo=meta) for _ in range(len(some))]
+        samples = [PoseDataSample(metainfo=meta) for _ in range(len(first_tensor(features)))]
         with torch.no_grad(), float_outputs(network):
             found = network.head.predict(features, samples, test_cfg={})
         instances: List[InstanceData] = found[0] if isinstance(found, tuple) else found
@@ -134,14 +74,7 @@ class KeypointAdapter(OutputAdapter):
             for each in instances
         ]
         keypoints, certainty = np.nan_to_num(points[:, 0]), np.nan_to_num(np.stack(scores)[:, 0])
-        return tuple(geometry.on_device(values, some.device) for values in (keypoints, certainty))  # type: ignore[return-value]
-
-    def answer(self, network: BasePoseEstimator, images: Tensor) -> Tensor:
-        return images  # The student's own loss() makes the pass.
-
-    def said(self, network: BasePoseEstimator, answer: Tensor) -> Keypoints:
-        with torch.no_grad(), evaluation_mode(network):
-            return self.output(network, answer)
+        return tuple(geometry.on_device(values, device) for values in (keypoints, certainty))  # type: ignore[return-value]
 
     def joints(self, output: Keypoints) -> Keypoints:
         points, scores = output
@@ -156,10 +89,10 @@ class KeypointAdapter(OutputAdapter):
         points, scores = output
         return (views.move_points(points), views.swap_sides(scores)), None
 
-    def move(self, output: Keypoints, views: ViewPair) -> KeypointTarget:
+    def move(self, output: Keypoints, views: ViewPair) -> LabelTarget:
         points = views.move_points(output[0])
         last = geometry.on_device(self.input_size, points.device) - 1
-        return KeypointTarget(points, ((points >= 0) & (points <= last)).all(dim=-1))
+        return LabelTarget(points, ((points >= 0) & (points <= last)).all(dim=-1))
 
     def target(self, output: Keypoints, weight: Optional[Tensor], views: ViewPair) -> Target:
         if output[0].shape[1] != len(views.flip_indices):
@@ -174,6 +107,8 @@ class KeypointAdapter(OutputAdapter):
         each_one = zip(views.hard_meta, target.value.cpu().numpy(), counts.cpu().numpy())
         device = output[0].device
         target.samples = [self.labelled(meta, *each).to(device) for meta, *each in each_one]
+        if 'keypoint_weights' not in target.samples[0].gt_instance_labels:
+            target.share = float(counts[counts > 0].mean()) if (counts > 0).any() else 0.0
         return target
 
     def labelled(self, meta: dict, joints: np.ndarray, counts: np.ndarray) -> PoseDataSample:
@@ -202,15 +137,10 @@ class KeypointAdapter(OutputAdapter):
             labels.keypoint_weights = labels.keypoint_weights * torch.from_numpy(counts)
         return sample
 
-    def loss(self, network: BasePoseEstimator, output: Tensor, target: KeypointTarget) -> Tensor:  # type: ignore[override]
-        with float_outputs(network):
-            return network.parse_losses(network.loss(output, target.samples))[0]
-
     # ------------------------------------------------------------------ test time
 
     def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
-        instances = network.head.predict(features_for_test(network, images), samples, test_cfg=network.test_cfg)
-        instances = instances[0] if isinstance(instances, tuple) else instances
+        instances, _ = super().predict(network, images, samples)
         for each in instances:
             if 'keypoint_scores' not in each:  # Some heads of others tell none, and MMPose's estimator wants them.
                 each.keypoint_scores = np.ones(each.keypoints.shape[:2], np.float32)
@@ -229,25 +159,6 @@ class KeypointAdapter(OutputAdapter):
 
     def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
         return blobs(*self.target_joints(target), size)
-
-    @contextmanager
-    def watch(self, network: BasePoseEstimator) -> Iterator[list]:
-        outputs: list = []
-        features: list = []
-        own = network.extract_feat
-
-        def kept(images: Tensor) -> Any:
-            features.append(own(images))
-            return features[-1]
-
-        network.extract_feat = kept
-        try:
-            yield outputs
-        finally:
-            del network.extract_feat  # That of its class is left.
-        if features:
-            with evaluation_mode(network.head):
-                outputs.append(self._predicted(network, detached(features[-1])))
 
 
 def _on_cpu(values: Any) -> Any:

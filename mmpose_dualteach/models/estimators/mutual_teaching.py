@@ -23,6 +23,7 @@ from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
+from mmpose_dualteach.models.utils.stock_losses import tensors_of
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
 from mmpose_dualteach.utils.branches import HARD, LABELED, own_branch
 
@@ -83,7 +84,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
         adapter (str, optional): A registered adapter's name. Defaults to the one that knows the head.
         keypoint_labels (dict, optional): ``input_size`` and ``labels`` of :class:`KeypointAdapter`, which teaches where
-            no other adapter does. The switch fills it in.
+            no other adapter does, or more of :class:`InstanceAdapter`. The switch fills it in.
+        instance_thr (float, optional): Of networks that find instances in images by themselves: least score of an
+            instance, and of a joint, that is taught. Defaults to that of :class:`InstanceAdapter`.
         **stock: Everything else of the stock ``model`` config, each network's.
 
     Raises:
@@ -112,6 +115,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         estimator: str = 'TopdownPoseEstimator',
         adapter: Optional[str] = None,
         keypoint_labels: Optional[dict] = None,
+        instance_thr: Optional[float] = None,
         **stock,
     ) -> None:
         check_model_keys(stock, estimator)
@@ -132,7 +136,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             channels_last=channels_last,
             estimator=estimator,
             adapter=adapter,
-            adapter_options=dict(loss=pseudo_loss, redraw=redraw, keypoint_labels=keypoint_labels),
+            adapter_options=dict(
+                loss=pseudo_loss, redraw=redraw, keypoint_labels=keypoint_labels, instance_thr=instance_thr
+            ),
             **stock,
         )
         for lesson in parsed:
@@ -247,7 +253,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 stack.enter_context(float_outputs(network))
                 outputs = stack.enter_context(self.adapters[name].watch(network)) if self.watching else []
                 branch = self._labeled_branch[name]
-                stock = network.loss(inputs[branch], data_samples[branch])
+                stock = tensors_of(network.loss(inputs[branch], data_samples[branch]))
             losses = {
                 f'{name}/{key}': _weighted(value, self.sup_weight) if 'loss' in key else value
                 for key, value in stock.items()
@@ -365,6 +371,11 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         if not group.adapter.differentiable and not all(lesson.detach for lesson in group.lessons):
             raise ValueError(
                 'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
+            )
+        if self.finds_instances and any(lesson.combine == 'closest' for lesson in group.lessons):
+            raise ValueError(
+                "model.lessons: combine='closest' chooses joint by joint, but joints of an instance belong together; "
+                "take 'mean'"
             )
         for shuffle in (path.shuffle for path in self.paths if path.shuffle):
             if group.adapter.size is None:

@@ -9,7 +9,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from mmpose_dualteach import compat
-from mmpose_dualteach.models.adapters import KeypointAdapter, OutputAdapter, adapter_for
+from mmpose_dualteach.models.adapters import KeypointAdapter, OutputAdapter, adapter_for, finds_instances
 from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
 
 MEAN = 'mean'
@@ -60,6 +60,7 @@ class NetworkEnsemble(BaseModel):
         self._keypoint_labels: Dict[str, dict] = {}
         # By which name branches are told that hold images of a network's own; None where it sees those of all others.
         self.own_images: Dict[str, Optional[str]] = {}
+        self.finds_instances = finds_instances(dict(type=estimator))
         options = dict(adapter_options or {})
         shared = options.pop('keypoint_labels', None) or {}
         self.networks: Any = nn.ModuleDict()
@@ -73,7 +74,7 @@ class NetworkEnsemble(BaseModel):
             transforms = own.get('transforms') or {}
             self.own_images[name] = name if 'TopdownAffine' in transforms else None
             self._keypoint_labels[name] = _labels_of(shared, transforms)
-            made = adapter_for(config['head'], adapter, self._keypoint_labels[name], **options)
+            made = adapter_for(config['head'], adapter, self._keypoint_labels[name], self.finds_instances, **options)
             self.adapters[name] = kinds.setdefault(made.kin, made)
             with self._rngs[name]:
                 self.networks[name] = MODELS.build(dict(config, type=estimator))
@@ -98,7 +99,7 @@ class NetworkEnsemble(BaseModel):
                 'switch its config'
             )
         alike = [n for n in self.learning if self.adapters[n] is self.adapter and self.own_images[n] is None]
-        self._in_mean = [name for name in alike if name not in apart]
+        self._in_mean = [name for name in alike if name not in apart] if self.adapter.averages else [self.first]
         if self.predict_on == MEAN and len(self._in_mean) == 1:
             self.predict_on = self._in_mean[0]
         compat.before_loading(self, self._accept_stock_checkpoint)
@@ -216,19 +217,20 @@ class NetworkEnsemble(BaseModel):
         Raises:
             ValueError: If the mode is another.
         """
-        images = torch.stack(inputs) if isinstance(inputs, (list, tuple)) else inputs
-        images = self.in_format(dict(test=images))['test']
+        if isinstance(inputs, (list, tuple)) and not self.finds_instances:  # Whose test may be at several sizes.
+            inputs = torch.stack(list(inputs))
+        images = self.in_format(dict(test=inputs))['test']
         if mode == 'predict':
             return self.predict(images, data_samples)
         if mode == 'tensor':
             return self.networks[self.test_network](images, data_samples, mode='tensor')
         raise ValueError(f"mode={mode!r}; choose 'loss', 'predict' or 'tensor'")
 
-    def in_format(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    def in_format(self, inputs: Dict[str, Any]) -> Dict[str, Any]:
         """Images of several branches in the memory format of the networks."""
         if not self.channels_last:
             return inputs
-        return {branch: images.contiguous(memory_format=torch.channels_last) for branch, images in inputs.items()}
+        return {branch: _channels_last(images) for branch, images in inputs.items()}
 
     def init_weights(self) -> None:
         """Give each network its initial weights, from its own random sequence or checkpoint."""
@@ -250,6 +252,12 @@ class NetworkEnsemble(BaseModel):
             value = state_dict.pop(key)
             for name in self.learning:
                 state_dict[f'{prefix}networks.{name}.{key[len(prefix) :]}'] = value
+
+
+def _channels_last(images: Any) -> Any:
+    if isinstance(images, (list, tuple)):
+        return [_channels_last(each) for each in images]
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def _labels_of(shared: dict, transforms: Mapping[str, dict]) -> dict:

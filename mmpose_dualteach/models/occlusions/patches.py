@@ -69,7 +69,7 @@ def pasted(source: Tensor, covered: Tensor, cut: Tensor, boxes: Tensor) -> Itera
 
 
 def draw_joints(points: Tensor, count: int, replacement: bool = False) -> Tensor:
-    """Draw joints of each instance.
+    """Draw joints of each instance, those that are nowhere (NaN) last.
 
     Args:
         points (Tensor): Joints in shape (N, K, 2).
@@ -82,4 +82,5 @@ def draw_joints(points: Tensor, count: int, replacement: bool = False) -> Tensor
     instances, total = points.shape[:2]
     if replacement:
         return torch.randint(total, (instances, count), device=points.device)
-    return torch.rand(instances, total, device=points.device).topk(min(count, total), dim=1).indices
+    lot = torch.rand(instances, total, device=points.device).masked_fill(points.isnan().any(dim=-1), -1)
+    return lot.topk(min(count, total), dim=1).indices

@@ -111,7 +111,7 @@ class LessonGroup:
         """
         opinions = {}
         for teachers, combine in dict.fromkeys(lesson.taught_by for lesson in self.lessons):
-            outputs = [predictions[teacher] for teacher in teachers]
+            outputs = self.adapter.aligned([predictions[teacher] for teacher in teachers])
             if len(outputs) > 1:
                 joints = [self.adapter.joints(output)[0] for output in outputs]
                 shares = COMBINE[combine]([teacher.network for teacher in teachers], joints)
@@ -145,8 +145,9 @@ class LessonGroup:
             )
         apart = {}
         if self.selection.uses_agreement:
-            joints = {teacher: self.adapter.joints(output)[0] for teacher, output in predictions.items()}
-            apart = {key: farthest([joints[teacher] for teacher in key[0]]) for key in opinions}
+            for key in opinions:
+                outputs = self.adapter.aligned([predictions[teacher] for teacher in key[0]])
+                apart[key] = farthest([self.adapter.joints(output)[0] for output in outputs])
         return {
             key: self.adapter.target(opinion, self.selection.weights(scores.get(key), apart.get(key)), views)
             for key, opinion in opinions.items()
@@ -160,8 +161,8 @@ class LessonGroup:
             for teacher, score in self.adapter.scores(predictions).items()
         }
         if len(predictions) > 1:
-            first, second = [self.adapter.joints(output)[0] for output in predictions.values()][:2]
-            health['agreement_px'] = (first - second).norm(dim=-1).mean()
+            two = self.adapter.aligned(list(predictions.values())[:2])
+            health['agreement_px'] = self.adapter.distance(*two).mean()
         health['valid_share'] = torch.stack([target.valid.float().mean() for target in targets.values()]).mean()
         return health
 

@@ -57,7 +57,8 @@ class Selection:
         """How much each joint counts.
 
         Args:
-            scores (Tensor, optional): The joints' scores in shape (N, K); None where the kind tells none.
+            scores (Tensor, optional): The joints' scores in shape (N, K), NaN where there is no such joint; None where
+                the kind tells none.
             apart (Tensor, optional): How far apart, in input pixels, the teachers see each in shape (N, K).
 
         Returns:
@@ -67,7 +68,9 @@ class Selection:
         if scores is not None and self.uses_scores:
             weights = scores.clamp(0, 1) if self.confidence else torch.ones_like(scores)
             weights = weights * (scores >= self.pseudo_label_thr)
-            left_out = int(self.pseudo_label_quantile * scores.numel())
+            left_out = (
+                int(self.pseudo_label_quantile * int(scores.isfinite().sum())) if self.pseudo_label_quantile else 0
+            )
             if left_out:
                 # Of equal scores all stay: some kinds have many of exactly 1.
                 weights = weights * (scores >= scores.flatten().sort().values[left_out])

@@ -37,7 +37,8 @@ class ViewPair:
         """Swap left and right joints of those instances whose views differ in flip.
 
         Args:
-            joints (Tensor): Anything with an instance and a joint axis first, in shape (N, K, ...).
+            joints (Tensor): Anything with an instance and a joint axis first, in shape (N, K, ...); of images with
+                several instances the joints of one after those of the other, in shape (N, M * K, ...).
 
         Returns:
             Tensor: The same shape.
@@ -45,8 +46,9 @@ class ViewPair:
         if not self.mirrored.any():
             return joints
         mirrored = geometry.on_device(self.mirrored, joints.device).reshape(-1, *[1] * (joints.dim() - 1))
+        each = joints.unflatten(1, (-1, len(self.flip_indices)))
         other_side = geometry.on_device(self.flip_indices, joints.device)
-        return torch.where(mirrored, joints.index_select(1, other_side), joints)
+        return torch.where(mirrored, each.index_select(2, other_side).flatten(1, 2), joints)
 
     def move_points(self, points: Tensor) -> Tensor:
         """Move joints from the easy to the hard view.

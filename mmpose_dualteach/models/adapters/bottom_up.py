@@ -1,0 +1,89 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""MMPose's own heads for images with several instances."""
+
+from typing import Any, List, Optional
+
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators.base import BasePoseEstimator
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+from torch import Tensor
+
+from mmpose_dualteach.models.adapters.base import ADAPTERS
+from mmpose_dualteach.models.adapters.instances import InstanceAdapter
+from mmpose_dualteach.models.adapters.kinds import ancestor, class_name
+from mmpose_dualteach.models.adapters.labels import LabelTarget
+
+ONE_SAMPLE = 'Expected more than 1 value per channel'  # torch's words.
+
+
+class _StockHead(InstanceAdapter):
+    """Of a stock head or its descendants."""
+
+    @classmethod
+    def refusal(cls, head: dict) -> Optional[str]:
+        return None if ancestor(head, MODELS, cls.heads) else f'model.head is {class_name(head)}'
+
+    @classmethod
+    def supports(cls) -> str:
+        return f'{", ".join(cls.heads)} of a BottomupPoseEstimator'
+
+
+@ADAPTERS.register_module()
+class DEKRAdapter(_StockHead):
+    """Disentangled keypoint regression: its head predicts one image at a time, its decoder several."""
+
+    heads = ('DEKRHead',)
+    own_mask = 'valid'
+    joint_by_joint = True
+
+    def decoded(
+        self, network: BasePoseEstimator, features: Any, samples: List[PoseDataSample], test_cfg: dict
+    ) -> List[InstanceData]:
+        heatmaps, displacements = network.head.forward(features)
+        return network.head.decode([heatmaps], [displacements], test_cfg, samples[0].metainfo)
+
+
+@ADAPTERS.register_module()
+class CIDAdapter(_StockHead):
+    """Contextual instance decoupling: its head predicts one image at a time, half a cell beside its labels."""
+
+    heads = ('CIDHead',)
+    own_mask = 'valid'
+    joint_by_joint = True
+
+    def decoded(
+        self, network: BasePoseEstimator, features: Any, samples: List[PoseDataSample], test_cfg: dict
+    ) -> List[InstanceData]:
+        found = []
+        for place, sample in enumerate(samples):
+            one = [feature[place : place + 1] for feature in features]
+            (instances,) = network.head.predict(one, [sample], test_cfg=test_cfg)
+            cell = np.array(sample.metainfo['input_size']) / self.codec['heatmap_size']
+            instances.keypoints = instances.keypoints - cell / 2  # Labels lie at ``cell * 4``, not at its middle.
+            found.append(instances)
+        return found
+
+
+@ADAPTERS.register_module()
+class YOLOXPoseAdapter(_StockHead):
+    """YOLOX-Pose and RTMO, whose loss takes a mask of what is not labelled."""
+
+    heads = ('YOLOXPoseHead', 'RTMOHead')
+    own_mask = 'invalid'
+    codec_keys = ()
+
+    def loss(self, network: BasePoseEstimator, output: Tensor, target: LabelTarget) -> Tensor:  # type: ignore[override]
+        try:
+            return super().loss(network, output, target)
+        except ValueError as error:
+            if ONE_SAMPLE not in str(error):
+                raise
+            return output.new_zeros(())  # RTMO normalises over the places of all instances, and found but one.
+
+    def told(self, known: np.ndarray) -> np.ndarray:
+        side = max(known.shape[1:])  # The heads look places up as if masks were square.
+        invalid = np.zeros((1, side, side), dtype=bool)
+        invalid[:, : known.shape[1], : known.shape[2]] = ~known
+        return invalid

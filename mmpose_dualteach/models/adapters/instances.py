@@ -1,0 +1,349 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+import torch
+from mmengine.structures import InstanceData, PixelData
+from mmpose.models.pose_estimators.base import BasePoseEstimator
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+from torch import Tensor
+
+from mmpose_dualteach import geometry
+from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
+from mmpose_dualteach.models.adapters.joints import blobs
+from mmpose_dualteach.models.adapters.kinds import class_name, class_of
+from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, first_tensor
+from mmpose_dualteach.models.pseudo_labels.instances import (
+    DOUBT,
+    Instances,
+    as_arrays,
+    as_rows,
+    hulls,
+    matched,
+    mean_of_matched,
+    mirrored_instances,
+    moved_boxes,
+)
+from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+
+CELL = 4  # Pixels of a cell of the map of what is known.
+# Of COCO's boxes, what MMPose takes for the area of an instance that tells none.
+AREA_OF_BOX = 0.53
+DISC = 0.1  # Radius around a joint in doubt, of the longer side of its instance.
+
+
+@ADAPTERS.register_module()
+class InstanceAdapter(LabelsAdapter):
+    """The general way for images with several instances: networks find instances and joints at once.
+
+    What a teacher's stock ``predict()`` finds on the easy view, by the config's own thresholds and NMS, becomes pseudo
+    ground truth of the hard view. Instances and joints with a score of ``instance_thr`` or more are taught. Of those
+    with less, but more than a third of it, nothing is said: neither that they are there nor that they are not, as far
+    as the head's loss takes a mask. The same is true of what the easy view did not show. An image without any instance
+    to teach teaches nothing. The loss is weighted by the mean score of the joints taught.
+
+    Outputs are :data:`Instances`, padded to the largest number in an image. Of targets ``value`` are the joints (x, y)
+    in input pixels of the hard view in shape (N, M * K, 2), ``valid`` are cells of :data:`CELL` pixels of which
+    something is known.
+
+    Args:
+        head (dict): The head's config.
+        input_size (Sequence[int]): Size of a view (width, height).
+        labels (Sequence[dict]): What the labelled pipeline makes labels with: ``GenerateTarget`` and
+            ``PackPoseInputs``.
+        corners (bool): Whether labels have boxes as four corners in place of (left, top, right, bottom). Defaults to
+            True.
+        clip (bool): Whether labels have boxes clipped to the input. Defaults to False.
+        mask (str, optional): What the loss takes for ``heatmap_mask``: what is ``'valid'`` or what is ``'invalid'``.
+            Defaults to None, no mask.
+        resized (bool): Whether the data preprocessor resizes batches. Defaults to False.
+        instance_thr (float): Least score of an instance, and of a joint, that is taught. Defaults to 0.3.
+        **options: Of :class:`LabelsAdapter`.
+
+    Raises:
+        ValueError: As :class:`LabelsAdapter`, or if ``instance_thr`` is out of range.
+    """
+
+    averages = False
+    # What the labels' mask is where a kind knows, see ``mask``.
+    own_mask: Optional[str] = None
+    joint_by_joint = False
+
+    def __init__(
+        self,
+        head: dict,
+        input_size: Sequence[int] = (),
+        labels: Sequence[dict] = (),
+        corners: bool = True,
+        clip: bool = False,
+        mask: Optional[str] = None,
+        resized: bool = False,
+        instance_thr: float = 0.3,
+        **options,
+    ) -> None:
+        super().__init__(head, input_size, labels, **options)
+        if not 0 < instance_thr <= 1:
+            raise ValueError(f'model.instance_thr={instance_thr} must be greater than 0 and at most 1')
+        self.corners = corners
+        self.clip = clip
+        self.mask = self.own_mask or mask
+        self.resized = resized
+        self.instance_thr = instance_thr
+
+    @classmethod
+    def refusal(cls, head: dict) -> Optional[str]:
+        return None if class_of(head, MODELS) else f'model.head is {class_name(head)}, which is not registered'
+
+    @classmethod
+    def supports(cls) -> str:
+        return 'any other head of a BottomupPoseEstimator'
+
+    # ------------------------------------------------------------------ what teachers see
+
+    def predicted(self, network: BasePoseEstimator, features: Any, size: Tuple[int, int]) -> Instances:
+        some = first_tensor(features)
+        width, height = size
+        meta = dict(input_size=size, img_shape=(height, width), batch_input_shape=(height, width), flip=False)
+        samples = [PoseDataSample(metainfo=dict(meta)) for _ in range(len(some))]
+        test_cfg = dict(network.test_cfg, flip_test=False, multiscale_test=False, output_heatmaps=False)
+        # Decoders go on in numpy, which has no bfloat16.
+        with torch.no_grad(), torch.autocast(some.device.type, enabled=False):
+            found = self.decoded(network, _as_float(features), samples, test_cfg)
+        scale = np.array(size, np.float32) / self.input_size if self.resized else np.ones(2, np.float32)
+        least = self.instance_thr * DOUBT
+        return as_rows([as_arrays(each, scale) for each in found], least, self.joint_count(network), some.device)
+
+    def decoded(
+        self, network: BasePoseEstimator, features: Any, samples: List[PoseDataSample], test_cfg: dict
+    ) -> List[InstanceData]:
+        """What a network finds on each image.
+
+        Args:
+            network (BasePoseEstimator): The network.
+            features (Any): Its features, float32.
+            samples (List[PoseDataSample]): A sample for each image, without labels.
+            test_cfg (dict): The config's own, without augmentations.
+
+        Returns:
+            List[InstanceData]: With ``keypoints`` and, if they are told, ``keypoint_scores``, ``bbox_scores`` and
+            ``bboxes``, in pixels of the images.
+        """
+        found = network.head.predict(features, samples, test_cfg=test_cfg)
+        return found[0] if isinstance(found, tuple) else found
+
+    def joint_count(self, network: BasePoseEstimator) -> int:
+        """How many joints an instance has."""
+        return int(network.head.num_keypoints)
+
+    def joints(self, output: Instances) -> Tuple[Tensor, Tensor]:
+        points, scores, _, _ = output
+        return points, scores.clamp(0, 1)
+
+    def scores(self, outputs: Mapping[Any, Instances]) -> Dict[Any, Tensor]:
+        return {key: _of_those_there(self.joints(output)[1]) for key, output in outputs.items()}
+
+    def mirrored(self, output: Instances, flip_indices: Tensor) -> Instances:
+        return mirrored_instances(output, flip_indices, self.input_size[0])
+
+    def from_view(self, output: Instances, views: ViewPair) -> Tuple[Instances, None]:
+        points, scores, certainty, boxes = output
+        return (views.move_points(points), views.swap_sides(scores), certainty, moved_boxes(boxes, views)), None
+
+    # ------------------------------------------------------------------ what several say together
+
+    def aligned(self, outputs: Sequence[Instances]) -> List[Instances]:
+        first, *others = outputs
+        return [first, *(matched(first, other) for other in others)]
+
+    def blended(self, outputs: Sequence[Instances], shares: Sequence[Tensor]) -> Instances:
+        return mean_of_matched(outputs, shares)
+
+    def distance(self, one: Instances, other: Instances) -> Tensor:
+        apart = (one[0] - other[0]).norm(dim=-1)
+        return _of_those_there(apart)
+
+    # ------------------------------------------------------------------ lessons
+
+    def target(self, output: Instances, weight: Optional[Tensor], views: ViewPair) -> LabelTarget:
+        points, scores, certainty, boxes = output
+        count = len(views.flip_indices)
+        if points.shape[1] != certainty.shape[1] * count:
+            raise ValueError(
+                f'a teacher predicts {points.shape[1] // certainty.shape[1]} keypoints, the dataset has {count}; let '
+                'networks of the same keypoints teach each other'
+            )
+        sure = (certainty >= self.instance_thr).repeat_interleave(count, dim=1) & (scores >= self.instance_thr)
+        weight = torch.ones_like(scores) if weight is None else weight.nan_to_num()
+        moved, weight = views.move_points(points), views.swap_sides(weight * sure)
+        last = geometry.on_device(self.input_size, points.device) - 1
+        weight = weight * ((moved >= 0) & (moved <= last)).all(dim=-1)
+        taught = weight > 0
+        known = self._known(output, views) & taught.any(dim=1)[:, None, None, None]
+        share = float(weight[taught].mean()) if taught.any() else 0.0
+        target = LabelTarget(moved, known, weight, share=share)
+        # Joints that lie on the hard view and of which nothing is said.
+        doubtful = moved.isfinite().all(dim=-1) & ~taught
+        rows = (moved, taught, doubtful, moved_boxes(boxes, views), known[:, 0])
+        arrays = zip(*(each.cpu().numpy() for each in rows))
+        target.samples = [self.labelled(meta, *each).to(points.device) for meta, each in zip(views.hard_meta, arrays)]
+        return target
+
+    def move(self, output: Instances, views: ViewPair) -> LabelTarget:
+        return self.target(output, None, views)
+
+    def _known(self, output: Instances, views: ViewPair) -> Tensor:
+        """Which cells of the hard view the easy view showed without an instance in doubt, in shape (N, 1, h, w)."""
+        points, _, certainty, boxes = output
+        width, height = (side // CELL for side in self.input_size)
+        cells = geometry.cell_grid((width, height), points.device) * CELL + (CELL - 1) / 2
+        back = geometry.on_device(geometry.invert(views.matrix), points.device)
+        places = geometry.transform_points(cells.expand(len(points), -1, -1), back)
+        last = geometry.on_device(self.input_size, points.device) - 1
+        known = ((places >= 0) & (places <= last)).all(dim=-1)
+        extents = torch.where(boxes.isfinite(), boxes, hulls(points, len(views.flip_indices)))
+        extents = extents.masked_fill((certainty >= self.instance_thr)[..., None], float('nan'))
+        inside = (places[:, None] >= extents[:, :, None, :2]) & (places[:, None] <= extents[:, :, None, 2:])
+        known &= ~inside.all(dim=-1).any(dim=1)  # Nothing lies in a box that is none (NaN).
+        return known.reshape(len(points), 1, height, width)
+
+    def labelled(
+        self,
+        meta: dict,
+        joints: np.ndarray,
+        taught: np.ndarray,
+        doubtful: np.ndarray,
+        boxes: np.ndarray,
+        known: np.ndarray,
+    ) -> PoseDataSample:
+        """An image with labels, as the stock pipeline makes them.
+
+        Args:
+            meta (dict): What is known of the image's hard view.
+            joints (np.ndarray): Joints (x, y) in input pixels in shape (M * K, 2); NaN where there is none.
+            taught (np.ndarray): Which are taught in shape (M * K,), bool.
+            doubtful (np.ndarray): Of which nothing is said in shape (M * K,), bool.
+            boxes (np.ndarray): Boxes (left, top, right, bottom) in input pixels in shape (M, 4); NaN where there is
+                none.
+            known (np.ndarray): Of which cells something is known in shape (h, w), bool.
+
+        Returns:
+            PoseDataSample: On the CPU.
+        """
+        count, number = len(meta['flip_indices']), len(boxes)
+        joints, taught, doubtful = (each.reshape(number, count, *each.shape[1:]) for each in (joints, taught, doubtful))
+        some = taught.any(axis=1)
+        scale = np.ones(2, np.float32)
+        if self.resized:
+            scale = np.array(meta['batch_input_shape'][::-1], np.float32) / np.array(self.input_size, np.float32)
+        results = dict(meta, img=np.zeros((1, 1, 3), np.uint8), **self._instances(joints, taught, boxes, some, scale))
+        for transform in self.labels:
+            results = transform(results)
+        sample = results['data_samples']
+        if self.mask:
+            doubts = doubtful & some[:, None]
+            fields = sample.gt_fields if 'gt_fields' in sample else PixelData()
+            size = meta['batch_input_shape'] if self.resized else self.input_size[::-1]
+            shape = tuple(fields.heatmaps.shape) if 'heatmaps' in fields else (1, *size)
+            mask = self._mask(known, joints, doubts if self.joint_by_joint else doubts & False, shape)
+            fields.set_field(torch.from_numpy(self.told(mask)), 'heatmap_mask')
+            sample.gt_fields = fields
+        return sample
+
+    def told(self, known: np.ndarray) -> np.ndarray:
+        """What the loss is told of what is known in shape (C, h, w), bool."""
+        return known if self.mask == 'valid' else ~known
+
+    def _instances(
+        self, joints: np.ndarray, taught: np.ndarray, boxes: np.ndarray, some: np.ndarray, scale: np.ndarray
+    ) -> Dict[str, Any]:
+        """The instances of an image in the words of stock pipelines; where there is none, one of which nothing can be
+        seen, outside of the image, as not all codecs and heads know what to do without any."""
+        if not some.any():
+            joints, taught, boxes = np.zeros_like(joints[:1]), taught[:1] & False, np.full((1, 4), -2.0, np.float32)
+            boxes[:, 2:] += 1
+        else:
+            joints, taught, boxes = joints[some], taught[some], boxes[some]
+            seen = np.where(taught[..., None], joints, np.nan)
+            hull = np.concatenate([np.nanmin(seen, axis=1), np.nanmax(seen, axis=1)], axis=1)
+            boxes = np.where(np.isfinite(boxes), boxes, hull)
+            if self.clip:
+                boxes = np.clip(boxes, 0, np.tile(self.input_size, 2))
+        boxes = (boxes * np.tile(scale, 2)).astype(np.float32)
+        left, top, right, bottom = boxes.T
+        form = np.stack([left, top, left, bottom, right, top, right, bottom], axis=1).reshape(-1, 4, 2)
+        number = len(boxes)
+        return dict(
+            keypoints=(np.nan_to_num(joints) * scale).astype(np.float32),
+            keypoints_visible=taught.astype(np.float32),
+            bbox=form if self.corners else boxes,
+            bbox_score=np.ones(number, np.float32),
+            area=np.clip((right - left) * (bottom - top) * AREA_OF_BOX, 1.0, None).astype(np.float32),
+            category_id=np.ones(number, np.int64),
+            num_keypoints=taught.sum(axis=1).tolist(),
+        )
+
+    def _mask(self, known: np.ndarray, joints: np.ndarray, doubts: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+        """Which cells of labels count, in shape (1 or C, h, w), bool: what is known, but for a disc around each joint
+        in doubt on its own map."""
+        maps, height, width = shape
+        base = cv2.resize(known.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST).astype(bool)[None]
+        if not doubts.any():
+            return base
+        mask = np.repeat(base, maps, axis=0)
+        cells = joints * (np.array([width, height]) / self.input_size)
+        sides = np.nanmax(cells, axis=1) - np.nanmin(cells, axis=1)
+        y, x = np.mgrid[:height, :width]
+        for instance, joint in zip(*np.nonzero(doubts)):
+            radius = max(1.0, DISC * sides[instance].max())
+            across, down = cells[instance, joint]
+            mask[joint] &= (x - across) ** 2 + (y - down) ** 2 > radius**2
+        return mask
+
+    # ------------------------------------------------------------------ test time
+
+    def predict(
+        self, network: BasePoseEstimator, images: Any, samples: Sequence
+    ) -> Tuple[List[InstanceData], Optional[List[InstanceData]]]:
+        return super().predict(network, images, samples)[0], None
+
+    def decode_mean(self, network: BasePoseEstimator, outputs: Sequence[Any]) -> List[InstanceData]:
+        raise NotImplementedError('there is no mean of networks that find instances')
+
+    # ------------------------------------------------------------------ looking
+
+    def heat(self, output: Instances, size: Tuple[int, int]) -> Tensor:
+        return _warmth(*self.joints(output), size)
+
+    def target_joints(self, target: Target) -> Tuple[Tensor, Optional[Tensor]]:
+        return target.value, target.weight
+
+    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
+        return _warmth(*self.target_joints(target), size)
+
+    def known(self, target: Target, size: Tuple[int, int]) -> Tensor:
+        return torch.nn.functional.interpolate(target.valid.float(), size=size[::-1])[:, 0] > 0
+
+
+def _warmth(joints: Tensor, scores: Optional[Tensor], size: Tuple[int, int]) -> Tensor:
+    """Warm spots on joints that are there, image by image, since there may be hundreds."""
+    heat = joints.new_zeros(len(joints), size[1], size[0])
+    sureness = joints.new_ones(joints.shape[:2]) if scores is None else scores
+    for place, (points, certain) in enumerate(zip(joints, sureness.nan_to_num())):
+        there = certain > 0
+        if there.any():
+            heat[place] = blobs(points[there][None], certain[there][None], size)[0]
+    return heat
+
+
+def _of_those_there(values: Tensor) -> Tensor:
+    """What is known, in shape (P,); a single 0 if nothing is."""
+    there = values[values.isfinite()]
+    return there if len(there) else values.new_zeros(1)
+
+
+def _as_float(features: Any) -> Any:
+    if isinstance(features, (list, tuple)):
+        return type(features)(_as_float(each) for each in features)
+    return features.float()

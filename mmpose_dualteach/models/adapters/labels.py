@@ -1,0 +1,148 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import copy
+from abc import abstractmethod
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
+
+import torch
+from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators.base import BasePoseEstimator
+from mmpose.registry import TRANSFORMS
+from mmpose.structures import PoseDataSample
+from torch import Tensor
+
+from mmpose_dualteach.models.adapters.base import OutputAdapter, Target, detached, features_for_test
+from mmpose_dualteach.models.adapters.kinds import class_name
+from mmpose_dualteach.models.utils.float_outputs import float_outputs
+from mmpose_dualteach.models.utils.modes import evaluation_mode
+from mmpose_dualteach.models.utils.stock_losses import tensors_of
+
+
+@dataclass
+class LabelTarget(Target):
+    """A target that has been made into labels.
+
+    Attributes:
+        samples (List[PoseDataSample]): The hard views with labels.
+        share (float): How much the loss counts, where labels cannot say it of each joint; 0 where there are none.
+    """
+
+    samples: List[PoseDataSample] = field(default_factory=list)
+    share: float = 1.0
+
+    def detach(self) -> 'LabelTarget':
+        return replace(self)  # Keypoints have no graph.
+
+
+class LabelsAdapter(OutputAdapter):
+    """Heads that are taught as their stock pipelines teach them: what a teacher's ``predict()`` finds becomes pseudo
+    ground truth, goes through the config's own ``GenerateTarget``, and the student's own ``loss()`` compares.
+
+    Args:
+        head (dict): The head's config.
+        input_size (Sequence[int]): Input size (width, height).
+        labels (Sequence[dict]): What the labelled pipeline makes labels of keypoints with: ``GenerateTarget`` and
+            ``PackPoseInputs``.
+        loss (dict, optional): None; the head's own loss is used.
+        redraw (bool): Makes no difference, labels are always drawn anew. Defaults to False.
+
+    Raises:
+        ValueError: If another loss is asked for, or labels or input size are missing; names the key.
+    """
+
+    codec_keys: Tuple[str, ...] = ('type', 'input_size')
+    differentiable = False
+
+    def __init__(
+        self,
+        head: dict,
+        input_size: Sequence[int] = (),
+        labels: Sequence[dict] = (),
+        loss: Optional[dict] = None,
+        redraw: bool = False,
+    ) -> None:
+        super().__init__(head)
+        if loss:
+            raise ValueError(
+                f'model.pseudo_loss={loss}: {class_name(head)} has a loss of its own; set model.unsup_weight instead'
+            )
+        if len(input_size) != 2 or not labels:
+            raise ValueError(
+                f'model.keypoint_labels: {type(self).__name__} needs input_size and labels, the GenerateTarget and '
+                'PackPoseInputs of the training pipeline; switch the stock config anew'
+            )
+        self.input_size = tuple(input_size)
+        self.labels = [TRANSFORMS.build(dict(transform)) for transform in labels]
+
+    @classmethod
+    def codec_of(cls, head: dict) -> dict:
+        return head.get('decoder') or {}
+
+    # ------------------------------------------------------------------ lessons
+
+    def output(self, network: BasePoseEstimator, images: Tensor) -> Any:
+        return self.predicted(network, network.extract_feat(images), (images.shape[-1], images.shape[-2]))
+
+    @abstractmethod
+    def predicted(self, network: BasePoseEstimator, features: Any, size: Tuple[int, int]) -> Any:
+        """What a network's stock ``predict()`` says, as an output.
+
+        Args:
+            network (BasePoseEstimator): The network.
+            features (Any): Its features of images.
+            size (Tuple[int, int]): Size of the images (width, height).
+
+        Returns:
+            Any: An output on the features' device.
+        """
+
+    def answer(self, network: BasePoseEstimator, images: Tensor) -> Tensor:
+        return images  # The student's own loss() makes the pass.
+
+    def said(self, network: BasePoseEstimator, answer: Tensor) -> Any:
+        with torch.no_grad(), evaluation_mode(network):
+            return self.output(network, answer)
+
+    def loss(self, network: BasePoseEstimator, output: Tensor, target: LabelTarget) -> Tensor:  # type: ignore[override]
+        if not target.share:
+            return output.new_zeros(())
+        with float_outputs(network):
+            losses = tensors_of(network.loss(output, target.samples))
+        return network.parse_losses(losses)[0] * target.share
+
+    # ------------------------------------------------------------------ test time
+
+    def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
+        instances = network.head.predict(features_for_test(network, images), samples, test_cfg=network.test_cfg)
+        instances = instances[0] if isinstance(instances, tuple) else instances
+        return instances, copy.deepcopy(instances)
+
+    # ------------------------------------------------------------------ looking
+
+    @contextmanager
+    def watch(self, network: BasePoseEstimator) -> Iterator[list]:
+        outputs: list = []
+        seen: list = []
+        own = network.extract_feat
+
+        def kept(images: Tensor) -> Any:
+            seen.append((own(images), (images.shape[-1], images.shape[-2])))
+            return seen[-1][0]
+
+        network.extract_feat = kept
+        try:
+            yield outputs
+        finally:
+            del network.extract_feat  # That of its class is left.
+        if seen:
+            features, size = seen[-1]
+            with evaluation_mode(network.head):
+                outputs.append(self.predicted(network, detached(features), size))
+
+
+def first_tensor(features: Any) -> Tensor:
+    """The first tensor in nested sequences."""
+    while isinstance(features, (list, tuple)):
+        features = features[0]
+    return features
