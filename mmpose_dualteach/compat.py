@@ -2,6 +2,7 @@
 """Every use of what mmengine, MMPose and torch call private, in one place. tests/test_compat.py holds each of them
 against the installed versions."""
 
+from collections import OrderedDict
 from contextlib import contextmanager
 from importlib import import_module
 from types import FunctionType
@@ -42,6 +43,17 @@ def allow_in_checkpoints(named: Dict[str, Any]) -> None:
 def before_loading(module: nn.Module, action: Callable[..., None]) -> None:
     """Let an action change a state dict, ``action(state_dict, prefix, ...)``, before a module takes it."""
     module._register_load_state_dict_pre_hook(action)
+
+
+def versions_of(state_dict: Any) -> Dict[str, dict]:
+    """What torch keeps of each module beside its weights, its version for instance, by the module's name."""
+    return getattr(state_dict, '_metadata', None) or {}
+
+
+def set_versions(state_dict: Any, versions: Dict[str, dict]) -> None:
+    """Let a state dict have what torch keeps of each module."""
+    if versions:
+        state_dict._metadata = OrderedDict(versions)
 
 
 def copy_all(targets: List[Tensor], sources: List[Tensor]) -> None:

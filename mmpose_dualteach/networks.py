@@ -8,6 +8,7 @@ from mmengine.hub import get_config
 
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, pipeline_of
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
+from mmpose_dualteach.models.adapters import finds_instances
 from mmpose_dualteach.models.adapters.kinds import class_name, hashable
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 
@@ -36,6 +37,11 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
     if source is None:
         return own
     where = f'model.networks.{name}.config={source!r}'
+    if finds_instances(stock['model']):
+        raise ValueError(
+            f'{where}: networks that find instances in whole images see the same views; set what differs of the model, '
+            'backbone for instance, in place of config'
+        )
     other = (get_config(source) if '::' in source else Config.fromfile(source)).to_dict()
     model = other['model']
     if class_name(model) != class_name(stock['model']):

@@ -36,17 +36,18 @@ FAMILIES = {
     'regression, faces': 'face_2d_keypoint/topdown_regression/wflw/'
     'td-reg_res50_softwingloss_8xb64-210e_wflw-256x256.py',
     'RLE': f'{BODY}/topdown_regression/coco/td-reg_mobilenetv2_rle-pretrained-8xb64-210e_coco-256x192.py',
+    'all people of an image': f'{BODY}/yoloxpose/coco/yoloxpose_tiny_4xb64-300e_coco-416.py',
     'DSNT': f'{BODY}/integral_regression/coco/ipr_res50_dsnt-8xb64-210e_coco-256x256.py',
 }
 REFUSED = {
-    f'{BODY}/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py': (
-        'bottom-up estimators hold several instances in one image; use a top-down config such as mmpose::'
+    f'{BODY}/associative_embedding/coco/ae_hrnet-w32_8xb24-300e_coco-512x512.py': (
+        "MMPose's AssociativeEmbeddingHead cannot be trained"
     ),
     'hand_3d_keypoint/internet/interhand3d/internet_res50_4xb16-20e_interhand3d-256x256.py': (
         'model.head is InternetHead; supported are HeatmapHead'
     ),
     'body_3d_keypoint/video_pose_lift/h36m/video-pose-lift_tcn-27frm-supv_8xb128-160e_h36m.py': (
-        'see no images; use a top-down config'
+        'see no images; use a config such as'
     ),
 }
 

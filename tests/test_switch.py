@@ -14,7 +14,8 @@ from mmpose_dualteach.utils.command_line import read_config
 
 switch_config = tool('switch_config')
 STOCK = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
-CONFIGS = [p for p in (ROOT / 'configs').rglob('*.py') if p.stem not in ('drawn_people', 'lspet_keypoints')]
+UNTRAINABLE = 'mmpose::body_2d_keypoint/associative_embedding/coco/ae_hrnet-w32_8xb24-300e_coco-512x512.py'
+CONFIGS = [p for p in (ROOT / 'configs').rglob('*.py') if p.stem not in ('crowd', 'drawn_people', 'lspet_keypoints')]
 OVERLAY = f"""_base_ = '{STOCK}'
 from mmpose_dualteach.switch import mutual_teaching
 
@@ -121,14 +122,14 @@ def test_the_list_says_which_stock_configs_can_be_switched(monkeypatch, capsys):
     monkeypatch.setitem(
         switch_config.__globals__,
         'stock_configs',
-        lambda: [STOCK[len('mmpose::') :], 'body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py'],
+        lambda: [STOCK[len('mmpose::') :], UNTRAINABLE[len('mmpose::') :]],
     )
     with pytest.raises(SystemExit) as left:
         switch_config(['--list'])
     printed = capsys.readouterr()
     assert left.value.code == 0 and '1 of 2 stock configs' in printed.err
     yes, no = printed.out.strip().splitlines()
-    assert yes == f'yes  {STOCK[len("mmpose::") :]}' and 'dekr' in no and 'use a top-down config' in no
+    assert yes == f'yes  {STOCK[len("mmpose::") :]}' and 'ae_hrnet' in no and 'cannot be trained' in no
 
 
 def test_udp_goes_to_the_unlabelled_side():
@@ -171,9 +172,12 @@ def test_command_line_options_do_what_the_overlay_does(tmp_path, capsys):
 @pytest.mark.parametrize(
     'change, message',
     [
-        (lambda c: c['model'].update(type='BottomupPoseEstimator'), 'several instances in one image; use a top-down'),
-        (lambda c: c['model'].update(type='PoseLifter'), 'see no images; use a top-down'),
-        (lambda c: c['model'].update(type='Other'), 'model.type is Other, no TopdownPoseEstimator; use a top-down'),
+        (
+            lambda c: c['model'].update(type='BottomupPoseEstimator'),
+            'model.head is HeatmapHead; supported are DEKRHead',
+        ),
+        (lambda c: c['model'].update(type='PoseLifter'), 'see no images; use a config such as'),
+        (lambda c: c['model'].update(type='Other'), 'model.type is Other, no TopdownPoseEstimator and no Bottomup'),
         (lambda c: c['model'].update(type='MutualTeachingPoseEstimator'), 'already'),
         (
             lambda c: c['model']['head'].update(type='SimCCHead'),
@@ -217,11 +221,10 @@ def test_bad_options_are_named(stock, options, message):
 
 
 def test_refusal_on_the_command_line_is_one_line(tmp_path, capsys):
-    stock = 'mmpose::body_2d_keypoint/dekr/coco/dekr_hrnet-w32_8xb10-140e_coco-512x512.py'
-    assert switch_config([stock, '--unlabeled', 'u.json', '-o', str(tmp_path / 'x.py')]) == 1
+    assert switch_config([UNTRAINABLE, '--unlabeled', 'u.json', '-o', str(tmp_path / 'x.py')]) == 1
     assert switch_config(['nowhere.py', '--unlabeled', 'u.json', '-o', str(tmp_path / 'x.py')]) == 1
     errors = capsys.readouterr().err.strip().splitlines()
-    assert len(errors) == 2 and 'top-down' in errors[0] and 'nowhere.py' in errors[1]
+    assert len(errors) == 2 and 'cannot be trained' in errors[0] and 'nowhere.py' in errors[1]
     assert not (tmp_path / 'x.py').exists()
 
 

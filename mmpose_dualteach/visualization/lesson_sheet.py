@@ -45,8 +45,9 @@ def lesson_sheet(model, num_instances: int, metainfo: dict) -> np.ndarray:
     for record in model.records:
         lesson, adapter = record.lesson, record.adapter
         count = min(num_instances, len(record.easy))
-        size = record.easy.shape[-1], record.easy.shape[-2]
-        easy, hard = as_pictures(model, record.easy[:count]), as_pictures(model, record.hard[:count])
+        easy, hard = adapter.in_view(record.easy[:count]), adapter.in_view(record.hard[:count])
+        size = easy.shape[-1], easy.shape[-2]
+        easy, hard = as_pictures(model, easy), as_pictures(model, hard)
         prediction, answer = first_instances(record.prediction, count), first_instances(record.answer, count)
         target = Target(
             *[_first(part, count) for part in (record.target.value, record.target.valid, record.target.weight)]
@@ -62,9 +63,10 @@ def lesson_sheet(model, num_instances: int, metainfo: dict) -> np.ndarray:
             if asked:
                 joints = joints.masked_fill(~in_target(target, joints, known)[..., None], float('nan'))
             shown = known if asked and known is not None else [None] * count
+            each_joint = np.tile(colours, (joints.shape[1] // len(colours), 1))  # Of each instance.
             columns.append(
                 [
-                    tile(image, warmth, places, sureness, colours, part)
+                    tile(image, warmth, places, sureness, each_joint, part)
                     for image, warmth, places, sureness, part in zip(images, heat, joints, scores, shown)
                 ]
             )

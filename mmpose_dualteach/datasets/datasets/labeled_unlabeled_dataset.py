@@ -18,6 +18,7 @@ from mmpose_dualteach.datasets.checks import (
     shared_images,
 )
 from mmpose_dualteach.datasets.datasets.instance_index import PackedStrings
+from mmpose_dualteach.datasets.labeled_pipeline import with_pipeline
 from mmpose_dualteach.utils.branches import LABELED
 from mmpose_dualteach.utils.file_io import printable
 from mmpose_dualteach.utils.random_state import SeededIndex, set_random_state
@@ -38,6 +39,8 @@ class LabeledUnlabeledDataset(ConcatDataset):
     Args:
         labeled (BaseDataset | dict): The stock dataset, untouched.
         unlabeled (BaseDataset | dict): An :class:`UnlabeledPoseDataset`.
+        pipeline (Sequence[dict], optional): The labelled dataset's pipeline, in place of its own; MMPose's
+            ``YOLOXPoseModeSwitchHook`` sets it when it builds the loader anew. Defaults to None.
         labeled_branches (Sequence[str]): The branches that the labelled pipeline makes, where there are several kinds
             of labels. Defaults to ``labeled`` alone, and a stock pipeline.
 
@@ -50,9 +53,11 @@ class LabeledUnlabeledDataset(ConcatDataset):
         self,
         labeled: Union[BaseDataset, dict],
         unlabeled: Union[BaseDataset, dict],
+        pipeline: Optional[Sequence[dict]] = None,
         labeled_branches: Sequence[str] = (LABELED,),
     ) -> None:
-        labeled = labeled if isinstance(labeled, BaseDataset) else build_labeled(labeled)
+        if not isinstance(labeled, BaseDataset):
+            labeled = build_labeled(labeled if pipeline is None else with_pipeline(labeled, list(pipeline)))
         unlabeled = unlabeled if isinstance(unlabeled, BaseDataset) else DATASETS.build(unlabeled)
         check_same_keypoints(labeled.metainfo, unlabeled.metainfo)
         paths = check_labeled(labeled)

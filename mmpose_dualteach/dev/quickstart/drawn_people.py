@@ -175,22 +175,24 @@ def draw_people(
     seed: int = 0,
     image_size: Tuple[int, int] = (96, 128),
     progress: Optional[Callable[[int, int], None]] = None,
+    crowd: int = 1,
 ) -> None:
-    """Draw people, one per image, and write them as COCO keypoint data.
+    """Draw people, one per image or a crowd, and write them as COCO keypoint data.
 
     Writes ``out_dir/images/<split>_<5 digits>.jpg`` and ``out_dir/<split>.json``. An image depends only on the seed,
     the split's name, its index and ``image_size``, so a smaller split is a prefix of a larger one.
 
     Args:
         out_dir: Folder to write to; made if missing.
-        splits: Number of people of each split, such as ``{'train': 1200, 'val': 100}``.
+        splits: Number of images of each split, such as ``{'train': 1200, 'val': 100}``.
         seed: Non-negative seed.
         image_size: Typical (width, height) in pixels; sizes vary a little around it.
         progress: Called as ``progress(done, total)`` after each image.
+        crowd: Most people on an image; each image has one to so many.
     """
     if not splits or any(count < 1 for count in splits.values()) or min(image_size) < 32:
         raise ValueError(
-            'need at least one split, each with a positive number of people, and an image_size of '
+            'need at least one split, each with a positive number of images, and an image_size of '
             f'at least 32 x 32, got splits={splits} and image_size={image_size}'
         )
     out_dir = Path(out_dir)
@@ -200,7 +202,8 @@ def draw_people(
         images, annotations = [], []
         for index in range(count):
             rng = np.random.default_rng([seed, zlib.crc32(split.encode()), index])
-            sample = draw_sample(rng, image_size)
+            samples = draw_crowd(rng, image_size, crowd) if crowd > 1 else [draw_sample(rng, image_size)]
+            sample = samples[0]
             name = f'{split}_{index:05d}.jpg'
             cv2.imwrite(
                 str(out_dir / 'images' / name),
@@ -209,10 +212,12 @@ def draw_people(
             )
             height, width = sample.image.shape[:2]
             images.append(dict(id=index + 1, file_name=name, width=width, height=height))
-            annotations.append(_annotation(rng, sample, index + 1))
+            annotations += [_annotation(rng, each, index + 1) for each in samples if each.body.max() > 0.5]
             done += 1
             if progress:
                 progress(done, total)
+        for number, annotation in enumerate(annotations):
+            annotation['id'] = number + 1
         category = dict(id=1, name='person', supercategory='person', keypoints=KEYPOINTS, skeleton=SKELETON)
         content = dict(images=images, annotations=annotations, categories=[category])
         (out_dir / f'{split}.json').write_text(json.dumps(content))
@@ -238,6 +243,39 @@ def draw_sample(rng: np.random.Generator, image_size: Tuple[int, int]) -> Sample
     positions = keypoints[:, :2].copy()
     keypoints[keypoints[:, 2] == 0] = 0
     return Sample(_photograph(rng, image), keypoints, positions, body)
+
+
+def draw_crowd(rng: np.random.Generator, image_size: Tuple[int, int], most: int) -> List[Sample]:
+    """Draw one to ``most`` people, side by side and partly in front of each other, in an image of about ``image_size``
+    (width, height) pixels; a sample each, of the same image."""
+    width, height = (round(side * rng.uniform(0.9, 1.1)) for side in image_size)
+    canvas = np.zeros((height * SUPERSAMPLE, width * SUPERSAMPLE, 3), np.uint8)
+    canvas[..., 2] = _smooth_noise(rng, canvas.shape[:2], 128, rng.uniform(0, 25))
+    _draw_clutter(rng, canvas, rng.integers(0, 4), 0.4)
+    light, count = rng.uniform(-1, 1, 2), rng.integers(1, most + 1)
+    placed = []
+    for column in rng.permutation(count):
+        person = _turn(_make_person(rng), _camera(rng))
+        window = np.array((width / max(count, 1.5) * rng.uniform(0.9, 1.3), height * rng.uniform(0.6, 1.0)))
+        corner = np.array((width / count * (column + 0.5) - window[0] / 2, rng.uniform(0, height - window[1])))
+        scale, offset = _place(rng, person, *window)
+        offset = offset + corner * SUPERSAMPLE
+        alone = np.zeros_like(canvas)
+        alone[..., 2] = canvas[..., 2]
+        _draw_person(rng, alone, person, scale, offset, light)
+        covered = cv2.extractChannel(alone, 0) > 0
+        canvas[covered] = alone[covered]
+        body = cv2.resize(covered.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        placed.append((person, scale, offset, body))
+    image = cv2.resize(_colour(rng, canvas), (width, height), interpolation=cv2.INTER_AREA)
+    image = _photograph(rng, image)
+    samples = []
+    for person, scale, offset, body in placed:
+        keypoints = _keypoints(person, canvas, scale, offset)
+        positions = keypoints[:, :2].copy()
+        keypoints[keypoints[:, 2] == 0] = 0
+        samples.append(Sample(image, keypoints, positions, body))
+    return samples
 
 
 # --- The person, body frame ------------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ LABELED = UNLABELED = 2
 IMAGES = 4
 # Backbones with positions for each patch, or that pool what would be too small.
 OF_ONE_SIZE = ('VisionTransformer', 'SCNet')
+# Heads that are convolutions.
+OF_ANY_SIZE = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'DEKRHead', 'CIDHead')
 # By the ratio of width to height; divisible by 32, as stock heads need it.
 SMALL_INPUTS = {Fraction(3, 4): (96, 128), Fraction(1): (128, 128)}
 
@@ -88,10 +90,7 @@ def reduce_input(config: Config) -> List[str]:
     is worth noting."""
     model: Any = config.get('model') or {}
     head: Any = model.get('head') or {}
-    if (
-        head.get('type') not in ('HeatmapHead', 'ViPNASHead', 'CPMHead')
-        or model.backbone.type.split('.')[-1] in OF_ONE_SIZE
-    ):
+    if head.get('type') not in OF_ANY_SIZE or model.backbone.type.split('.')[-1] in OF_ONE_SIZE:
         return []
     old, cells = tuple(head.decoder.input_size), tuple(head.decoder.heatmap_size)
     new = SMALL_INPUTS.get(Fraction(*old))

@@ -3,6 +3,7 @@
 
 import io
 import os
+from collections import OrderedDict
 from typing import Any, Dict, Optional
 
 import mmengine
@@ -11,6 +12,7 @@ import torch
 from mmpose import __version__ as mmpose_version
 from torch import Tensor
 
+from mmpose_dualteach import compat
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.switch import stock_config
 from mmpose_dualteach.utils.config_text import parse_config_text
@@ -27,16 +29,20 @@ def network_weights(weights: Dict[str, Tensor], network: str) -> Dict[str, Tenso
         network (str): The network's name.
 
     Returns:
-        Dict[str, Tensor]: The state dict of the stock estimator.
+        Dict[str, Tensor]: The state dict of the stock estimator, with the versions of its modules.
 
     Raises:
         ValueError: If there is no such network; names those there are.
     """
     prefix = f'networks.{network}.'
-    chosen = {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
+    chosen = OrderedDict((key[len(prefix) :], value) for key, value in weights.items() if key.startswith(prefix))
     if not chosen:
         names = sorted({key.split('.')[1] for key in weights if key.startswith('networks.')})
         raise ValueError(f'there is no network {network!r} to export; the checkpoint has {names or "none"}')
+    # Some heads rename the weights of checkpoints that tell no version.
+    versions = {f'{key}.': told for key, told in compat.versions_of(weights).items()}
+    own = {key[len(prefix) : -1]: told for key, told in versions.items() if key.startswith(prefix)}
+    compat.set_versions(chosen, own)
     return chosen
 
 
@@ -55,7 +61,9 @@ def save_stock_checkpoint(path: str, weights: Dict[str, Tensor], dataset_meta: d
         meta['cfg'] = config
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     content = io.BytesIO()  # Where a disk is full torch's own writer says something else.
-    torch.save(dict(meta=meta, state_dict={key: value.cpu() for key, value in weights.items()}), content)
+    state = OrderedDict((key, value.cpu()) for key, value in weights.items())
+    compat.set_versions(state, compat.versions_of(weights))
+    torch.save(dict(meta=meta, state_dict=state), content)
     with atomic_write(path, binary=True) as file:
         file.write(content.getbuffer())
 

@@ -125,6 +125,8 @@ class DualTeacherHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         """Tell the model how much the pseudo losses weigh now, and whether to look at the pseudo-heatmaps."""
+        if batch_idx == 0:  # Other hooks have had their turn before the epoch.
+            self._model.share_modes()
         self._model.unsup_scale = self._scale(runner)
         self._model.watching = self.every_n_train_iters(runner, self.interval)
 

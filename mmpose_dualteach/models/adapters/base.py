@@ -171,6 +171,15 @@ class OutputAdapter(metaclass=ABCMeta):
             W), bool; None where an output has no cells.
         """
 
+    def on_images(self, points: Tensor, images: Tensor) -> Tensor:
+        """Points in input pixels in shape (N, K, 2) as pixels of images in shape (N, C, H, W), which a data
+        preprocessor may have resized."""
+        return points
+
+    def in_view(self, images: Tensor) -> Tensor:
+        """Images in shape (N, C, H, W) in the size that points go by."""
+        return images
+
     def aligned(self, outputs: Sequence[Any]) -> List[Any]:
         """Several outputs on the same images in a form in which one can be compared with another, part by part."""
         return list(outputs)

@@ -47,7 +47,8 @@ class DEKRAdapter(_StockHead):
 
 @ADAPTERS.register_module()
 class CIDAdapter(_StockHead):
-    """Contextual instance decoupling: its head predicts one image at a time, half a cell beside its labels."""
+    """Contextual instance decoupling: its head predicts one image at a time. That it adds half a cell is right: its
+    labels lie a whole cell too far to the left and the top in half of the sizes of instances."""
 
     heads = ('CIDHead',)
     own_mask = 'valid'
@@ -60,8 +61,6 @@ class CIDAdapter(_StockHead):
         for place, sample in enumerate(samples):
             one = [feature[place : place + 1] for feature in features]
             (instances,) = network.head.predict(one, [sample], test_cfg=test_cfg)
-            cell = np.array(sample.metainfo['input_size']) / self.codec['heatmap_size']
-            instances.keypoints = instances.keypoints - cell / 2  # Labels lie at ``cell * 4``, not at its middle.
             found.append(instances)
         return found
 

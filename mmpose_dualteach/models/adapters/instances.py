@@ -151,6 +151,17 @@ class InstanceAdapter(LabelsAdapter):
         points, scores, certainty, boxes = output
         return (views.move_points(points), views.swap_sides(scores), certainty, moved_boxes(boxes, views)), None
 
+    def on_images(self, points: Tensor, images: Tensor) -> Tensor:
+        if not self.resized:
+            return points
+        size = geometry.on_device([images.shape[-1], images.shape[-2]], points.device)
+        return points * (size / geometry.on_device(self.input_size, points.device))
+
+    def in_view(self, images: Tensor) -> Tensor:
+        if not self.resized:
+            return images
+        return torch.nn.functional.interpolate(images, size=self.input_size[::-1], mode='bilinear')
+
     # ------------------------------------------------------------------ what several say together
 
     def aligned(self, outputs: Sequence[Instances]) -> List[Instances]:
@@ -265,7 +276,7 @@ class InstanceAdapter(LabelsAdapter):
             boxes[:, 2:] += 1
         else:
             joints, taught, boxes = joints[some], taught[some], boxes[some]
-            seen = np.where(taught[..., None], joints, np.nan)
+            seen = np.where(np.isfinite(joints) & taught[..., None], joints, np.nan)
             hull = np.concatenate([np.nanmin(seen, axis=1), np.nanmax(seen, axis=1)], axis=1)
             boxes = np.where(np.isfinite(boxes), boxes, hull)
             if self.clip:
@@ -293,7 +304,7 @@ class InstanceAdapter(LabelsAdapter):
             return base
         mask = np.repeat(base, maps, axis=0)
         cells = joints * (np.array([width, height]) / self.input_size)
-        sides = np.nanmax(cells, axis=1) - np.nanmin(cells, axis=1)
+        sides = cells.max(axis=1) - cells.min(axis=1)  # NaN of those that are none, of which no joint is in doubt.
         y, x = np.mgrid[:height, :width]
         for instance, joint in zip(*np.nonzero(doubts)):
             radius = max(1.0, DISC * sides[instance].max())

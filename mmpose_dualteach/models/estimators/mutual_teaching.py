@@ -346,7 +346,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         """
         points = images.new_zeros(len(images), 0, 2)
         if any(occlusion.uses_joints for path in self.paths for occlusion in path.occlusions):
-            points = views.move_points(adapter.joints(opinion)[0])
+            points = adapter.on_images(views.move_points(adapter.joints(opinion)[0]), images)
         for number, path in enumerate(self.paths):
             if not path.occlusions:
                 yield number, images

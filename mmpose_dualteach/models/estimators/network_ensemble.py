@@ -103,6 +103,7 @@ class NetworkEnsemble(BaseModel):
         if self.predict_on == MEAN and len(self._in_mean) == 1:
             self.predict_on = self._in_mean[0]
         compat.before_loading(self, self._accept_stock_checkpoint)
+        self._modes = modes_of(self.head)
 
     def general_adapter(self, name: str) -> KeypointAdapter:
         """A network's adapter of the general way, which may be its own."""
@@ -232,6 +233,17 @@ class NetworkEnsemble(BaseModel):
             return inputs
         return {branch: _channels_last(images) for branch, images in inputs.items()}
 
+    def share_modes(self) -> None:
+        """Let all networks of its kind have what has changed in the head of the one that answers: hooks of stock
+        configs, those of YOLOX-Pose and RTMO for instance, turn to other losses there in the course of a run."""
+        modes = modes_of(self.head)
+        changed = {place: value for place, value in modes.items() if value != self._modes.get(place)}
+        for name, network in self.networks.items():
+            if changed and self.adapters[name] is self.adapters[self.test_network]:
+                parts = dict(network.head.named_modules())
+                for (part, key), value in changed.items():
+                    setattr(parts[part], key, value)
+
     def init_weights(self) -> None:
         """Give each network its initial weights, from its own random sequence or checkpoint."""
         for name, network in self.networks.items():
@@ -248,10 +260,25 @@ class NetworkEnsemble(BaseModel):
             key.startswith(tuple(f'{prefix}{part}.' for part in ('networks', 'averages', 'snapshots'))) for key in own
         ):
             return
+        versions = compat.versions_of(state_dict)
+        for key, told in list(versions.items()):
+            if f'{key}.'.startswith(prefix):
+                inner = f'{key}.'[len(prefix) :]
+                versions.update({f'{prefix}networks.{name}.{inner}'.rstrip('.'): told for name in self.learning})
         for key in own:
             value = state_dict.pop(key)
             for name in self.learning:
                 state_dict[f'{prefix}networks.{name}.{key[len(prefix) :]}'] = value
+
+
+def modes_of(module: nn.Module) -> Dict[Tuple[str, str], Any]:
+    """The numbers and words that a module and those in it go by, by the part's name and the attribute's."""
+    return {
+        (name, key): value
+        for name, part in module.named_modules()
+        for key, value in vars(part).items()
+        if isinstance(value, (bool, int, float, str)) and key != 'training' and not key.startswith('_')
+    }
 
 
 def _channels_last(images: Any) -> Any:

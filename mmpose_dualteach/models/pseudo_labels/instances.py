@@ -20,7 +20,6 @@ Instances = Tuple[Tensor, Tensor, Tensor, Tensor]
 DOUBT = 1 / 3  # Instances whose score is less than this share of the threshold are none.
 MOST = 100  # Instances in an image.
 NEAR = 0.3  # Mean distance of two networks' joints of one instance, of its longer side.
-FAR = 1e4  # No instance is so far from another, in its own longer sides.
 
 
 class Found(NamedTuple):
@@ -138,7 +137,8 @@ def matched(first: Instances, other: Instances) -> Instances:
     for image, (joints, others) in enumerate(zip(*own)):
         extent = (joints.amax(dim=1) - joints.amin(dim=1)).amax(dim=-1).clamp(min=1)
         apart = (joints[:, None] - others[None]).norm(dim=-1).mean(dim=-1) / extent[:, None]
-        cost = apart.nan_to_num(FAR).cpu().numpy()
+        # One that is too far away is as good as another: pairs are not to be given up for the sake of their sum.
+        cost = apart.nan_to_num(2 * NEAR).clamp(max=2 * NEAR).cpu().numpy()
         for row, column in zip(*linear_sum_assignment(cost)):
             if cost[row, column] <= NEAR:
                 place[image, row] = column
