@@ -152,3 +152,19 @@ def test_versions_outside_of_the_range_are_one_clear_error(monkeypatch):
     with pytest.raises(ImportError, match=message) as error:
         versions.check_supported()
     assert 'numpy' not in str(error.value) and len(str(error.value).splitlines()) == 1
+
+
+def test_versions_of_modules_go_with_their_weights():
+    """Some of MMPose's heads rename weights that come without a version, DEKRHead for instance."""
+    module = torch.nn.Sequential(torch.nn.BatchNorm2d(2))
+    state = module.state_dict()
+    assert compat.versions_of(state)['0']['version'] == module[0]._version
+    assert compat.versions_of({}) == {}
+    bare = dict(state)
+    compat.set_versions(bare, {})
+    other = type(state)(state)
+    compat.set_versions(other, {'0': dict(version=1)})
+    told = []
+    module[0]._register_load_state_dict_pre_hook(lambda _, __, local, *___: told.append(local.get('version')))
+    module.load_state_dict(other)
+    assert told == [1]
