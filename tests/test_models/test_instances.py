@@ -369,6 +369,21 @@ def test_a_stock_hook_changes_the_mode_of_every_network(crowd, tmp_path):
     assert 'YOLOXHSVRandomAug' not in kinds and 'PackPoseInputs' in kinds and dataset.num_unlabeled == 10
 
 
+def test_an_image_with_one_instance_alone_is_predicted_in_training(crowd):
+    """RTMO's DCC normalises over instances, which in training mode fails for a single one."""
+    model, data = batch_of(crowd_switch('rtmo', crowd))
+    network = model.networks['a'].train()
+    network.test_cfg.update(score_thr=0.0, nms_thr=1e-6, nms_pre=1)
+    for conv in network.head.head_module.out_cls:
+        torch.nn.init.constant_(conv.bias, 3.0)
+    images = data['inputs']['easy']
+    points, _, certainty, boxes = model.adapter.output(network, images)
+    assert certainty.shape == (UNLABELED, 1) and (certainty > 0.5).all() and points.isfinite().all()
+    assert network.head.dcc.training
+    width = torch.tensor(images.shape[-1] / INPUT[0])  # Of the images, which the data preprocessor has resized.
+    assert width == 1 or boxes[..., 2].max() <= INPUT[0] + 1e-3
+
+
 def test_a_batch_in_which_rtmo_finds_one_place_teaches_nothing(crowd):
     model, data = batch_of(crowd_switch('rtmo', crowd, views=STILL))
     target, _ = target_of(model, data, rows([person(8, 8, 24, 40)]))

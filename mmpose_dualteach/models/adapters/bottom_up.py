@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """MMPose's own heads for images with several instances."""
 
+from contextlib import ExitStack
 from typing import Any, List, Optional
 
 import numpy as np
@@ -14,6 +15,7 @@ from mmpose_dualteach.models.adapters.base import ADAPTERS
 from mmpose_dualteach.models.adapters.instances import InstanceAdapter
 from mmpose_dualteach.models.adapters.kinds import ancestor, class_name
 from mmpose_dualteach.models.adapters.labels import LabelTarget
+from mmpose_dualteach.models.utils.modes import evaluation_mode
 
 ONE_SAMPLE = 'Expected more than 1 value per channel'  # torch's words.
 
@@ -72,6 +74,14 @@ class YOLOXPoseAdapter(_StockHead):
     heads = ('YOLOXPoseHead', 'RTMOHead')
     own_mask = 'invalid'
     codec_keys = ()
+
+    def decoded(
+        self, network: BasePoseEstimator, features: Any, samples: List[PoseDataSample], test_cfg: dict
+    ) -> List[InstanceData]:
+        with ExitStack() as stack:
+            if hasattr(network.head, 'dcc'):  # RTMO normalises over the instances of an image: of one alone, nothing.
+                stack.enter_context(evaluation_mode(network.head.dcc))
+            return super().decoded(network, features, samples, test_cfg)
 
     def loss(self, network: BasePoseEstimator, output: Tensor, target: LabelTarget) -> Tensor:  # type: ignore[override]
         try:
