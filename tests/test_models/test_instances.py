@@ -384,18 +384,25 @@ def test_an_image_with_one_instance_alone_is_predicted_in_training(crowd):
     assert width == 1 or boxes[..., 2].max() <= INPUT[0] + 1e-3
 
 
-def test_a_batch_in_which_rtmo_finds_one_place_teaches_nothing(crowd):
+def test_a_batch_with_one_place_of_one_instance_is_learned(crowd):
+    """RTMO's loss fails on a batch with a single positive place in stock MMPose."""
     model, data = batch_of(crowd_switch('rtmo', crowd, views=STILL))
+    network, own = model.networks['b'], model.networks['b'].loss
     target, _ = target_of(model, data, rows([person(8, 8, 24, 40)]))
+    calls = []
 
-    def loss(*_):
-        raise ValueError('Expected more than 1 value per channel when training, got input size torch.Size([1, 8])')
+    def loss(images, samples):
+        calls.append(network.head.dcc.training)
+        if network.head.dcc.training:
+            raise ValueError('Expected more than 1 value per channel when training, got input size torch.Size([1, 8])')
+        return own(images, samples)
 
-    model.networks['b'].loss = loss
-    assert model.adapter.loss(model.networks['b'], data['inputs']['hard'][:1], target) == 0
-    model.networks['b'].loss = lambda *_: (_ for _ in ()).throw(ValueError('another'))
+    network.loss = loss
+    value = model.adapter.loss(network, data['inputs']['hard'][:1], target)
+    assert calls == [True, False] and value > 0 and value.requires_grad and network.head.dcc.training
+    network.loss = lambda *_: (_ for _ in ()).throw(ValueError('another'))
     with pytest.raises(ValueError, match='another'):
-        model.adapter.loss(model.networks['b'], data['inputs']['hard'][:1], target)
+        model.adapter.loss(network, data['inputs']['hard'][:1], target)
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,10 @@ class OutputAdapter(metaclass=ABCMeta):
     def loss(self, network: BasePoseEstimator, output: Any, target: Target) -> Tensor:
         """The scalar loss of a student ``network``'s answer on the hard view."""
 
+    def stock_loss(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Dict[str, Any]:
+        """A network's own losses on images in shape (N, C, H, W) with labels, by name."""
+        return network.loss(images, samples)
+
     # ------------------------------------------------------------------ test time
 
     @abstractmethod

@@ -2,7 +2,7 @@
 """MMPose's own heads for images with several instances."""
 
 from contextlib import ExitStack
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from mmengine.structures import InstanceData
@@ -14,7 +14,6 @@ from torch import Tensor
 from mmpose_dualteach.models.adapters.base import ADAPTERS
 from mmpose_dualteach.models.adapters.instances import InstanceAdapter
 from mmpose_dualteach.models.adapters.kinds import ancestor, class_name
-from mmpose_dualteach.models.adapters.labels import LabelTarget
 from mmpose_dualteach.models.utils.modes import evaluation_mode
 
 ONE_SAMPLE = 'Expected more than 1 value per channel'  # torch's words.
@@ -83,13 +82,15 @@ class YOLOXPoseAdapter(_StockHead):
                 stack.enter_context(evaluation_mode(network.head.dcc))
             return super().decoded(network, features, samples, test_cfg)
 
-    def loss(self, network: BasePoseEstimator, output: Tensor, target: LabelTarget) -> Tensor:  # type: ignore[override]
+    def stock_loss(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Dict[str, Any]:
         try:
-            return super().loss(network, output, target)
+            return super().stock_loss(network, images, samples)
         except ValueError as error:
-            if ONE_SAMPLE not in str(error):
+            if ONE_SAMPLE not in str(error) or not hasattr(network.head, 'dcc'):
                 raise
-            return output.new_zeros(())  # RTMO normalises over the places of all instances, and found but one.
+            # RTMO normalises over the places of all instances of a batch, and has but one.
+            with evaluation_mode(network.head.dcc):
+                return super().stock_loss(network, images, samples)
 
     def told(self, known: np.ndarray) -> np.ndarray:
         side = max(known.shape[1:])  # The heads look places up as if masks were square.

@@ -108,7 +108,7 @@ class LabelsAdapter(OutputAdapter):
         if not target.share:
             return output.new_zeros(())
         with float_outputs(network):
-            losses = tensors_of(network.loss(output, target.samples))
+            losses = tensors_of(self.stock_loss(network, output, target.samples))
         return network.parse_losses(losses)[0] * target.share
 
     # ------------------------------------------------------------------ test time

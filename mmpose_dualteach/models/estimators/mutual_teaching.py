@@ -253,7 +253,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 stack.enter_context(float_outputs(network))
                 outputs = stack.enter_context(self.adapters[name].watch(network)) if self.watching else []
                 branch = self._labeled_branch[name]
-                stock = tensors_of(network.loss(inputs[branch], data_samples[branch]))
+                stock = tensors_of(self.adapters[name].stock_loss(network, inputs[branch], data_samples[branch]))
             losses = {
                 f'{name}/{key}': _weighted(value, self.sup_weight) if 'loss' in key else value
                 for key, value in stock.items()
