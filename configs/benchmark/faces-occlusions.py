@@ -1,0 +1,5 @@
+# Occlusions as they are meant and as released codes have them, on one network that teaches itself: 50 labels, 600
+# steps.
+_base_ = 'faces-short.py'
+labels = [50]
+methods = ['supervised', 'posecons', 'cutout', 'cutout-as-released', 'occlude', 'occlude-as-released']
