@@ -333,6 +333,8 @@ def test_a_run_trains_scores_draws_and_exports(kind, crowd, tmp_path):
         model=dict(instance_thr=0.02 if kind in ('cid', 'dekr') else 0.3, paths=[[dict(type='JointCutout')]]),
     )
     runner = run(config, tmp_path)
+    log = next(tmp_path.rglob('*.log')).read_text()
+    assert 'data: 6 labelled and 10 unlabelled images' in log and 'instances and joints of a score of' in log
     scores = runner.message_hub.get_info('mutual_teaching_scores')
     assert set(scores['networks']) == {'a', 'b'}  # There is no mean of what they find.
     assert list(tmp_path.rglob('*.png'))

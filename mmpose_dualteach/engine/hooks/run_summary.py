@@ -26,14 +26,15 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
     loader = runner.train_dataloader
     data, (labeled, unlabeled), ranks = loader.dataset, loader.sampler.counts, loader.sampler.world_size
     frames = frames_in_words(data.datasets[1].load_report)
+    unit = 'images' if model.finds_instances else 'instances'
     lines = [
-        f'data: {data.num_labeled:,} labelled and {data.num_unlabeled:,} unlabelled instances'
+        f'data: {data.num_labeled:,} labelled and {data.num_unlabeled:,} unlabelled {unit}'
         + (f' ({frames})' if frames else '')
     ]
     steps = runner.max_iters
     lines.append(
         f'steps: {len(loader):,} an epoch, {steps:,} in all, of {labeled * ranks} labelled and {unlabeled * ranks} '
-        f'unlabelled instances; {steps * labeled * ranks / data.num_labeled:.3g} passes over the labelled and '
+        f'unlabelled {unit}; {steps * labeled * ranks / data.num_labeled:.3g} passes over the labelled and '
         f'{steps * unlabeled * ranks / data.num_unlabeled:.3g} over the unlabelled ones'
     )
     transforms = getattr(data.datasets[1].pipeline, 'transforms', [])
@@ -60,6 +61,9 @@ def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
     ramp_up = f', in full {schedule.ramp_up:g} {unit}s later' if schedule.ramp_up else ''
     end = f', until {unit} {schedule.end:g}' if schedule.end < math.inf else ''
     sure = 'each joint as much as its teacher is sure of it' if model.selection.confidence else 'all joints alike'
+    if model.finds_instances:
+        sure = f'instances and joints of a score of {model.adapter.instance_thr:g} or more'
+        sure += ', by their mean score' if model.selection.confidence else ', all alike'
     sure += ''.join(f', {each}' for each in _what_counts(model))
     alone = f'; {", ".join(model.baselines)} learns from labels alone' if model.baselines else ''
     alone += f'; {", ".join(model.frozen)} is frozen' if model.frozen else ''
