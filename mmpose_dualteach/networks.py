@@ -13,8 +13,9 @@ from mmpose_dualteach.models.adapters.kinds import class_name, hashable
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 
 PARTS = ('backbone', 'neck', 'head', 'test_cfg', 'train_cfg')
-# Where the switch finds the pipelines of validation and test of a network that sees images of its own.
-PIPELINES = 'pipelines'
+# Where the switch finds the pipelines of validation and test of a network that sees images of its own, and the modules
+# that its config imports.
+PIPELINES, IMPORTS = 'pipelines', 'imports'
 
 
 def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> Dict[str, Any]:
@@ -64,6 +65,9 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
             for stage in ('val', 'test')
             if other.get(f'{stage}_dataloader')
         }
+    imports = (other.get('custom_imports') or {}).get('imports')
+    if imports:
+        found[IMPORTS] = [imports] if isinstance(imports, str) else list(imports)
     return {**found, **{key: own[key] for key in ('frozen', 'seed') if key in own}}
 
 

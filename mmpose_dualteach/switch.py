@@ -26,7 +26,7 @@ from mmpose_dualteach.models.adapters.kinds import ancestor, class_name, hashabl
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, Teacher, parse_lessons
-from mmpose_dualteach.networks import PIPELINES, with_own_config
+from mmpose_dualteach.networks import IMPORTS, PIPELINES, with_own_config
 from mmpose_dualteach.stock_repairs import repaired, undone
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 from mmpose_dualteach.utils.branches import LABELED, own_branch
@@ -130,6 +130,7 @@ def mutual_teaching(
         name: with_own_config(name, own, stock, pipeline)
         for name, own in (model or {}).get('networks', NETWORKS).items()
     }
+    imports = [module for own in networks.values() for module in own.pop(IMPORTS, [])]
     pipelines = {name: own.pop(PIPELINES) for name, own in networks.items() if PIPELINES in own}
     cuts = {name: own['transforms'][CUT] for name, own in networks.items() if CUT in own.get('transforms', {})}
     labels = {
@@ -156,7 +157,7 @@ def mutual_teaching(
     options = dict(dual_teacher=hook, lesson_visualization=pictures)
 
     switched: Dict[str, Any] = dict(
-        custom_imports=_with_package(stock.get('custom_imports')),
+        custom_imports=_with_modules(stock.get('custom_imports'), [*imports, PACKAGE]),
         model=dict(
             merged_parts(stock['model'], {key: value for key, value in (model or {}).items() if key != 'networks'}),
             type=WRAPPER,
@@ -474,10 +475,10 @@ def _check_batch(batch: tuple) -> None:
         )
 
 
-def _with_package(imports: Optional[dict]) -> dict:
+def _with_modules(imports: Optional[dict], modules: List[str]) -> dict:
     imports = dict(imports or dict(imports=[]))
     names = [imports['imports']] if isinstance(imports['imports'], str) else list(imports['imports'])
-    return dict(imports, imports=names + ([] if PACKAGE in names else [PACKAGE]))
+    return dict(imports, imports=list(dict.fromkeys([*names, *modules])))
 
 
 def _scaled(number: float, up: int, down: int) -> Union[int, float]:

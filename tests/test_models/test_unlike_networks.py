@@ -142,6 +142,16 @@ def test_a_teacher_of_another_kind_teaches_by_its_keypoints(stock, simcc, tmp_pa
     assert list((tmp_path / 'run').rglob('lessons_6.png'))
 
 
+def test_what_a_networks_config_imports_is_imported(stock, simcc):
+    big, _ = simcc
+    config = Config.fromfile(big['config'])
+    config.custom_imports = dict(imports=['colorsys'], allow_failed_imports=False)
+    config.dump(big['config'])
+    switched = switch(stock, model=dict(networks=dict(a=dict(), big=big), lessons=LESSON))
+    assert switched.custom_imports.imports == ['colorsys', 'mmpose_dualteach']
+    assert 'imports' not in switched.model.networks.big
+
+
 def test_what_a_teacher_of_another_kind_asks_is_where_it_sees_the_joints(stock, simcc):
     big, teacher = simcc
     model = dict(networks=dict(a=dict(), big=big), lessons=LESSON)
