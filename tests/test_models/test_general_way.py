@@ -86,6 +86,30 @@ def joints_and_samples(config, views, seed=0):
     return easy, samples
 
 
+def test_where_labels_have_no_weights_the_loss_is_weighted(stock, monkeypatch):
+    config = switch(of_kind(stock, 'simcc'), model=GENERAL)
+    model, data = batch_of(config)
+    adapter, labelled = model.adapter, model.adapter.labelled
+
+    def without_weights(*arguments):
+        sample = labelled(*arguments)
+        del sample.gt_instance_labels.keypoint_weights
+        return sample
+
+    monkeypatch.setattr(adapter, 'labelled', without_weights)
+    views = ViewPair(data['data_samples']['easy'], data['data_samples']['hard'])
+    output = torch.rand(4, 17, 2) * 50, torch.ones(4, 17)
+    weight = torch.full((4, 17), 0.4)
+    weight[:2] = 0
+    target = adapter.target(output, weight, views)
+    assert target.share == pytest.approx(0.4) and adapter.target(output, None, views).share == 1
+    network = model.networks['a']
+    monkeypatch.setattr(network, 'loss', lambda *_: dict(loss_kpt=torch.tensor(5.0), count=3))
+    assert adapter.loss(network, data['inputs']['hard'], target) == pytest.approx(2.0)
+    silent = adapter.target(output, torch.zeros(4, 17), views)
+    assert silent.share == 0 and adapter.loss(network, data['inputs']['hard'], silent) == 0
+
+
 @pytest.mark.parametrize('kind', ['lab', *KINDS])
 def test_a_perfect_teacher_teaches_the_true_labels_of_the_hard_view(kind, stock, lab):
     """The oracle: the lesson's loss is the stock loss on labels that were made of the true joints."""
