@@ -6,8 +6,8 @@ from typing import Any, Dict, List
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, pipeline_of
-from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
+from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT, pipeline_of
+from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform, is_of_whole_images
 from mmpose_dualteach.models.adapters import finds_instances
 from mmpose_dualteach.models.adapters.kinds import class_name, hashable
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
@@ -38,11 +38,6 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
     if source is None:
         return own
     where = f'model.networks.{name}.config={source!r}'
-    if finds_instances(stock['model']):
-        raise ValueError(
-            f'{where}: networks that find instances in whole images see the same views; set what differs of the model, '
-            'backbone for instance, in place of config'
-        )
     other = (get_config(source) if '::' in source else Config.fromfile(source)).to_dict()
     model = other['model']
     if class_name(model) != class_name(stock['model']):
@@ -53,10 +48,16 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
     found = merged_parts({part: model.get(part) for part in PARTS}, own)
     for part in ('test_cfg', 'train_cfg'):  # They take the places of the stock ones, as parts with a type do.
         found[part] = dict(found[part] or {}, _delete_=True)
-    transforms = {kind: find_transform(theirs, kind) for kind in (CUT, LABELS)}
+    several = finds_instances(stock['model'])
+    transforms = {kind: find_transform(theirs, kind) for kind in (WHOLE_IMAGE_CUT if several else CUT, LABELS)}
     unlike = {
         kind: each for kind, each in transforms.items() if hashable(each) != hashable(find_transform(pipeline, kind))
     }
+    if unlike and several:
+        raise ValueError(
+            f'{where}: its {", ".join(unlike)} is not that of the switched config; networks that find all instances of '
+            'an image see the same views and labels, take a config with the same'
+        )
     if unlike:
         found['transforms'] = unlike
     if CUT in unlike:
@@ -82,8 +83,10 @@ def check_same_images(where: str, pipeline: List[dict], other: List[dict], prepr
     Raises:
         ValueError: If padding or normalisation differ; names both.
     """
-    paddings = [find_transform(each, 'GetBBoxCenterScale').get('padding', 1.25) for each in (pipeline, other)]
-    compared: List[tuple] = [('the padding of boxes', *paddings)]
+    compared: List[tuple] = []
+    if not is_of_whole_images(pipeline):
+        paddings = [find_transform(each, 'GetBBoxCenterScale').get('padding', 1.25) for each in (pipeline, other)]
+        compared.append(('the padding of boxes', *paddings))
     compared += [
         (f'data_preprocessor.{key}', preprocessor.get(key), others.get(key)) for key in ('mean', 'std', 'bgr_to_rgb')
     ]

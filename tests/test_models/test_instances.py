@@ -10,6 +10,7 @@ import pytest
 import torch
 from conftest import run, switch
 from crowds import INPUT, KINDS, crowd_config
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
 from mmengine.structures import InstanceData
@@ -438,6 +439,30 @@ def test_options_that_do_not_fit_are_named(model, message, crowd):
     config = crowd_switch('cid', crowd, model=model)
     with pytest.raises(ValueError, match=message):
         MODELS.build(config.model)
+
+
+def test_a_larger_frozen_network_of_its_own_config_teaches(crowd, tmp_path):
+    """RTMO-l for RTMO-s, for instance: another backbone and neck, the same views."""
+    larger = Config(crowd_config('yoloxpose', crowd))
+    larger.model.backbone.widen_factor, larger.model.neck.in_channels = 0.25, [64, 128, 256]
+    larger.dump(tmp_path / 'larger.py')
+    torch.save(dict(state_dict=MODELS.build(larger.model).state_dict()), tmp_path / 'larger.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'larger.pth'))
+    big = dict(config=str(tmp_path / 'larger.py'), frozen=True, init_cfg=init_cfg)
+    options = dict(model=dict(networks=dict(a=dict(), big=big), lessons=[dict(teacher='big', student='a')]))
+    model, data = batch_of(crowd_switch('yoloxpose', crowd, **options))
+    assert model.networks['big'].neck.in_channels == [64, 128, 256] and model.frozen == ['big']
+    people = true_instances(crowd_switch('yoloxpose', crowd), data['data_samples']['easy'])
+    found = [as_found(*each) for each in zip(people, data['data_samples']['easy'])]
+    model.adapter.output = lambda *_: as_rows(found, 0.1, JOINTS, torch.device('cpu'))
+    assert model(**data, mode='loss')['a/loss_pseudo'] > 0
+
+    for transform in larger.train_dataloader.dataset.pipeline:
+        if transform.type == 'BottomupRandomAffine':
+            transform.input_size = (128, 96)
+    larger.dump(tmp_path / 'larger.py')
+    with pytest.raises(ValueError, match='its BottomupRandomAffine is not that of the switched config'):
+        crowd_switch('yoloxpose', crowd, **options)
 
 
 def test_heads_of_others_go_the_general_way(crowd):
