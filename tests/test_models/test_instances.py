@@ -355,6 +355,19 @@ def test_a_run_trains_scores_draws_and_exports(kind, crowd, tmp_path):
         assert torch.equal(again.networks['b'].state_dict()[name], value)
 
 
+def test_the_collapse_watch_waits_for_networks_that_find_somebody(crowd, tmp_path, caplog):
+    """On a few labelled images an unripe network may find somebody by chance, and nobody on unlabelled ones."""
+    config = crowd_switch('yoloxpose', crowd, hook=dict(interval=1))
+    runner = run(config, tmp_path)
+    hook = next(each for each in runner.hooks if type(each).__name__ == 'DualTeacherHook')
+    sure, nobody = rows([person(8, 8, 24, 40)]), rows([person(8, 8, 24, 40, score=0.01)])
+    assert runner.model.adapter.scores(dict(a=sure, b=nobody)) == dict(a=pytest.approx(0.9), b=0)
+    for labeled, told in ((0.1, False), (0.5, True)):
+        runner.message_hub.update_info('mutual_teaching_collapse', {})
+        hook._watch_collapse(runner, {'a/peak_unlabeled': torch.tensor(0.0), 'a/peak_labeled': torch.tensor(labeled)})
+        assert ('a' in runner.message_hub.get_info('mutual_teaching_collapse')) == told
+
+
 def test_a_stock_hook_changes_the_mode_of_every_network(crowd, tmp_path):
     stock = crowd_config('yoloxpose', crowd)
     pipeline = copy.deepcopy(stock['train_dataloader']['dataset']['pipeline'])

@@ -205,7 +205,7 @@ class DualTeacherHook(Hook):
         fallen = runner.message_hub.runtime_info.get(COLLAPSE, {})
         for name in self._model.networks:
             unlabeled, labeled = outputs.get(f'{name}/peak_unlabeled'), outputs.get(f'{name}/peak_labeled')
-            if unlabeled is None or labeled is None:
+            if unlabeled is None or labeled is None or float(labeled) < self._model.adapters[name].ripe:
                 continue
             if float(unlabeled) >= self.collapse_fraction * float(labeled):
                 fallen.pop(name, None)

@@ -62,6 +62,8 @@ class OutputAdapter(metaclass=ABCMeta):
     differentiable = True
     # Whether there is a mean of several networks at test time.
     averages = True
+    # The mean score on labelled images below which a network knows too little for its scores to tell of a collapse.
+    ripe = 0.0
 
     def __init__(self, head: dict) -> None:
         self.codec = dict(self.codec_of(head))

@@ -90,7 +90,7 @@ class InstanceAdapter(LabelsAdapter):
         self.clip = clip
         self.mask = self.own_mask or mask
         self.resized = resized
-        self.instance_thr = instance_thr
+        self.instance_thr = self.ripe = instance_thr
 
     @classmethod
     def refusal(cls, head: dict) -> Optional[str]:
@@ -142,7 +142,8 @@ class InstanceAdapter(LabelsAdapter):
         return points, scores.clamp(0, 1)
 
     def scores(self, outputs: Mapping[Any, Instances]) -> Dict[Any, Tensor]:
-        return {key: _of_those_there(self.joints(output)[1]) for key, output in outputs.items()}
+        """How sure a network is of the surest instance of each image in shape (N,), 0 where it finds none."""
+        return {key: certainty.amax(dim=1) for key, (_, _, certainty, _) in outputs.items()}
 
     def mirrored(self, output: Instances, flip_indices: Tensor) -> Instances:
         return mirrored_instances(output, flip_indices, self.input_size[0])
