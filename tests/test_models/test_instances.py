@@ -478,6 +478,11 @@ def test_a_larger_frozen_network_of_its_own_config_teaches(crowd, tmp_path):
         crowd_switch('yoloxpose', crowd, **options)
 
 
+def test_deformable_convolutions_do_not_go_channels_last(crowd):
+    with pytest.raises(ValueError, match='channels_last=True: .*DeformConv2d'):
+        MODELS.build(crowd_switch('dekr', crowd, model=dict(channels_last=True)).model)
+
+
 def test_heads_of_others_go_the_general_way(crowd):
     YOLOXPoseHead = MODELS.get('YOLOXPoseHead')
 

@@ -3,6 +3,7 @@ import copy
 from typing import Any, Collection, Dict, List, Mapping, Optional, Tuple, Union
 
 import torch
+from mmcv.ops import DeformConv2d
 from mmengine.model import BaseModel
 from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import MODELS
@@ -36,8 +37,8 @@ class NetworkEnsemble(BaseModel):
         **stock: Everything else of the stock ``model`` config, each network's.
 
     Raises:
-        ValueError: If the head is not supported, a name in the config does not exist, or a frozen network has no
-            weights.
+        ValueError: If the head is not supported, a name in the config does not exist, a frozen network has no weights,
+            or an operator does not know the memory format.
     """
 
     def __init__(
@@ -78,6 +79,8 @@ class NetworkEnsemble(BaseModel):
             self.adapters[name] = kinds.setdefault(made.kin, made)
             with self._rngs[name]:
                 self.networks[name] = MODELS.build(dict(config, type=estimator))
+        if channels_last and any(isinstance(part, DeformConv2d) for part in self.networks.modules()):
+            raise ValueError("model.channels_last=True: mmcv's DeformConv2d cannot read such images; leave it out")
         self.learning = [name for name in networks if name not in self.frozen]
         if not self.learning:
             raise ValueError('model.networks: all are frozen, none would learn; leave frozen out of one')
