@@ -29,6 +29,7 @@ from mmpose_dualteach.models.pseudo_labels.instances import (
     mean_of_matched,
     mirrored_instances,
 )
+from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config
 
@@ -299,6 +300,23 @@ def test_several_teachers_agree_instance_by_instance():
     assert certainty.tolist() == [[pytest.approx(0.45), pytest.approx(0.925)]]
     assert scores[0, 0] == pytest.approx(0.45) and scores[0, JOINTS] == pytest.approx(0.925)
     assert boxes[0].tolist() == [[0, 0, 20, 40], [51, 0, 71, 40]]
+
+
+def test_instances_count_as_much_as_the_other_network_sees_them(crowd):
+    """What one network alone believes in is in doubt; a teacher and its own average do not check each other."""
+    adapter = batch_of(crowd_switch('yoloxpose', crowd))[0].adapter
+    first = rows([person(0, 0, 20, 40), person(50, 0, 70, 40)])
+    other = rows([person(50, 4, 70, 44)])
+    checked = adapter.checked(dict(a=first, b=other))
+    agreement = np.exp(-0.5)  # A tenth of the longer side apart.
+    assert checked['a'][2].tolist() == [[0, pytest.approx(0.9 * agreement)]]
+    assert torch.allclose(checked['a'][1][0, JOINTS:], torch.tensor(0.9 * agreement).float())
+    assert checked['a'][1][0, :JOINTS].eq(0).all() and torch.equal(checked['a'][0], first[0])
+    assert checked['b'][2].tolist() == [[pytest.approx(0.9 * agreement)]]
+    own, average = Teacher('a'), Teacher('a', 'ema')
+    assert adapter.checked({own: first, average: other})[own] is first
+    three = adapter.checked({own: first, Teacher('b'): other, Teacher('c'): first})
+    assert three[own][2].tolist() == [[pytest.approx(0.45), pytest.approx(0.9 * (1 + agreement) / 2)]]
 
 
 def test_cid_finds_joints_where_its_labels_lie(crowd):

@@ -182,6 +182,11 @@ class OutputAdapter(metaclass=ABCMeta):
         """Images in shape (N, C, H, W) in the size that points go by."""
         return images
 
+    def checked(self, outputs: Mapping[Any, Any]) -> Dict[Any, Any]:
+        """Outputs of several networks on the same images, each with the scores that are left beside the others; of most
+        kinds a score is a network's own."""
+        return dict(outputs)
+
     def aligned(self, outputs: Sequence[Any]) -> List[Any]:
         """Several outputs on the same images in a form in which one can be compared with another, part by part."""
         return list(outputs)

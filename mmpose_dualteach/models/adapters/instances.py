@@ -25,6 +25,7 @@ from mmpose_dualteach.models.pseudo_labels.instances import (
     mean_of_matched,
     mirrored_instances,
     moved_boxes,
+    seen_by_others,
 )
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
@@ -39,7 +40,8 @@ class InstanceAdapter(LabelsAdapter):
     """The general way for images with several instances: networks find instances and joints at once.
 
     What a teacher's stock ``predict()`` finds on the easy view, by the config's own thresholds and NMS, becomes pseudo
-    ground truth of the hard view. Instances and joints with a score of ``instance_thr`` or more are taught. Of those
+    ground truth of the hard view. Where networks teach each other, scores are multiplied by how far they agree, see
+    :meth:`checked`. Instances and joints with a score of ``instance_thr`` or more are taught. Of those
     with less, but more than a third of it, nothing is said: neither that they are there nor that they are not, as far
     as the head's loss takes a mask. The same is true of what the easy view did not show. An image without any instance
     to teach teaches nothing. The loss is weighted by the mean score of the joints taught.
@@ -144,6 +146,17 @@ class InstanceAdapter(LabelsAdapter):
     def scores(self, outputs: Mapping[Any, Instances]) -> Dict[Any, Tensor]:
         """How sure a network is of the surest instance of each image in shape (N,), 0 where it finds none."""
         return {key: certainty.amax(dim=1) for key, (_, _, certainty, _) in outputs.items()}
+
+    def checked(self, outputs: Mapping[Any, Instances]) -> Dict[Any, Instances]:
+        """Instances and joints count as much as the other networks see them there too: a network that knows little is
+        sure of somebody all the same, but another one hardly of the same. With itself, before a mirror or as it was a
+        while ago, a network would agree too easily."""
+        checked = {}
+        for one, output in outputs.items():
+            name = getattr(one, 'network', one)
+            others = [each for other, each in outputs.items() if getattr(other, 'network', other) != name]
+            checked[one] = seen_by_others(output, others) if others else output
+        return checked
 
     def mirrored(self, output: Instances, flip_indices: Tensor) -> Instances:
         return mirrored_instances(output, flip_indices, self.input_size[0])

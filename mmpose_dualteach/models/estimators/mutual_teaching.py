@@ -269,7 +269,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         peaks = {}
         for adapter in {id(self.adapters[name]): self.adapters[name] for name in answers}.values():
             alike = {name: answer for name, answer in answers.items() if self.adapters[name] is adapter}
-            peaks.update({f'{name}/peak_labeled': score.mean() for name, score in adapter.scores(alike).items()})
+            scores = adapter.scores(adapter.checked(alike))
+            peaks.update({f'{name}/peak_labeled': score.mean() for name, score in scores.items()})
         return peaks
 
     def take_snapshots(self) -> None:

@@ -19,6 +19,7 @@ Instances = Tuple[Tensor, Tensor, Tensor, Tensor]
 
 DOUBT = 1 / 3  # Instances whose score is less than this share of the threshold are none.
 MOST = 100  # Instances in an image.
+AGREEMENT = 0.1  # Where two networks differ by this share of an instance's longer side, scores fall to exp(-1/2).
 NEAR = 0.3  # Mean distance of two networks' joints of one instance, of its longer side.
 
 
@@ -156,6 +157,26 @@ def matched(first: Instances, other: Instances) -> Instances:
         taken(other[2], 0.0).reshape(shape),
         taken(other[3], float('nan')).reshape(first[3].shape),
     )
+
+
+def seen_by_others(instances: Instances, others: Sequence[Instances]) -> Instances:
+    """A network's instances with scores times the mean agreement with other networks', joint by joint; that of an
+    instance is the mean of its joints', and nothing where the other has no such instance.
+
+    Args:
+        instances (Instances): The network's.
+        others (Sequence[Instances]): Other networks' on the same images.
+    """
+    points, scores, certainty, boxes = instances
+    count = points.shape[1] // certainty.shape[1]
+    extent = hulls(points, count)
+    side = (extent[..., 2:] - extent[..., :2]).amax(dim=-1).clamp(min=1).repeat_interleave(count, dim=1)
+    shares = [(points - matched(instances, other)[0]).norm(dim=-1) / side for other in others]
+    agreement = torch.stack([torch.exp(-0.5 * (share / AGREEMENT).square()).nan_to_num() for share in shares]).mean(
+        dim=0
+    )
+    whole = agreement.reshape(*certainty.shape, count).mean(dim=-1)
+    return points, scores * agreement, certainty * whole, boxes
 
 
 def mean_of_matched(instances: Sequence[Instances], shares: Sequence[Tensor]) -> Instances:

@@ -97,7 +97,7 @@ class LessonGroup:
                     output, known[teacher] = speaker.from_view(output, views)
                 predictions[teacher] = output
         torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
-        return predictions, known
+        return self.adapter.checked(predictions), known
 
     def combined(self, predictions: Dict[Teacher, Any], known: Dict[Teacher, Optional[Tensor]]) -> Dict[tuple, Any]:
         """What the teachers of each lesson say together.
