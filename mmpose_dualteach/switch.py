@@ -45,6 +45,8 @@ HOOKS = dict(
     student_export='StudentExportHook',
     exact_resume='ExactResumeHook',
 )
+# The key by which MMPose's YOLOXPoseModeSwitchHook names another training set.
+NEW_SET = 'new_train_dataset'
 # What the stock loader has that a batch of both kinds cannot keep.
 STOCK_LOADER_KEYS = ('sampler', 'batch_sampler', 'drop_last')
 OTHER_MODELS = dict(
@@ -197,8 +199,12 @@ def mutual_teaching(
             stock['auto_scale_lr'],
             base_batch_size=_scaled(stock['auto_scale_lr']['base_batch_size'], sum(batch), batch[0]),
         )
-    if labels and stock.get('custom_hooks'):
-        switched['custom_hooks'] = [_with_switched_labels(each, labels) for each in stock['custom_hooks']]
+    if stock.get('custom_hooks'):
+        dataset = switched['train_dataloader']['dataset']
+        hooks = [_with_switched_labels(each, labels) if labels else each for each in stock['custom_hooks']]
+        switched['custom_hooks'] = [_with_switched_data(each, dataset, labeled is None) for each in hooks]
+        if switched['custom_hooks'] == stock['custom_hooks']:
+            del switched['custom_hooks']
     for key in ('val_dataloader', 'test_dataloader'):
         if stock.get(key) != original.get(key):
             switched[key] = stock[key]
@@ -256,6 +262,8 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
     for hook in stock.get('custom_hooks') or []:
         if 'switch_pipeline' in hook:
             hook['switch_pipeline'] = without_labels(hook['switch_pipeline'], network)
+        if hook.get(NEW_SET, {}).get('type') == 'LabeledUnlabeledDataset':
+            hook[NEW_SET] = hook[NEW_SET]['labeled']
     for key, loop in LOOPS.items():
         if (stock.get(key) or {}).get('type') == loop:
             del stock[key]['type']
@@ -465,6 +473,16 @@ def _with_switched_labels(hook: dict, labels: Mapping[str, Dict[str, dict]]) -> 
     if 'switch_pipeline' not in hook:
         return hook
     return dict(hook, switch_pipeline=with_labels(hook['switch_pipeline'], labels))
+
+
+def _with_switched_data(hook: dict, dataset: dict, all_labels: bool) -> dict:
+    """A hook that changes the labelled set in the middle of training leaves the unlabelled one where it is; of labels
+    that the user has named it changes the pipeline alone."""
+    new = hook.get(NEW_SET)
+    if not new:
+        return hook
+    labeled = new if all_labels else with_pipeline(dataset['labeled'], pipeline_of(new))
+    return dict(hook, **{NEW_SET: dict(dataset, labeled=labeled)})
 
 
 def _check_batch(batch: tuple) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import run, switch
-from crowds import INPUT, KINDS, crowd_config
+from crowds import INPUT, KINDS, RTMO_HEAD, RTMO_NECK, crowd_config
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
@@ -20,12 +20,13 @@ from mmpose.structures.bbox import bbox_xyxy2corner
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.adapters import CIDAdapter, InstanceAdapter, adapter_for, find_adapter
+from mmpose_dualteach.models.adapters.bottom_up import single_rows
 from mmpose_dualteach.models.adapters.instances import AREA_OF_BOX
 from mmpose_dualteach.models.pseudo_labels.instances import (
     Found,
     as_arrays,
     as_rows,
-    matched,
+    in_same_places,
     mean_of_matched,
     mirrored_instances,
 )
@@ -94,19 +95,23 @@ def as_found(people, sample):
     return Found(joints.astype(np.float32), seen.astype(np.float32), np.ones(len(joints), np.float32), hulls)
 
 
-def stock_labels(config, adapter, found, sample, size):
-    """A hard view with labels by the stock pipeline, of true instances in the view's pixels."""
+def stock_labels(config, adapter, people, sample, size):
+    """A hard view with labels by the stock pipeline, of true instances; its areas grow as the view does."""
+    found, (_, _, original) = as_found(people, sample), people
+    matrix = sample.metainfo['view_matrix']
+    areas = AREA_OF_BOX * (original[:, 2:] - original[:, :2]).prod(axis=1) * abs(np.linalg.det(matrix[:, :2]))
     scale = np.array(size, np.float32) / INPUT
     joints, boxes = found.joints * scale, found.boxes * np.tile(scale, 2)
     limit = np.array(size)
     seen = found.scores * ((found.joints >= 0) & (found.joints <= np.array(INPUT) - 1)).all(axis=-1)
-    kept = seen.any(axis=1)  # As FilterAnnotations does.
-    joints, boxes, seen = joints[kept], boxes[kept], seen[kept].astype(np.float32)
+    kept = seen.any(axis=1)
+    if not adapter.clip:  # Nothing is clipped then: joints beside the image keep their labels.
+        seen = found.scores
+    joints, boxes, seen, areas = joints[kept], boxes[kept], seen[kept].astype(np.float32), areas[kept] * scale.prod()
     if adapter.clip:
         boxes = np.clip(boxes, 0, np.tile(limit, 2))
     if not len(joints):
         return None
-    sides = boxes[:, 2:] - boxes[:, :2]
     results = dict(
         sample.metainfo,
         img=np.zeros((4, 4, 3), np.uint8),
@@ -114,7 +119,7 @@ def stock_labels(config, adapter, found, sample, size):
         keypoints_visible=seen,
         bbox=bbox_xyxy2corner(boxes).astype(np.float32) if adapter.corners else boxes.astype(np.float32),
         bbox_score=np.ones(len(joints), np.float32),
-        area=np.clip(sides.prod(axis=1) * AREA_OF_BOX, 1, None).astype(np.float32),
+        area=np.clip(areas, 1, None).astype(np.float32),
         category_id=np.ones(len(joints), np.int64),
     )
     np.random.seed(7)  # CID moves its roots at random.
@@ -149,7 +154,7 @@ def test_a_perfect_teacher_teaches_the_true_labels_of_the_hard_view(kind, crowd,
     (losses,) = model.loss_parts(**data)
     size = data['inputs']['hard'].shape[:1:-1]
     assert kind != 'rtmo' or size != INPUT
-    true = [stock_labels(config, adapter, as_found(*each), each[1], size) for each in zip(people, hard)]
+    true = [stock_labels(config, adapter, *each, size) for each in zip(people, hard)]
     assert all(sample is not None for sample in true)
     torch.manual_seed(1)
     expected, _ = student.parse_losses(student.loss(data['inputs']['hard'], true))
@@ -214,6 +219,8 @@ def test_of_what_is_in_doubt_nothing_is_said(kind, crowd):
         assert len(sample.gt_instance_labels.bboxes) == 1
         assert sample.gt_instance_labels.bboxes[0].tolist() == [8, 8, 24, 40]
         assert sample.gt_instance_labels.keypoints_visible[0].sum() == JOINTS - 1
+        weights = sample.gt_instance_labels.keypoints_visible_weights[0]
+        assert weights[3] == 0 and weights.sum() == JOINTS - 1  # It is neither visible nor invisible.
         assert mask.shape == (1, 96, 96)  # Square, as its head looks places up; true where nothing is known.
         assert mask[0, 20, 68] and not mask[0, 20, 16] and not mask[0, 60, 90] and not mask[0, 70:].any()
     else:
@@ -248,8 +255,12 @@ def test_images_without_an_instance_teach_nothing(kind, crowd):
     mask = target.samples[1].gt_fields.heatmap_mask.bool()
     edge = INPUT[1] * data['inputs']['hard'].shape[-1] // INPUT[0]
     assert mask[:, :edge].all() if kind in ('yoloxpose', 'rtmo') else not mask.any()
-    loss = model.adapter.loss(model.networks['b'], data['inputs']['hard'][:2], target)
+    network, own, seen = model.networks['b'], model.networks['b'].loss, []
+    network.loss = lambda images, samples: own(images, samples) if seen.append((images, samples)) is None else {}
+    loss = model.adapter.loss(network, data['inputs']['hard'][:2], target)
     assert loss > 0 and loss.isfinite()
+    ((images, samples),) = seen  # The other image would be taught to be empty.
+    assert torch.equal(images, data['inputs']['hard'][:1]) and samples == target.samples[:1]
     target = model.adapter.target(rows([nobody], [nobody]), None, views)
     calls = []
     model.networks['b'].extract_feat = calls.append
@@ -289,17 +300,19 @@ def test_views_move_and_mirror_instances_with_their_boxes(crowd):
 def test_several_teachers_agree_instance_by_instance():
     first = rows([person(0, 0, 20, 40), person(50, 0, 70, 40)])
     other = rows([person(52, 0, 72, 40, score=0.95), person(100, 0, 120, 40)])
-    placed = matched(first, other)
-    joints = placed[0].reshape(1, 2, JOINTS, 2)
+    one, placed = in_same_places([first, other])
+    joints = placed[0].reshape(1, 4, JOINTS, 2)
     assert joints[0, 0].isnan().all() and joints[0, 1, 0].tolist() == [52, 0]
-    assert placed[2].tolist() == [[0, pytest.approx(0.95)]] and placed[3][0, 0].isnan().all()
-    half = torch.full((1, 2 * JOINTS), 0.5)
-    points, scores, certainty, boxes = mean_of_matched([first, placed], [half, half])
-    joints = points.reshape(1, 2, JOINTS, 2)
+    assert placed[2].tolist() == [[0, pytest.approx(0.95), 0, pytest.approx(0.9)]] and placed[3][0, 0].isnan().all()
+    assert one[2].tolist() == [[pytest.approx(0.9), pytest.approx(0.9), 0, 0]]
+    half = torch.full((1, 4 * JOINTS), 0.5)
+    points, scores, certainty, boxes = mean_of_matched([one, placed], [half, half])
+    joints = points.reshape(1, 4, JOINTS, 2)
+    assert joints[0, 2].isnan().all() and joints[0, 3, 0].tolist() == [100, 0]  # Seen by the second alone.
     assert joints[0, 0, 1].tolist() == [20, 40] and joints[0, 1, 0].tolist() == [51, 0]
-    assert certainty.tolist() == [[pytest.approx(0.45), pytest.approx(0.925)]]
+    assert certainty.tolist() == [[pytest.approx(0.45), pytest.approx(0.925), 0, pytest.approx(0.45)]]
     assert scores[0, 0] == pytest.approx(0.45) and scores[0, JOINTS] == pytest.approx(0.925)
-    assert boxes[0].tolist() == [[0, 0, 20, 40], [51, 0, 71, 40]]
+    assert boxes[0, :2].tolist() == [[0, 0, 20, 40], [51, 0, 71, 40]]
 
 
 def test_instances_count_as_much_as_the_other_network_sees_them(crowd):
@@ -403,6 +416,23 @@ def test_a_stock_hook_changes_the_mode_of_every_network(crowd, tmp_path):
     assert 'YOLOXHSVRandomAug' not in kinds and 'PackPoseInputs' in kinds and dataset.num_unlabeled == 10
 
 
+def test_a_stock_hook_changes_the_labelled_set_alone(crowd):
+    stock = crowd_config('yoloxpose', crowd)
+    later = copy.deepcopy(stock['train_dataloader']['dataset'])
+    later['pipeline'] = [each for each in later['pipeline'] if each['type'] != 'YOLOXHSVRandomAug']
+    hook = dict(type='YOLOXPoseModeSwitchHook', num_last_epochs=1, new_train_dataset=later)
+    stock['custom_hooks'] = [hook]
+    config = switch(stock, labeled=None)
+    (switched,) = config.custom_hooks
+    dataset = DATASETS.build(switched.new_train_dataset)
+    assert dataset.num_labeled == dataset.num_unlabeled == 10 and len(dataset.pipeline.transforms) == 6
+    assert stock_config(config).custom_hooks[0].new_train_dataset == Config(dict(x=later)).x
+    few = switch(stock, labeled=dict(indices=6)).custom_hooks[0].new_train_dataset
+    assert few.labeled.indices == 6 and [each.type for each in few.labeled.pipeline] == [
+        each['type'] for each in later['pipeline']
+    ]
+
+
 def test_an_image_with_one_instance_alone_is_predicted_in_training(crowd):
     """RTMO's DCC normalises over instances, which in training mode fails for a single one."""
     model, data = batch_of(crowd_switch('rtmo', crowd))
@@ -418,25 +448,70 @@ def test_an_image_with_one_instance_alone_is_predicted_in_training(crowd):
     assert width == 1 or boxes[..., 2].max() <= INPUT[0] + 1e-3
 
 
-def test_a_batch_with_one_place_of_one_instance_is_learned(crowd):
+def test_a_batch_with_one_place_of_one_instance_is_learned():
     """RTMO's loss fails on a batch with a single positive place in stock MMPose."""
-    model, data = batch_of(crowd_switch('rtmo', crowd, views=STILL))
-    network, own = model.networks['b'], model.networks['b'].loss
-    target, _ = target_of(model, data, rows([person(8, 8, 24, 40)]))
-    calls = []
+    norm = torch.nn.BatchNorm1d(3).train()
+    row, rows_ = torch.rand(1, 3), torch.rand(2, 3)
+    with pytest.raises(ValueError, match='more than 1 value'):
+        norm(row)
+    with single_rows(torch.nn.Sequential(norm)):
+        mean = norm.running_mean.clone()
+        assert torch.allclose(norm(row), row, atol=1e-4) and torch.equal(norm.running_mean, mean) and norm.training
+        assert torch.equal(norm(rows_), torch.nn.BatchNorm1d(3).train()(rows_))
+    with pytest.raises(ValueError, match='more than 1 value'):
+        norm(row)
 
-    def loss(images, samples):
-        calls.append(network.head.dcc.training)
-        if network.head.dcc.training:
-            raise ValueError('Expected more than 1 value per channel when training, got input size torch.Size([1, 8])')
-        return own(images, samples)
 
-    network.loss = loss
-    value = model.adapter.loss(network, data['inputs']['hard'][:1], target)
-    assert calls == [True, False] and value > 0 and value.requires_grad and network.head.dcc.training
-    network.loss = lambda *_: (_ for _ in ()).throw(ValueError('another'))
-    with pytest.raises(ValueError, match='another'):
-        model.adapter.loss(network, data['inputs']['hard'][:1], target)
+def test_a_network_of_another_head_teaches_as_well(crowd):
+    """RTMO and YOLOX-Pose find the same: joints and boxes of instances."""
+    rtmo = dict(neck=RTMO_NECK, head=RTMO_HEAD, test_cfg=dict(score_thr=0.1, nms_thr=0.65))
+    model, data = batch_of(crowd_switch('yoloxpose', crowd, model=dict(networks=dict(a=dict(), b=rtmo)), views=STILL))
+    assert model.adapters['a'] is not model.adapters['b'] and len(model.groups) == 2
+    people = true_instances(crowd_switch('yoloxpose', crowd), data['data_samples']['easy'])
+    found = [as_found(*each) for each in zip(people, data['data_samples']['easy'])]
+    for adapter in model.adapters.values():
+        adapter.output = lambda *_: as_rows(found, 0.1, JOINTS, torch.device('cpu'))
+    losses = model(**data, mode='loss')
+    assert losses['a/loss_pseudo'] > 0 and losses['b/loss_pseudo'] > 0
+
+
+def test_areas_are_those_of_the_easy_view_as_the_map_grows_them(crowd):
+    """As stock pipelines multiply them: turning and clipping a box does not change how large somebody is."""
+    turned = dict(
+        easy=ALIKE, hard=dict(ALIKE, rotate_factor=30.0, rotate_prob=1, scale_prob=1, scale_factor=(0.7, 0.7))
+    )
+    model, data = batch_of(crowd_switch('yoloxpose', crowd, views=turned))
+    target, views = target_of(model, data, rows([person(30, 20, 60, 50)]))
+    (label,) = target.samples
+    assert views.matrix[0, 0, 1] != 0
+    assert label.gt_instance_labels.areas[0] == pytest.approx(AREA_OF_BOX * 30 * 30 / 0.7**2, rel=1e-3)
+
+
+@pytest.mark.parametrize('kind', ['cid', 'dekr'])
+def test_labels_of_one_joint_alone_are_finite(kind, crowd):
+    """CID's widths go by boxes, which its head does not tell: joints in one place have none."""
+    model, data = batch_of(crowd_switch(kind, crowd, views=STILL))
+    joints, scores, certainty, _ = person(30, 20, 30, 20)
+    found = as_rows(
+        [Found(np.array([joints], np.float32), np.array([scores], np.float32), np.array([certainty]), None)] * 2,
+        0.1,
+        JOINTS,
+        torch.device('cpu'),
+    )
+    doubtful = found[1].clone()
+    doubtful[0, 1:] = 0.2  # Of the first image alone joints are in doubt.
+    views = ViewPair(data['data_samples']['easy'][:2], data['data_samples']['hard'][:2])
+    target = model.adapter.target((found[0], doubtful, *found[2:]), None, views)
+    loss = model.adapter.loss(model.networks['b'], data['inputs']['hard'][:2], target)
+    assert loss.isfinite() and loss > 0
+
+
+def test_a_sure_instance_without_a_sure_joint_is_in_doubt(crowd):
+    model, data = batch_of(crowd_switch('yoloxpose', crowd, views=STILL))
+    unsure = person(56, 8, 80, 40)
+    target, _ = target_of(model, data, rows([person(8, 8, 24, 40), (unsure[0], [0.2] * JOINTS, 0.9, unsure[3])]))
+    known = model.adapter.known(target, INPUT)
+    assert known[0, 20, 16] and not known[0, 20, 68]
 
 
 @pytest.mark.parametrize(
@@ -463,6 +538,7 @@ def test_what_cannot_be_taught_is_named(change, message, crowd):
         (dict(lessons=[dict(teacher=['a', 'b'], student='a', combine='closest')]), "take 'mean'"),
         (dict(lessons=[dict(teacher='a', student='b', detach=False)]), 'detach=False'),
         (dict(paths=[[dict(type='BlockShuffle')]]), 'BlockShuffle needs lessons in heatmaps'),
+        (dict(lessons=[dict(teacher=['a', 'a.view2'], student='b')]), 'the first easy view alone'),
         (dict(pseudo_loss=dict(type='PseudoHeatmapLoss')), 'has a loss of its own'),
     ],
 )

@@ -1,4 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import cv2
@@ -20,12 +21,13 @@ from mmpose_dualteach.models.pseudo_labels.instances import (
     Instances,
     as_arrays,
     as_rows,
-    hulls,
-    matched,
+    extents_of,
+    in_same_places,
     mean_of_matched,
     mirrored_instances,
     moved_boxes,
     seen_by_others,
+    some_of,
 )
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
@@ -179,8 +181,7 @@ class InstanceAdapter(LabelsAdapter):
     # ------------------------------------------------------------------ what several say together
 
     def aligned(self, outputs: Sequence[Instances]) -> List[Instances]:
-        first, *others = outputs
-        return [first, *(matched(first, other) for other in others)]
+        return in_same_places(outputs)
 
     def blended(self, outputs: Sequence[Instances], shares: Sequence[Tensor]) -> Instances:
         return mean_of_matched(outputs, shares)
@@ -200,17 +201,28 @@ class InstanceAdapter(LabelsAdapter):
                 'networks of the same keypoints teach each other'
             )
         sure = (certainty >= self.instance_thr).repeat_interleave(count, dim=1) & (scores >= self.instance_thr)
-        weight = torch.ones_like(scores) if weight is None else weight.nan_to_num()
-        moved, weight = views.move_points(points), views.swap_sides(weight * sure)
+        weight = (torch.ones_like(scores) if weight is None else weight.nan_to_num()) * sure
+        extents = extents_of(points, boxes, count)
+        known = self._known(extents.masked_fill(some_of(weight > 0, count)[..., None], float('nan')), views)
+        in_doubt = (scores >= self.instance_thr * DOUBT) & ~(weight > 0)
+
+        moved, weight, in_doubt = views.move_points(points), views.swap_sides(weight), views.swap_sides(in_doubt)
         last = geometry.on_device(self.input_size, points.device) - 1
-        weight = weight * ((moved >= 0) & (moved <= last)).all(dim=-1)
+        inside = ((moved >= 0) & (moved <= last)).all(dim=-1)
+        if (
+            not self.clip
+        ):  # Stock pipelines then label joints beside the image as well, if one of the instance is on it.
+            inside = some_of(inside & (weight > 0), count).repeat_interleave(count, dim=1)
+        weight = weight * inside
         taught = weight > 0
-        known = self._known(output, views) & taught.any(dim=1)[:, None, None, None]
+        known &= taught.any(dim=1)[:, None, None, None]
         share = float(weight[taught].mean()) if taught.any() else 0.0
         target = LabelTarget(moved, known, weight, share=share)
-        # Joints that lie on the hard view and of which nothing is said.
-        doubtful = moved.isfinite().all(dim=-1) & ~taught
-        rows = (moved, taught, doubtful, moved_boxes(boxes, views), known[:, 0])
+        sides = extents[..., 2:] - extents[..., :2]
+        (a, b), (c, d) = views.matrix[:, 0, :2].T, views.matrix[:, 1, :2].T
+        growth = geometry.on_device(np.abs(a * d - b * c), points.device)
+        areas = sides.prod(dim=-1) * AREA_OF_BOX * growth[:, None]
+        rows = (moved, taught, in_doubt, moved_boxes(extents, views), areas, known[:, 0])
         arrays = zip(*(each.cpu().numpy() for each in rows))
         target.samples = [self.labelled(meta, *each).to(points.device) for meta, each in zip(views.hard_meta, arrays)]
         return target
@@ -218,20 +230,31 @@ class InstanceAdapter(LabelsAdapter):
     def move(self, output: Instances, views: ViewPair) -> LabelTarget:
         return self.target(output, None, views)
 
-    def _known(self, output: Instances, views: ViewPair) -> Tensor:
-        """Which cells of the hard view the easy view showed without an instance in doubt, in shape (N, 1, h, w)."""
-        points, _, certainty, boxes = output
+    def loss(self, network: BasePoseEstimator, output: Tensor, target: LabelTarget) -> Tensor:  # type: ignore[override]
+        assert target.weight is not None
+        keep = (target.weight > 0).any(dim=1)
+        if keep.any() and not keep.all():  # An image without an instance would be taught to be empty.
+            samples = [sample for sample, kept in zip(target.samples, keep.tolist()) if kept]
+            output, target = output[keep], replace(target, samples=samples)
+        return super().loss(network, output, target)
+
+    def _known(self, doubtful: Tensor, views: ViewPair) -> Tensor:
+        """Which cells of the hard view the easy view showed, and no instance in doubt, in shape (N, 1, h, w).
+
+        Args:
+            doubtful (Tensor): Boxes of instances in doubt in input pixels of the easy view in shape (N, M, 4), NaN for
+                none.
+            views (ViewPair): The map between the views.
+        """
         width, height = (side // CELL for side in self.input_size)
-        cells = geometry.cell_grid((width, height), points.device) * CELL + (CELL - 1) / 2
-        back = geometry.on_device(geometry.invert(views.matrix), points.device)
-        places = geometry.transform_points(cells.expand(len(points), -1, -1), back)
-        last = geometry.on_device(self.input_size, points.device) - 1
+        cells = geometry.cell_grid((width, height), doubtful.device) * CELL + (CELL - 1) / 2
+        back = geometry.on_device(geometry.invert(views.matrix), doubtful.device)
+        places = geometry.transform_points(cells.expand(len(doubtful), -1, -1), back)
+        last = geometry.on_device(self.input_size, doubtful.device) - 1
         known = ((places >= 0) & (places <= last)).all(dim=-1)
-        extents = torch.where(boxes.isfinite(), boxes, hulls(points, len(views.flip_indices)))
-        extents = extents.masked_fill((certainty >= self.instance_thr)[..., None], float('nan'))
-        inside = (places[:, None] >= extents[:, :, None, :2]) & (places[:, None] <= extents[:, :, None, 2:])
-        known &= ~inside.all(dim=-1).any(dim=1)  # Nothing lies in a box that is none (NaN).
-        return known.reshape(len(points), 1, height, width)
+        inside = (places[:, None] >= doubtful[:, :, None, :2]) & (places[:, None] <= doubtful[:, :, None, 2:])
+        known &= ~inside.all(dim=-1).any(dim=1)  # Nothing lies in a box that is none.
+        return known.reshape(len(doubtful), 1, height, width)
 
     def labelled(
         self,
@@ -240,6 +263,7 @@ class InstanceAdapter(LabelsAdapter):
         taught: np.ndarray,
         doubtful: np.ndarray,
         boxes: np.ndarray,
+        areas: np.ndarray,
         known: np.ndarray,
     ) -> PoseDataSample:
         """An image with labels, as the stock pipeline makes them.
@@ -251,6 +275,7 @@ class InstanceAdapter(LabelsAdapter):
             doubtful (np.ndarray): Of which nothing is said in shape (M * K,), bool.
             boxes (np.ndarray): Boxes (left, top, right, bottom) in input pixels in shape (M, 4); NaN where there is
                 none.
+            areas (np.ndarray): Areas of the instances in square pixels in shape (M,).
             known (np.ndarray): Of which cells something is known in shape (h, w), bool.
 
         Returns:
@@ -262,37 +287,46 @@ class InstanceAdapter(LabelsAdapter):
         scale = np.ones(2, np.float32)
         if self.resized:
             scale = np.array(meta['batch_input_shape'][::-1], np.float32) / np.array(self.input_size, np.float32)
-        results = dict(meta, img=np.zeros((1, 1, 3), np.uint8), **self._instances(joints, taught, boxes, some, scale))
+        instances = self._instances(joints, taught, boxes, areas, some, scale)
+        results = dict(meta, img=np.zeros((1, 1, 3), np.uint8), **instances)
         for transform in self.labels:
             results = transform(results)
         sample = results['data_samples']
+        doubts = doubtful & some[:, None]
+        self.tell_doubts(sample, doubts[some])
         if self.mask:
-            doubts = doubtful & some[:, None]
             fields = sample.gt_fields if 'gt_fields' in sample else PixelData()
             size = meta['batch_input_shape'] if self.resized else self.input_size[::-1]
             shape = tuple(fields.heatmaps.shape) if 'heatmaps' in fields else (1, *size)
-            mask = self._mask(known, joints, doubts if self.joint_by_joint else doubts & False, shape)
+            mask = self._mask(known, joints, doubts, shape)
             fields.set_field(torch.from_numpy(self.told(mask)), 'heatmap_mask')
             sample.gt_fields = fields
         return sample
+
+    def tell_doubts(self, sample: PoseDataSample, doubts: np.ndarray) -> None:
+        """Let labels say of which joints nothing is said, in shape (instances taught, K), if the loss knows a word."""
 
     def told(self, known: np.ndarray) -> np.ndarray:
         """What the loss is told of what is known in shape (C, h, w), bool."""
         return known if self.mask == 'valid' else ~known
 
     def _instances(
-        self, joints: np.ndarray, taught: np.ndarray, boxes: np.ndarray, some: np.ndarray, scale: np.ndarray
+        self,
+        joints: np.ndarray,
+        taught: np.ndarray,
+        boxes: np.ndarray,
+        areas: np.ndarray,
+        some: np.ndarray,
+        scale: np.ndarray,
     ) -> Dict[str, Any]:
         """The instances of an image in the words of stock pipelines; where there is none, one of which nothing can be
-        seen, outside of the image, as not all codecs and heads know what to do without any."""
+        seen: labels are made of such an image too, and not all codecs know what to do without any."""
         if not some.any():
             joints, taught, boxes = np.zeros_like(joints[:1]), taught[:1] & False, np.full((1, 4), -2.0, np.float32)
             boxes[:, 2:] += 1
+            areas = np.ones(1, np.float32)
         else:
-            joints, taught, boxes = joints[some], taught[some], boxes[some]
-            seen = np.where(np.isfinite(joints) & taught[..., None], joints, np.nan)
-            hull = np.concatenate([np.nanmin(seen, axis=1), np.nanmax(seen, axis=1)], axis=1)
-            boxes = np.where(np.isfinite(boxes), boxes, hull)
+            joints, taught, boxes, areas = joints[some], taught[some], boxes[some], areas[some]
             if self.clip:
                 boxes = np.clip(boxes, 0, np.tile(self.input_size, 2))
         boxes = (boxes * np.tile(scale, 2)).astype(np.float32)
@@ -304,17 +338,17 @@ class InstanceAdapter(LabelsAdapter):
             keypoints_visible=taught.astype(np.float32),
             bbox=form if self.corners else boxes,
             bbox_score=np.ones(number, np.float32),
-            area=np.clip((right - left) * (bottom - top) * AREA_OF_BOX, 1.0, None).astype(np.float32),
+            area=np.clip(areas * scale.prod(), 1.0, None).astype(np.float32),
             category_id=np.ones(number, np.int64),
             num_keypoints=taught.sum(axis=1).tolist(),
         )
 
     def _mask(self, known: np.ndarray, joints: np.ndarray, doubts: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-        """Which cells of labels count, in shape (1 or C, h, w), bool: what is known, but for a disc around each joint
-        in doubt on its own map."""
+        """Which cells of labels count, in shape (C, h, w), or (1, h, w) where maps are not told apart, bool: what is
+        known, but for a disc around each joint in doubt on its own map."""
         maps, height, width = shape
         base = cv2.resize(known.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST).astype(bool)[None]
-        if not doubts.any():
+        if not self.joint_by_joint:
             return base
         mask = np.repeat(base, maps, axis=0)
         cells = joints * (np.array([width, height]) / self.input_size)

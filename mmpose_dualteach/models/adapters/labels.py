@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import torch
+from mmengine.dist import is_distributed
 from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import TRANSFORMS
@@ -105,7 +106,7 @@ class LabelsAdapter(OutputAdapter):
             return self.output(network, answer)
 
     def loss(self, network: BasePoseEstimator, output: Tensor, target: LabelTarget) -> Tensor:  # type: ignore[override]
-        if not target.share:
+        if not target.share and not is_distributed():  # Heads count instances over all processes, each must do so.
             return output.new_zeros(())
         with float_outputs(network):
             losses = tensors_of(self.stock_loss(network, output, target.samples))

@@ -373,6 +373,11 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             raise ValueError(
                 'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
             )
+        if self.finds_instances and any(teacher.view > 1 for teacher in group.teachers):
+            raise ValueError(
+                'model.lessons: networks that find all instances of an image teach from the first easy view alone; '
+                'leave .view out'
+            )
         if self.finds_instances and any(lesson.combine == 'closest' for lesson in group.lessons):
             raise ValueError(
                 "model.lessons: combine='closest' chooses joint by joint, but joints of an instance belong together; "

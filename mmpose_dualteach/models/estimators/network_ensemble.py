@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mmpose_dualteach import compat
 from mmpose_dualteach.models.adapters import KeypointAdapter, OutputAdapter, adapter_for, finds_instances
+from mmpose_dualteach.models.adapters.labels import LabelsAdapter
 from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
 
 MEAN = 'mean'
@@ -108,10 +109,10 @@ class NetworkEnsemble(BaseModel):
         compat.before_loading(self, self._accept_stock_checkpoint)
         self._modes = modes_of(self.head)
 
-    def general_adapter(self, name: str) -> KeypointAdapter:
+    def general_adapter(self, name: str) -> LabelsAdapter:
         """A network's adapter of the general way, which may be its own."""
         own = self.adapters[name]
-        if isinstance(own, KeypointAdapter):
+        if isinstance(own, LabelsAdapter):  # Of those that find instances all outputs are alike.
             return own
         return KeypointAdapter(self._heads[name], **self._keypoint_labels[name])
 
@@ -246,6 +247,7 @@ class NetworkEnsemble(BaseModel):
                 parts = dict(network.head.named_modules())
                 for (part, key), value in changed.items():
                     setattr(parts[part], key, value)
+        self._modes = modes
 
     def init_weights(self) -> None:
         """Give each network its initial weights, from its own random sequence or checkpoint."""

@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Instances that a network finds in images by itself."""
 
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ Instances = Tuple[Tensor, Tensor, Tensor, Tensor]
 DOUBT = 1 / 3  # Instances whose score is less than this share of the threshold are none.
 MOST = 100  # Instances in an image.
 AGREEMENT = 0.1  # Where two networks differ by this share of an instance's longer side, scores fall to exp(-1/2).
+BESIDE, LEAST_SIDE = 0.1, 8.0  # Of a box around joints: how much of its longer side, and pixels.
 NEAR = 0.3  # Mean distance of two networks' joints of one instance, of its longer side.
 
 
@@ -87,6 +88,22 @@ def hulls(points: Tensor, count: int) -> Tensor:
     return torch.cat([joints.amin(dim=2), joints.amax(dim=2)], dim=-1)
 
 
+def some_of(joints: Tensor, count: int) -> Tensor:
+    """Of which instances any joint is meant, from joints in shape (N, M * K), in shape (N, M), bool."""
+    return joints.reshape(len(joints), -1, count).any(dim=-1)
+
+
+def extents_of(points: Tensor, boxes: Tensor, count: int) -> Tensor:
+    """Boxes of instances as their network tells them, or else around all their joints, and something beside, in shape
+    (N, M, 4); NaN where there is none."""
+    hull = hulls(points, count)
+    middle, sides = (hull[..., 2:] + hull[..., :2]) / 2, hull[..., 2:] - hull[..., :2]
+    # People reach beyond their joints, and joints may lie in one line.
+    sides = torch.maximum(sides + 2 * BESIDE * sides.amax(dim=-1, keepdim=True), sides.new_tensor(LEAST_SIDE))
+    around = torch.cat([middle - sides / 2, middle + sides / 2], dim=-1)
+    return torch.where(boxes.isfinite(), boxes, around)
+
+
 def moved_boxes(boxes: Tensor, views: ViewPair) -> Tensor:
     """Upright boxes around moved ones.
 
@@ -124,17 +141,44 @@ def mirrored_instances(instances: Instances, flip_indices: Tensor, width: float)
     )
 
 
-def matched(first: Instances, other: Instances) -> Instances:
+def in_same_places(outputs: Sequence[Instances]) -> List[Instances]:
+    """Several networks' instances on the same images, the same instance in the same place; no instance where a network
+    does not see it.
+
+    Args:
+        outputs (Sequence[Instances]): Each network's.
+    """
+    every, *others = outputs
+    rows = [every]
+    for other in others:
+        placed, rest = matched(every, other)
+        nobody = tuple(
+            torch.zeros_like(part) if part is rest[2] else torch.full_like(part, float('nan')) for part in rest
+        )
+        rows = [_behind(row, nobody) for row in rows] + [_behind(placed, rest)]  # type: ignore[arg-type]
+        every = _behind(every, rest)
+    return rows
+
+
+def _behind(first: Instances, second: Instances) -> Instances:
+    return tuple(torch.cat(parts, dim=1) for parts in zip(first, second))  # type: ignore[return-value]
+
+
+def matched(first: Instances, other: Instances) -> Tuple[Instances, Instances]:
     """Another network's instances in the places of the first one's: those whose joints lie near on the average, each at
     most once; where there is none, no instance.
 
     Args:
         first (Instances): One network's instances.
         other (Instances): Another one's on the same images.
+
+    Returns:
+        Tuple[Instances, Instances]: Those in the first one's places, and in their own those that have none.
     """
     shape = first[2].shape
     own = [first[0].reshape(*shape, -1, 2), other[0].reshape(*other[2].shape, -1, 2)]
     place = torch.full(shape, -1, dtype=torch.long)
+    left = torch.ones(other[2].shape, dtype=torch.bool)
     for image, (joints, others) in enumerate(zip(*own)):
         extent = (joints.amax(dim=1) - joints.amin(dim=1)).amax(dim=-1).clamp(min=1)
         apart = (joints[:, None] - others[None]).norm(dim=-1).mean(dim=-1) / extent[:, None]
@@ -142,7 +186,7 @@ def matched(first: Instances, other: Instances) -> Instances:
         cost = apart.nan_to_num(2 * NEAR).clamp(max=2 * NEAR).cpu().numpy()
         for row, column in zip(*linear_sum_assignment(cost)):
             if cost[row, column] <= NEAR:
-                place[image, row] = column
+                place[image, row], left[image, column] = column, False
     place = place.to(first[0].device)
     missing, safe = place < 0, place.clamp(min=0)
 
@@ -151,12 +195,21 @@ def matched(first: Instances, other: Instances) -> Instances:
         chosen = values.gather(1, safe[..., None].expand(-1, -1, values.shape[-1]))
         return chosen.masked_fill(missing[..., None], empty)
 
-    return (
+    placed = (
         taken(other[0], float('nan')).reshape(first[0].shape),
         taken(other[1], float('nan')).reshape(first[1].shape),
         taken(other[2], 0.0).reshape(shape),
         taken(other[3], float('nan')).reshape(first[3].shape),
     )
+    gone = ~left.to(first[0].device)
+    joint_gone = gone.repeat_interleave(other[1].shape[1] // other[2].shape[1], dim=1)
+    rest = (
+        other[0].masked_fill(joint_gone[..., None], float('nan')),
+        other[1].masked_fill(joint_gone, float('nan')),
+        other[2].masked_fill(gone, 0.0),
+        other[3].masked_fill(gone[..., None], float('nan')),
+    )
+    return placed, rest
 
 
 def seen_by_others(instances: Instances, others: Sequence[Instances]) -> Instances:
@@ -171,7 +224,7 @@ def seen_by_others(instances: Instances, others: Sequence[Instances]) -> Instanc
     count = points.shape[1] // certainty.shape[1]
     extent = hulls(points, count)
     side = (extent[..., 2:] - extent[..., :2]).amax(dim=-1).clamp(min=1).repeat_interleave(count, dim=1)
-    shares = [(points - matched(instances, other)[0]).norm(dim=-1) / side for other in others]
+    shares = [(points - matched(instances, other)[0][0]).norm(dim=-1) / side for other in others]
     agreement = torch.stack([torch.exp(-0.5 * (share / AGREEMENT).square()).nan_to_num() for share in shares]).mean(
         dim=0
     )
@@ -183,7 +236,7 @@ def mean_of_matched(instances: Sequence[Instances], shares: Sequence[Tensor]) ->
     """The mean of what several networks see; of an instance that not all see, of those who do, with the less certainty.
 
     Args:
-        instances (Sequence[Instances]): Matched, see :func:`matched`.
+        instances (Sequence[Instances]): See :func:`in_same_places`.
         shares (Sequence[Tensor]): The share of each in each joint in shape (N, M * K).
     """
     weights = [share * each[1].isfinite() for share, each in zip(shares, instances)]

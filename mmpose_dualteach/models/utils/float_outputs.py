@@ -15,7 +15,9 @@ def float_outputs(network: nn.Module) -> Iterator[None]:
     Args:
         network (nn.Module): A stock pose estimator.
     """
-    heads = [(module, vars(module).get('forward')) for module in network.modules() if isinstance(module, BaseHead)]
+    # YOLOX-Pose's and RTMO's are no BaseHead.
+    every = [each for each in network.modules() if isinstance(each, BaseHead) or each is getattr(network, 'head', None)]
+    heads = [(module, vars(module).get('forward')) for module in every]
     for head, _ in heads:
         head.forward = _converting(head.forward)
     try:
