@@ -46,7 +46,7 @@ class InstanceAdapter(LabelsAdapter):
     :meth:`checked`. Instances and joints with a score of ``instance_thr`` or more are taught. Of those
     with less, but more than a third of it, nothing is said: neither that they are there nor that they are not, as far
     as the head's loss takes a mask. The same is true of what the easy view did not show. An image without any instance
-    to teach teaches nothing. The loss is weighted by the mean score of the joints taught.
+    to teach is left out of the student's pass. The loss is weighted by the mean score of the joints taught.
 
     Outputs are :data:`Instances`, padded to the largest number in an image. Of targets ``value`` are the joints (x, y)
     in input pixels of the hard view in shape (N, M * K, 2), ``valid`` are cells of :data:`CELL` pixels of which
