@@ -29,7 +29,9 @@ from mmpose_dualteach.visualization.report import read_scalars
 benchmark = tool('benchmark')
 
 PLANS = ROOT / 'configs' / 'benchmark'
-METHODS = (*sorted(path.stem for path in (PLANS / 'methods').glob('*.py')), *method_names())
+EVERY = (*sorted(path.stem for path in (PLANS / 'methods').glob('*.py')), *method_names())
+# Those that fit any data: not those with a larger network of certain ones.
+METHODS = tuple(name for name in EVERY if not name.startswith('taught-by'))
 PLAN = """stock = 'stock.py'
 dataset = 'drawn people'
 labels = [8]
@@ -68,7 +70,7 @@ def finished(folder: Path) -> Path:
 def shipped(name: str, tmp_path: Path) -> Plan:
     """A shipped plan with all methods there are."""
     path = PLANS / f'{name}.py'
-    assert Plan(str(path)).methods[0] == 'supervised' and set(Plan(str(path)).methods) <= set(METHODS)
+    assert Plan(str(path)).methods[0] == 'supervised' and set(Plan(str(path)).methods) <= set(EVERY)
     (tmp_path / 'methods').symlink_to(PLANS / 'methods')
     content = Config.fromfile(path)
     content.merge_from_dict(dict(methods=list(METHODS), stock=str(PLANS / content.stock)))

@@ -86,5 +86,5 @@ def test_the_papers_views_follow_the_released_code():
 
 
 def test_a_law_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match="law='uniform'; choose 'truncated' or 'clipped'"):
-        ViewLaw(law='uniform')
+    with pytest.raises(ValueError, match="law='normal'; choose 'truncated', 'clipped' or 'uniform'"):
+        ViewLaw(law='normal')

@@ -158,7 +158,8 @@ def hook_and_runner(**options):
     messages = []
     hub = SimpleNamespace(runtime_info={}, update_info=lambda key, value: hub.runtime_info.__setitem__(key, value))
     runner = SimpleNamespace(iter=41, message_hub=hub, logger=SimpleNamespace(warning=messages.append))
-    hook._model = SimpleNamespace(networks=['a', 'b'])
+    adapters = dict.fromkeys(('a', 'b'), SimpleNamespace(ripe=0.0))
+    hook._model = SimpleNamespace(networks=['a', 'b'], adapters=adapters)
     return hook, runner, messages
 
 
