@@ -100,7 +100,6 @@ class YOLOXPoseAdapter(_StockHead):
 @contextmanager
 def single_rows(module: nn.Module) -> Iterator[None]:
     """Let batch norm take its running statistics where there is a single row, of which training knows none."""
-
     single: List[nn.Module] = []
 
     def before(norm: nn.Module, rows: tuple) -> None:

@@ -43,9 +43,9 @@ class InstanceAdapter(LabelsAdapter):
 
     What a teacher's stock ``predict()`` finds on the easy view, by the config's own thresholds and NMS, becomes pseudo
     ground truth of the hard view. Where networks teach each other, scores are multiplied by how far they agree, see
-    :meth:`checked`. Instances and joints with a score of ``instance_thr`` or more are taught. Of those
-    with less, but more than a third of it, nothing is said: neither that they are there nor that they are not, as far
-    as the head's loss takes a mask. The same is true of what the easy view did not show. An image without any instance
+    :meth:`checked`. Instances and joints with a score of ``instance_thr`` or more are taught. Of those with less, but
+    more than a third of it, nothing is said: neither that they are there nor that they are not, as far as the head's
+    loss takes a mask. The same is true of what the easy view did not show. An image without any instance
     to teach is left out of the student's pass. The loss is weighted by the mean score of the joints taught.
 
     Outputs are :data:`Instances`, padded to the largest number in an image. Of targets ``value`` are the joints (x, y)
@@ -209,9 +209,8 @@ class InstanceAdapter(LabelsAdapter):
         moved, weight, in_doubt = views.move_points(points), views.swap_sides(weight), views.swap_sides(in_doubt)
         last = geometry.on_device(self.input_size, points.device) - 1
         inside = ((moved >= 0) & (moved <= last)).all(dim=-1)
-        if (
-            not self.clip
-        ):  # Stock pipelines then label joints beside the image as well, if one of the instance is on it.
+        if not self.clip:
+            # Stock pipelines then label joints beside the image as well, if one of the instance is on it.
             inside = some_of(inside & (weight > 0), count).repeat_interleave(count, dim=1)
         weight = weight * inside
         taught = weight > 0

@@ -152,10 +152,9 @@ def in_same_places(outputs: Sequence[Instances]) -> List[Instances]:
     rows = [every]
     for other in others:
         placed, rest = matched(every, other)
-        nobody = tuple(
-            torch.zeros_like(part) if part is rest[2] else torch.full_like(part, float('nan')) for part in rest
-        )
-        rows = [_behind(row, nobody) for row in rows] + [_behind(placed, rest)]  # type: ignore[arg-type]
+        points, scores, certainty, boxes = (torch.full_like(part, float('nan')) for part in rest)
+        nobody = points, scores, torch.zeros_like(certainty), boxes
+        rows = [_behind(row, nobody) for row in rows] + [_behind(placed, rest)]
         every = _behind(every, rest)
     return rows
 
