@@ -13,6 +13,7 @@ from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.datasets.labeled_pipeline import (
     CUT,
     WHOLE_IMAGE_CUT,
+    innermost,
     pipeline_of,
     with_labels,
     with_pipeline,
@@ -435,7 +436,7 @@ def _with_source(dataset: dict, source: dict) -> dict:
     if 'dataset' in dataset and 'dataset' not in source:
         return dict(dataset, dataset=_with_source(dataset['dataset'], source))
     if 'datasets' in dataset and 'datasets' not in source and 'indices' not in source:
-        names = ', '.join(sorted({_innermost(each)['type'] for each in dataset['datasets']}))
+        names = ', '.join(sorted({innermost(each)['type'] for each in dataset['datasets']}))
         raise ValueError(
             f'the labelled set joins {len(dataset["datasets"])} datasets ({names}), so '
             f'labeled={source} does not say which; give labeled=dict(datasets=[...])'
@@ -445,22 +446,13 @@ def _with_source(dataset: dict, source: dict) -> dict:
 
 def _instances_like(labeled: dict) -> dict:
     """The unlabelled dataset that has a labelled one's keypoints, folders and way to read a box."""
-    inner = _innermost(labeled)
+    inner = innermost(labeled)
     instances = dict(type='UnlabeledPoseDataset', dataset_type=inner['type'])
     instances.update({key: inner[key] for key in ('subset', 'metainfo', 'data_root', 'data_prefix') if key in inner})
     if 'datasets' in labeled:
         # Joined datasets are converted to keypoints of their own: a class that reads any COCO box, and that definition.
         instances.update(dataset_type='CocoDataset', metainfo=labeled['metainfo'])
     return instances
-
-
-def _innermost(dataset: dict) -> dict:
-    """The dataset inside wrappers; the first of several."""
-    if 'dataset' in dataset:
-        return _innermost(dataset['dataset'])
-    if dataset.get('datasets'):
-        return _innermost(dataset['datasets'][0])
-    return dataset
 
 
 def _sizes(cuts: Mapping[str, dict]) -> Dict[str, dict]:

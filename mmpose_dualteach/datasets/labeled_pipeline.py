@@ -52,5 +52,14 @@ def with_pipeline(dataset: dict, pipeline: List[dict]) -> dict:
     return dict(dataset, pipeline=pipeline)
 
 
+def innermost(dataset: dict) -> dict:
+    """The config of the dataset inside wrappers; the first of several."""
+    if 'dataset' in dataset:
+        return innermost(dataset['dataset'])
+    if dataset.get('datasets'):
+        return innermost(dataset['datasets'][0])
+    return dataset
+
+
 def _kind(transform: dict) -> str:
     return str(transform.get('type', '')).rpartition('.')[2]

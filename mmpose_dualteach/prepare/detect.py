@@ -1,7 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Boxes for instances without labels, by any detector of mmdet."""
 
-import hashlib
 import json
 import os
 import os.path as osp
@@ -25,7 +24,8 @@ from mmpose_dualteach.datasets.sources.folders import folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import FrameSelection, frame_selection, frames_in_words
-from mmpose_dualteach.utils.file_io import atomic_write, dump_json
+from mmpose_dualteach.utils.file_io import dump_json
+from mmpose_dualteach.utils.progress_file import Progress, digest
 
 Image = Tuple[Any, str, Optional[List[float]]]  # Id, path, and width and height if they are listed.
 
@@ -99,11 +99,11 @@ def detect_boxes(
     ids = _category_ids(inferencer.model.dataset_meta['classes'], categories, known)
     weights = os.stat(checkpoint)
     made_by = dict(
-        config=_digest(config.pretty_text),
+        config=digest(config.pretty_text),
         checkpoint=osp.abspath(checkpoint),
         weights=[weights.st_size, weights.st_mtime_ns],
         source=osp.abspath(source),
-        images=_digest(json.dumps(listed)),
+        images=digest(json.dumps(listed)),
         score=score,
         categories=list(categories),
         most=most,
@@ -122,7 +122,7 @@ def detect_boxes(
             progress.write(_detect(inferencer, reader, part, ids, score, most, batch))
             bar.update(len(part))
         print(file=sys.stderr)
-    found, skipped = progress.results([image for image, _, _ in listed])
+    found, skipped = _results(progress, [image for image, _, _ in listed])
     dump_json(found, output)
     if skipped or load_report.broken:
         dump_json(dict(skipped, **load_report.broken), f'{output}.skipped.json', indent=1)
@@ -132,10 +132,6 @@ def detect_boxes(
     return dict(
         images=len(listed) - len(skipped), boxes=len(found), unusable=len(skipped) + sum(load_report.broken.values())
     )
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()
 
 
 @contextmanager
@@ -234,53 +230,13 @@ def _boxes(instances: Any, ids: Dict[int, int], score: float, most: int) -> List
     return rows
 
 
-class Progress:
-    """What has been found so far, a line of JSON an image, behind a line that says by what.
-
-    Args:
-        path (str): The file.
-        made_by (dict): By what.
-
-    Raises:
-        ValueError: If the file was made by something else.
-    """
-
-    def __init__(self, path: str, made_by: dict) -> None:
-        self.path = path
-        self.done: Dict[Any, dict] = {}
-        lines = []
-        if osp.isfile(path):
-            with open(path, encoding='utf-8') as file:
-                # A line without an end is what an interruption left of it.
-                try:
-                    lines = [json.loads(line) for line in file if line.endswith('\n')]
-                    self.done = {line['image_id']: line for line in lines[1:]}
-                except (ValueError, TypeError, KeyError, RecursionError):
-                    raise ValueError(f'{path} is no file of a call that was interrupted; remove it') from None
-        if lines and lines[0] != made_by:
-            raise ValueError(
-                f'{path} was begun with another detector, source or threshold; finish that call, remove '
-                'the file, or choose another output'
-            )
-        os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
-        with atomic_write(path) as file:
-            file.writelines(json.dumps(line) + '\n' for line in (made_by, *self.done.values()))
-
-    def write(self, lines: List[dict]) -> None:
-        """Add images; they are on the disk when this returns."""
-        self.done.update({line['image_id']: line for line in lines})
-        with open(self.path, 'a', encoding='utf-8') as file:
-            file.writelines(json.dumps(line) + '\n' for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
-
-    def results(self, images: List[Any]) -> Tuple[List[dict], Dict[str, str]]:
-        """Detections in COCO's result format, and what is wrong with images that have none for that, in order."""
-        found, skipped = [], {}
-        for image in images:
-            line = self.done[image]
-            if 'problem' in line:
-                skipped[str(image)] = line['problem']
-            for category, *box, score in line.get('boxes', ()):
-                found.append(dict(image_id=image, category_id=category, bbox=box, score=score))
-        return found, skipped
+def _results(progress: Progress, images: List[Any]) -> Tuple[List[dict], Dict[str, str]]:
+    """Detections in COCO's result format, and what is wrong with images that have none for that, in order."""
+    found, skipped = [], {}
+    for image in images:
+        line = progress.done[image]
+        if 'problem' in line:
+            skipped[str(image)] = line['problem']
+        for category, *box, score in line.get('boxes', ()):
+            found.append(dict(image_id=image, category_id=category, bbox=box, score=score))
+    return found, skipped

@@ -42,30 +42,7 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
     )
     parser.add_argument('--labeled', help="labelled annotation file (default: the stock config's)")
     parser.add_argument('--labeled-images', help="folder of the labelled images (default: the stock config's)")
-    parser.add_argument(
-        '--unlabeled',
-        required=not switched,
-        help='instances without labels: a COCO-format .json, a folder of images and videos, or a video',
-    )
-    parser.add_argument('--unlabeled-images', help="folder of the images of --unlabeled (default: the stock config's)")
-    parser.add_argument('--boxes', help='detections for --unlabeled in COCO result format; see tools/detect_boxes.py')
-    parser.add_argument(
-        '--max-broken',
-        type=float,
-        metavar='SHARE',
-        help='largest share of unlabelled instances that may be unusable (default 0.1)',
-    )
-    add_access_options(parser)
-    parser.add_argument('--box-score', type=float, help='least score of a detection (default 0)')
-    parser.add_argument(
-        '--box-category',
-        nargs='+',
-        type=_number_or_name,
-        metavar='CATEGORY',
-        help='ids or names of the categories to take (default: those with keypoints; of detections, 1)',
-    )
-    parser.add_argument('--box-area', type=float, help='least area of a box in square pixels (default 0)')
-    add_video_options(parser)
+    add_unlabeled_options(parser, required=not switched)
     parser.add_argument(
         '--batch',
         type=int,
@@ -92,6 +69,34 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
         help='photometric RandAugment on the hard view: two operations of this magnitude, up to 30 (default 20; 0 is '
         'none)',
     )
+
+
+def add_unlabeled_options(parser: argparse.ArgumentParser, required: bool) -> None:
+    """Add the options that name instances without labels."""
+    parser.add_argument(
+        '--unlabeled',
+        required=required,
+        help='instances without labels: a COCO-format .json, a folder of images and videos, or a video',
+    )
+    parser.add_argument('--unlabeled-images', help="folder of the images of --unlabeled (default: the stock config's)")
+    parser.add_argument('--boxes', help='detections for --unlabeled in COCO result format; see tools/detect_boxes.py')
+    parser.add_argument(
+        '--max-broken',
+        type=float,
+        metavar='SHARE',
+        help='largest share of unlabelled instances that may be unusable (default 0.1)',
+    )
+    add_access_options(parser)
+    parser.add_argument('--box-score', type=float, help='least score of a detection (default 0)')
+    parser.add_argument(
+        '--box-category',
+        nargs='+',
+        type=_number_or_name,
+        metavar='CATEGORY',
+        help='ids or names of the categories to take (default: those with keypoints; of detections, 1)',
+    )
+    parser.add_argument('--box-area', type=float, help='least area of a box in square pixels (default 0)')
+    add_video_options(parser)
 
 
 def add_access_options(parser: argparse.ArgumentParser) -> None:
@@ -134,8 +139,8 @@ def video_options(args: argparse.Namespace) -> dict:
     return {key: value for key, value in video.items() if value is not None}
 
 
-def switch_options(args: argparse.Namespace) -> dict:
-    """The arguments of :func:`mmpose_dualteach.switch.mutual_teaching` that the command line names."""
+def unlabeled_options(args: argparse.Namespace) -> dict:
+    """The arguments of :class:`UnlabeledPoseDataset` that the command line names."""
     unlabeled: Dict[str, Any] = dict()
     if args.unlabeled.endswith('.json'):
         unlabeled['ann_file'] = _here(args.unlabeled)
@@ -155,7 +160,12 @@ def switch_options(args: argparse.Namespace) -> dict:
         backend_args=args.backend_args,
     )
     unlabeled.update({key: value for key, value in named.items() if value is not None})
-    chosen: Dict[str, Any] = dict(unlabeled=unlabeled)
+    return unlabeled
+
+
+def switch_options(args: argparse.Namespace) -> dict:
+    """The arguments of :func:`mmpose_dualteach.switch.mutual_teaching` that the command line names."""
+    chosen: Dict[str, Any] = dict(unlabeled=unlabeled_options(args))
     if args.labeled:
         chosen['labeled'] = dict(ann_file=_here(args.labeled))
         if args.labeled_images:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.checks import build_labeled, check_labeled, read_json
-from mmpose_dualteach.prepare.detect import Progress
 from mmpose_dualteach.prepare.split import split_labels
+from mmpose_dualteach.utils.progress_file import Progress
 
 plain = st.one_of(
     st.none(),

@@ -102,8 +102,10 @@ class NetworkEnsemble(BaseModel):
                 f'model.predict_on={predict_on!r} sees images of its own, which stock tools do not make; export it, or '
                 'switch its config'
             )
-        alike = [n for n in self.learning if self.adapters[n] is self.adapter and self.own_images[n] is None]
-        self._in_mean = [name for name in alike if name not in apart] if self.adapter.averages else [self.first]
+        # Those that have learned from each other and see the same images.
+        self.peers = [name for name in self.learning if self.own_images[name] is None and name not in apart]
+        alike = [name for name in self.peers if self.adapters[name] is self.adapter]
+        self._in_mean = alike if self.adapter.averages else [self.first]
         if self.predict_on == MEAN and len(self._in_mean) == 1:
             self.predict_on = self._in_mean[0]
         compat.before_loading(self, self._accept_stock_checkpoint)

@@ -1,0 +1,287 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What networks see without labels becomes labels: of the right joints, beside the boxes they were given."""
+
+import json
+import shutil
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import tool
+from crowds import crowd_config
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmpose.registry import DATASETS, MODELS
+from xtcocotools.coco import COCO
+
+from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
+from mmpose_dualteach.label_loop import networks as networks_module
+from mmpose_dualteach.switch import mutual_teaching
+
+pseudo_label = tool('pseudo_label')
+EVERY_JOINT = ['--min-score', '0']
+
+
+def saved(config, folder, network=None) -> list:
+    """The config's file and a checkpoint of networks that have learned nothing."""
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    for norm in model.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            norm.momentum = 1.0
+    dataset = DATASETS.build(config.val_dataloader.dataset)
+    images = model.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), False)['inputs']
+    for network in model.networks.values():  # Batch norm knows what it normalises; there are peaks in heatmaps.
+        network.forward(images, None, mode='tensor')
+        if hasattr(network.head, 'final_layer'):
+            network.head.final_layer.weight.data *= 0.2
+            network.head.final_layer.bias.data += 0.2
+    config.dump(folder / 'config.py')
+    torch.save(dict(state_dict=model.state_dict(), meta={}), folder / 'last.pth')
+    return [str(folder / 'config.py'), str(folder / 'last.pth')]
+
+
+@pytest.fixture
+def run_files(switched, tmp_path):
+    return saved(switched, tmp_path / 'run')
+
+
+def labelled(files, output, *more):
+    assert pseudo_label([*files, '-o', str(output), '--workers', '0', '--device', 'cpu', *more]) == 0
+    return json.loads(output.read_text())
+
+
+def stock_predictions(files):
+    """What MMPose's own test data flow gives for the same instances: id and joints in pixels of the image."""
+    config = Config.fromfile(files[0])
+    model = MODELS.build(config.model)
+    model.load_state_dict(torch.load(files[1])['state_dict'])
+    model.eval()
+    dataset = dict(config.val_dataloader.dataset, ann_file='train.json')
+    found = {}
+    for sample in DATASETS.build(dataset):
+        data = model.data_preprocessor(pseudo_collate([sample]), False)
+        with torch.no_grad():
+            answers = model.predict_all(data['inputs'], data['data_samples'])
+        found[int(sample['data_samples'].id)] = {name: each[0].pred_instances for name, each in answers.items()}
+    return found
+
+
+def rows_of(annotation) -> np.ndarray:
+    return np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)
+
+
+def test_joints_are_those_of_a_stock_test_and_boxes_those_given(run_files, people, tmp_path):
+    output = tmp_path / 'labels.json'
+    content = labelled(run_files, output, *EVERY_JOINT, '--batch', '5')
+    given = {each['id']: each for each in json.loads((people / 'train.json').read_text())['annotations']}
+    expected = stock_predictions(run_files)
+    sizes = {each['id']: (each['width'], each['height']) for each in content['images']}
+    assert {each['id'] for each in content['annotations']} == set(given) == set(expected)
+    for each in content['annotations']:
+        joints, mean = rows_of(each), expected[each['id']]['mean']
+        there = joints[:, 2] > 0
+        np.testing.assert_allclose(joints[there, :2], mean.keypoints[0][there], atol=0.006)
+        np.testing.assert_allclose(each['keypoint_scores'], mean.keypoint_scores[0].clip(0, 1), atol=1e-4)
+        # Joints beside the image are no labels.
+        size = sizes[each['image_id']]
+        inside = ((mean.keypoints[0] >= 0) & (mean.keypoints[0] < size)).all(axis=1)
+        assert there.sum() == each['num_keypoints'] and (there == inside).all()
+        for key in ('bbox', 'image_id', 'category_id'):
+            assert each[key] == given[each['id']][key]
+    read = COCO(str(output))
+    assert len(read.getAnnIds()) == len(given) and not list(tmp_path.glob('labels.json.*'))
+
+
+def test_scores_and_agreement_choose_joints(run_files, tmp_path):
+    expected = stock_predictions(run_files)
+    scores = np.concatenate([each['mean'].keypoint_scores[0] for each in expected.values()])
+    least = float(np.median(scores))
+    content = labelled(run_files, tmp_path / 'sure.json', '--min-score', f'{least:.4f}')
+    for each in content['annotations']:
+        wanted = np.array(each['keypoint_scores']) >= least
+        assert not (rows_of(each)[:, 2] > 0)[~wanted].any()
+    assert 0 < sum(each['num_keypoints'] for each in content['annotations']) <= 0.55 * len(scores)
+
+    content = labelled(run_files, tmp_path / 'agreed.json', *EVERY_JOINT, '--agreement', '0.2')
+    kept = 0
+    for each in content['annotations']:
+        one, other = (expected[each['id']][name].keypoints[0] for name in 'ab')
+        near = np.linalg.norm(one - other, axis=1) <= 0.2 * max(each['bbox'][2:])
+        visible = rows_of(each)[:, 2] > 0
+        assert not visible[~near].any()
+        kept += visible.sum()
+    assert 0 < kept < len(scores)
+
+
+def test_a_student_with_its_stock_config(run_files, stock, people, tmp_path):
+    network = {
+        key[len('networks.a.') :]: value
+        for key, value in torch.load(run_files[1])['state_dict'].items()
+        if key.startswith('networks.a.')
+    }
+    torch.save(dict(state_dict=network), tmp_path / 'student.pth')
+    Config(stock).dump(tmp_path / 'stock.py')
+    files = [str(tmp_path / 'stock.py'), str(tmp_path / 'student.pth')]
+    content = labelled(files, tmp_path / 'labels.json', *EVERY_JOINT, '--unlabeled', 'train.json')
+    expected = stock_predictions(run_files)
+    for each in content['annotations']:
+        there = rows_of(each)[:, 2] > 0
+        np.testing.assert_allclose(rows_of(each)[there, :2], expected[each['id']]['a'].keypoints[0][there], atol=0.006)
+    # The run's own config does as well.
+    assert (
+        labelled([run_files[0], files[1]], tmp_path / 'again.json', *EVERY_JOINT)['annotations']
+        == content['annotations']
+    )
+
+
+def test_goes_on_where_it_was_interrupted(run_files, tmp_path, monkeypatch):
+    whole = labelled(run_files, tmp_path / 'whole.json', *EVERY_JOINT, '--batch', '8')
+    see, seen = networks_module.Networks.see, []
+
+    def failing(self, samples):
+        if len(seen) >= 8:
+            raise OSError('the disk is gone')
+        seen.extend(samples)
+        return see(self, samples)
+
+    output = tmp_path / 'labels.json'
+    monkeypatch.setattr(networks_module.Networks, 'see', failing)
+    options = [*run_files, '-o', str(output), '--workers', '0', '--device', 'cpu', *EVERY_JOINT, '--batch', '8']
+    assert pseudo_label(options) == 1 and not output.exists()
+    monkeypatch.setattr(
+        networks_module.Networks, 'see', lambda self, samples: seen.extend(samples) or see(self, samples)
+    )
+    assert pseudo_label(options) == 0
+    assert len(seen) == 24 and json.loads(output.read_text())['annotations'] == whole['annotations']
+
+
+def test_a_folder_with_a_video_and_a_broken_image(run_files, people, tmp_path):
+    folder = tmp_path / 'images'
+    (folder / 'day 1').mkdir(parents=True)
+    for number, path in enumerate(sorted((people / 'images').iterdir())[:3]):
+        shutil.copy(path, folder / 'day 1' / f'{number}.png')
+    (folder / 'broken.png').write_bytes(b'no image')
+    writer = cv2.VideoWriter(str(folder / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 48))
+    for value in range(0, 200, 20):
+        writer.write(np.full((48, 64, 3), value, np.uint8))
+    writer.release()
+    output = tmp_path / 'labels.json'
+    options = ['--unlabeled', str(folder), '--frame-every', '5', '--max-broken', '0.5', *EVERY_JOINT]
+    content = labelled(run_files, output, *options)
+    names = {each['file_name']: each for each in content['images']}
+    assert set(names) == {'clip.avi#frame=0', 'clip.avi#frame=5', *(f'day 1/{number}.png' for number in range(3))}
+    assert names['clip.avi#frame=5']['width'] == 64 and content['info']['images_in'] == str(folder)
+    assert len({each['id'] for each in content['images']}) == 5 and len(content['annotations']) == 5
+    boxes = {each['image_id']: each['bbox'] for each in content['annotations']}
+    assert boxes[names['clip.avi#frame=0']['id']] == [0, 0, 64, 48]
+    (problem,) = json.loads((tmp_path / 'labels.json.skipped.json').read_text())
+    assert 'broken.png' in problem
+    # Frames that are written are images like others.
+    content = labelled(run_files, output, *options, '--frames', str(tmp_path / 'frames'))
+    for image in content['images']:
+        assert cv2.imread(f'{content["info"]["images_in"]}/{image["file_name"]}') is not None
+
+
+def test_networks_that_find_instances(tmp_path):
+    draw_people(tmp_path / 'crowd', dict(train=6, val=2), seed=1, crowd=2)
+    config = Config(crowd_config('yoloxpose', str(tmp_path / 'crowd')))
+    config.model.test_cfg.update(score_thr=0.0)
+    config.merge_from_dict(mutual_teaching(config, unlabeled='train.json'))
+    files = saved(config, tmp_path / 'run')
+    content = labelled(files, tmp_path / 'labels.json', *EVERY_JOINT)
+    model = MODELS.build(Config.fromfile(files[0]).model)
+    model.load_state_dict(torch.load(files[1])['state_dict'])
+    model.eval()
+    dataset = DATASETS.build(dict(config.val_dataloader.dataset, ann_file='train.json'))
+    found = 0
+    for sample in dataset:
+        data = model.data_preprocessor(pseudo_collate([sample]), False)
+        with torch.no_grad():
+            stock = model.predict_all(data['inputs'], data['data_samples'])['a'][0].pred_instances
+        image = sample['data_samples'].img_id
+        own = [each for each in content['annotations'] if each['image_id'] == image]
+        found += len(own)
+        for each in own:
+            there = rows_of(each)[:, 2] > 0
+            apart = np.abs(stock.keypoints[:, there] - rows_of(each)[there, :2]).reshape(len(stock), -1).max(axis=1)
+            assert apart.min() < 0.01
+            np.testing.assert_allclose(each['bbox'][:2], stock.bboxes[apart.argmin()][:2], atol=0.01)
+    assert found and len({each['id'] for each in content['annotations']}) == found
+
+
+def test_what_label_studio_imports(run_files, tmp_path):
+    coco = labelled(run_files, tmp_path / 'coco.json', *EVERY_JOINT)
+    options = [*EVERY_JOINT, '--format', 'label-studio', '--image-address', 'https://here/?d=']
+    tasks = labelled(run_files, tmp_path / 'tasks.json', *options)
+    interface = ElementTree.parse(tmp_path / 'tasks.json.xml').getroot()
+    image = interface.find('Image')
+    joints = interface.find('KeyPointLabels')
+    assert image.get('value') == '$image' and joints.get('toName') == image.get('name')
+    assert [label.get('value') for label in joints] == coco['categories'][0]['keypoints']
+    images = {each['id']: each for each in coco['images']}
+    by_box = {f'instance-{each["id"]}': each for each in coco['annotations']}
+    for task in tasks:
+        source = images[task['data']['image_id']]
+        assert task['data']['image'] == f'https://here/?d={source["file_name"]}'
+        (prediction,) = task['predictions']
+        assert 0 <= prediction['score'] <= 1
+        for region in prediction['result']:
+            value, size = region['value'], (region['original_width'], region['original_height'])
+            assert size == (source['width'], source['height']) and region['to_name'] == image.get('name')
+            if region['type'] == 'rectanglelabels':
+                assert region['from_name'] == interface.find('RectangleLabels').get('name')
+                box = by_box[region['id']]['bbox']
+                np.testing.assert_allclose([value['x'] * size[0] / 100, value['width'] * size[0] / 100], box[::2])
+                continue
+            (name,) = value['keypointlabels']
+            row = rows_of(by_box[region['parentID']])[coco['categories'][0]['keypoints'].index(name)]
+            place = np.array([value['x'] * size[0], value['y'] * size[1]]) / 100 - 0.5
+            np.testing.assert_allclose(place, row[:2], atol=1e-6)
+            assert region['from_name'] == joints.get('name') and 0 <= region['score'] <= 1
+
+
+def test_what_cvat_imports(run_files, tmp_path):
+    coco = labelled(run_files, tmp_path / 'coco.json', *EVERY_JOINT)
+    cvat = labelled(run_files, tmp_path / 'cvat.json', *EVERY_JOINT, '--format', 'cvat')
+    (label,) = json.loads((tmp_path / 'cvat.json.labels.json').read_text())
+    (category,) = cvat['categories']
+    names = [each['name'] for each in label['sublabels']]
+    assert label['type'] == 'skeleton' and label['name'] == category['name'] and names == category['keypoints']
+    drawing = ElementTree.fromstring(f'<svg>{label["svg"]}</svg>')
+    assert [node.get('data-label-name') for node in drawing.iter('circle')] == names
+    edges = [[int(line.get(f'data-node-{end}')) for end in ('from', 'to')] for line in drawing.iter('line')]
+    assert edges == category['skeleton']
+    for one, other in zip(cvat['annotations'], coco['annotations']):
+        assert one['keypoints'] == other['keypoints'] and one['attributes']['score'] == other['score']
+    assert len(COCO(str(tmp_path / 'cvat.json')).getImgIds()) == len(coco['images'])
+
+
+@pytest.mark.parametrize(
+    'change, told',
+    [
+        (lambda files, stock: [stock, files[1], '--unlabeled', 'train.json'], 'several networks'),
+        (lambda files, stock: [files[0], 'nowhere.pth'], 'nowhere.pth'),
+        (lambda files, stock: [stock, files[2]], '--unlabeled'),
+        (lambda files, stock: [files[0], files[2], '--agreement', '0.1'], 'needs two networks'),
+        (lambda files, stock: [files[0], files[2], '--network', 'b'], "no 'b'"),
+        (lambda files, stock: [*files[:2], '--network', 'c'], "no network 'c'"),
+        (lambda files, stock: [*files[:2], '--min-score', '2'], 'min_score'),
+        (lambda files, stock: [files[0], files[3]], 'no checkpoint of this config'),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(change, told, run_files, stock, tmp_path, capsys):
+    weights = torch.load(run_files[1])['state_dict']
+    student = {key[len('networks.a.') :]: value for key, value in weights.items() if key.startswith('networks.a.')}
+    torch.save(dict(state_dict=student), tmp_path / 'student.pth')
+    torch.save(dict(state_dict={'head.weight': torch.zeros(1)}), tmp_path / 'other.pth')
+    Config(stock).dump(tmp_path / 'stock.py')
+    files = [*run_files, str(tmp_path / 'student.pth'), str(tmp_path / 'other.pth')]
+    options = change(files, str(tmp_path / 'stock.py'))
+    assert pseudo_label([*options, '-o', str(tmp_path / 'labels.json'), '--device', 'cpu']) == 1
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len([line for line in error if line.startswith('error:')]) == 1 and told in error[-1]
+    assert not (tmp_path / 'labels.json').exists()

@@ -1,0 +1,97 @@
+#!/usr/bin/env python
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Label instances without labels by a student, or by the networks of a mutual-teaching run."""
+
+import argparse
+import os
+import sys
+from typing import List, Optional
+
+from mmengine.dist import init_dist, is_main_process
+
+from mmpose_dualteach.label_loop.coco import Choice
+from mmpose_dualteach.label_loop.formats import FORMATS, beside
+from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
+from mmpose_dualteach.label_loop.instances import unlabeled_set
+from mmpose_dualteach.label_loop.pseudo_labels import pseudo_labels
+from mmpose_dualteach.utils.command_line import add_unlabeled_options, exit_code, read_config, unlabeled_options
+
+
+def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Label instances without labels by a student, or by the networks of a mutual-teaching run; goes on '
+        'where it was interrupted'
+    )
+    parser.add_argument('config', help="the run's config, or the stock config of a student")
+    parser.add_argument('checkpoint', help='a checkpoint of the run, or the student')
+    add_unlabeled_options(parser, required=False)
+    parser.add_argument('-o', '--output', required=True, help='the file to write')
+    parser.add_argument(
+        '--format',
+        choices=list(FORMATS),
+        default='coco',
+        help="COCO's own (default), or as a labelling tool imports it",
+    )
+    parser.add_argument(
+        '--min-score', type=float, default=0.3, help='least score of a joint that becomes a label (default 0.3)'
+    )
+    parser.add_argument(
+        '--agreement',
+        type=float,
+        metavar='SHARE',
+        help="leave out joints that two networks see farther apart than this share of the box's longer side",
+    )
+    parser.add_argument('--network', help="who labels: a network's name, mean or best (default: mean)")
+    parser.add_argument(
+        '--image-address',
+        default=LOCAL_FILES,
+        metavar='PREFIX',
+        help=f'for Label Studio: what stands before names of images (default {LOCAL_FILES})',
+    )
+    parser.add_argument('--batch', type=int, default=32, help='instances at a time (default 32)')
+    parser.add_argument('--workers', type=int, default=2, help='processes that read images (default 2)')
+    parser.add_argument('--device', help='default: a GPU if there is one')
+    parser.add_argument(
+        '--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='for one process a GPU'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def run(args: argparse.Namespace) -> None:
+    if args.launcher != 'none':
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+        init_dist(args.launcher)
+    config = read_config(args.config)
+    counts = pseudo_labels(
+        config,
+        args.checkpoint,
+        unlabeled_set(config, unlabeled_options(args) if args.unlabeled else None),
+        args.output,
+        choice=Choice(args.min_score, args.agreement),
+        network=args.network,
+        batch=args.batch,
+        workers=args.workers,
+        device=args.device,
+        format_name=args.format,
+        address=args.image_address,
+    )
+    if not is_main_process():
+        return
+    print(
+        f'wrote {counts.joints} joints of {counts.instances} instances on {counts.images} images to {args.output}; '
+        f'left out {counts.left_out} joints; names of images are relative to {counts.folder or "."}'
+    )
+    if counts.unusable:
+        print(f'{counts.unusable} instances cannot be used, see {args.output}.skipped.json')
+    form = FORMATS[args.format]
+    if form.beside:
+        print(f'wrote {beside(args.output, form)}: {form.beside.hint}')
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    return exit_code(run, parse_args(arguments))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
