@@ -60,7 +60,7 @@ class Choice:
         """
         joints = np.array(seen['joints'])
         chosen = (np.array(seen['scores']) >= self.min_score) & (seen['certainty'] >= self.min_score)
-        chosen &= ((joints >= 0) & (joints < size)).all(axis=1)
+        chosen &= ((joints >= 0) & (joints <= np.array(size) - 1)).all(axis=1)
         if self.agreement is not None:
             apart = np.array([np.inf if each is None else each for each in seen['apart']])
             chosen &= apart <= self.agreement * max(box[2:])

@@ -88,7 +88,7 @@ def test_joints_are_those_of_a_stock_test_and_boxes_those_given(run_files, peopl
         np.testing.assert_allclose(each['keypoint_scores'], mean.keypoint_scores[0].clip(0, 1), atol=1e-4)
         # Joints beside the image are no labels.
         size = sizes[each['image_id']]
-        inside = ((mean.keypoints[0] >= 0) & (mean.keypoints[0] < size)).all(axis=1)
+        inside = ((mean.keypoints[0] >= 0) & (mean.keypoints[0] <= np.array(size) - 1)).all(axis=1)
         assert there.sum() == each['num_keypoints'] and (there == inside).all()
         for key in ('bbox', 'image_id', 'category_id'):
             assert each[key] == given[each['id']][key]
@@ -241,6 +241,7 @@ def test_what_label_studio_imports(run_files, tmp_path):
             row = rows_of(by_box[region['parentID']])[coco['categories'][0]['keypoints'].index(name)]
             place = np.array([value['x'] * size[0], value['y'] * size[1]]) / 100 - 0.5
             np.testing.assert_allclose(place, row[:2], atol=1e-6)
+            assert 0 <= value['x'] <= 100 and 0 <= value['y'] <= 100
             assert region['from_name'] == joints.get('name') and 0 <= region['score'] <= 1
 
 
