@@ -125,8 +125,10 @@ def is_of_whole_images(pipeline: List[dict]) -> bool:
 
 def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
     """The views that follow from what a labelled pipeline does to its boxes: the easy one is what labels are learned
-    on, the hard one has a further :data:`HARD_SHARE` of that on top. What never happens to a labelled image happens to
-    no view: its teacher has never seen it.
+    on, the hard one has a further :data:`HARD_SHARE` of that on top, and is mirrored against the easy one as often as
+    labelled images are: where both views share their mirror, a teacher that sees joints too far to one side teaches its
+    student the same, and no label of theirs ever says so. What never happens to a labelled image happens to no view:
+    its teacher has never seen it.
 
     Args:
         labeled (List[dict]): The labelled training pipeline.

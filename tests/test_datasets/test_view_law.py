@@ -62,9 +62,19 @@ def test_the_hard_view_has_a_share_more():
     assert views['easy']['rotate_factor'] == 40 and views['easy']['flip_prob'] == 0.5
     low, high = views['hard']['scale_factor']
     assert 1 - low == pytest.approx(HARD_SHARE * 0.3) and high - 1 == pytest.approx(HARD_SHARE * 0.2)
-    assert views['hard']['rotate_factor'] == 9.0 and views['hard']['flip_prob'] == 0.0
+    assert views['hard']['rotate_factor'] == 9.0 and views['hard']['flip_prob'] == 0.5
     assert views['hard']['shift_prob'] == 0.4 and views['hard']['shift_factor'] == pytest.approx(HARD_SHARE * 0.16)
     assert views_of([BOX], dict(independent=True))['hard'] == {}
+
+
+def test_a_bias_to_one_side_is_not_taught():
+    """A teacher that sees all joints too far to the left says so of the hard view as often to the left as to the right,
+    and hard views are mirrored no more often than labelled images."""
+    np.random.seed(0)
+    views = EasyHardViews((192, 256), **views_of([dict(type='RandomFlip')]))
+    easy, hard = np.array([[view.flip for view in views._draw()] for _ in range(4000)]).T
+    assert np.mean(easy != hard) == pytest.approx(0.5, abs=0.03)
+    assert np.mean(easy) == pytest.approx(0.5, abs=0.03) and np.mean(hard) == pytest.approx(0.5, abs=0.03)
 
 
 def test_the_papers_views_follow_the_released_code():

@@ -98,14 +98,13 @@ class ViewLaw:
         return cls(**found)
 
     def times(self, share: float) -> 'ViewLaw':
-        """The same law with a share of its strength, and without its flip."""
+        """The same law with a share of its strength, and mirrored as often."""
         low, high = self.scale_factor
         return replace(
             self,
             shift_factor=share * self.shift_factor,
             scale_factor=(1 + share * (low - 1), 1 + share * (high - 1)),
             rotate_factor=share * self.rotate_factor,
-            flip_prob=0.0,
         )
 
     def draw(self) -> ViewParams:

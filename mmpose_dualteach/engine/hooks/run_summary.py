@@ -10,11 +10,6 @@ from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
 from mmpose_dualteach.models.adapters import KeypointAdapter
 
-UNPROVEN = (
-    'experimental: where it was measured, teaching networks that find all instances of an image lost to the baseline; '
-    'baseline=True shows whether it helps on yours, see "Images with several instances" in the README'
-)
-
 
 def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: bool) -> List[str]:
     """The lines that are logged when training starts.
@@ -48,8 +43,6 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
         several = f'{views.easy_views} easy ones, each' if views.easy_views > 1 else 'easy'
         lines.append(f'views: {several} {in_words(views.easy)}; hard, {second}, {in_words(views.hard)}')
     lines.append(_lessons(model, schedule, 'epoch' if by_epoch else 'iteration'))
-    if model.finds_instances and model.lessons:
-        lines.append(UNPROVEN)
     for group in model.groups:
         if isinstance(group.adapter, KeypointAdapter):
             students = ', '.join(sorted({lesson.student for lesson in group.lessons}))
