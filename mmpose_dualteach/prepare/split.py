@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Tuple, Union
 import numpy as np
 
 from mmpose_dualteach.datasets.checks import check_entries, is_coco, read_json
+from mmpose_dualteach.prepare.identity import first_of_each
 from mmpose_dualteach.utils.file_io import dump_json
 
 UNITS = ('instances', 'images')
@@ -91,7 +92,10 @@ def split_labels(
         _identity(each['id'] if 'id' in each else [each.get(key) for key in ('image', 'center', 'scale')])
         for each in instances
     ]
-    names = own if share_images else [_identity(each[image_of]) for each in instances]
+    # One image that the file lists twice is one.
+    same = first_of_each(content['images']) if isinstance(content, dict) else {}
+    image_of_each = [_identity(same.get(each[image_of], each[image_of])) for each in instances]
+    names = own if share_images else image_of_each
     groups: Dict[str, List[int]] = {}
     for number, name in enumerate(names):
         groups.setdefault(name, []).append(number)
@@ -115,8 +119,10 @@ def split_labels(
         unlabeled=[boxes_only(each) for each, here in zip(instances, taken) if not here],
     )
     ids = {side: sorted(name for name, here in zip(own, taken) if here == (side == 'labeled')) for side in sides}
-    images = {side: {_identity(each[image_of]) for each in sides[side]} for side in sides}
-    alone = [_identity(image['id']) for image in content['images']] if isinstance(content, dict) else []
+    images = {
+        side: {image for image, here in zip(image_of_each, taken) if here == (side == 'labeled')} for side in sides
+    }
+    alone = [_identity(each) for each in same.values()]
     images['unlabeled'].update(name for name in alone if name not in images['labeled'])
     with open(ann_file, 'rb') as file:
         source_sum = hashlib.sha256(file.read()).hexdigest()
@@ -143,7 +149,7 @@ def split_labels(
     for side in sides:
         whole: Union[List[dict], Dict[str, Any]] = sides[side]
         if isinstance(content, dict):
-            listed = [image for image in content['images'] if _identity(image['id']) in images[side]]
+            listed = [image for image in content['images'] if _identity(same[image['id']]) in images[side]]
             if side == 'unlabeled':
                 listed = [_only(image, IMAGE_KEYS) for image in listed]
             rest = _only(content, FILE_KEYS) if side == 'unlabeled' else content

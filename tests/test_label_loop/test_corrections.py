@@ -1,0 +1,180 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Corrected labels come back whatever a labelling tool has done to numbers, boxes and orders."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from conftest import tool
+
+from mmpose_dualteach.label_loop.formats.label_studio import label_studio_tasks
+from mmpose_dualteach.prepare.split import split_labels
+
+merge_labels = tool('merge_labels')
+NAMES = ['nose', 'paw', 'tail']
+
+
+def annotation(number, image, box, points=None, **more):
+    flat = [value for point in points or () for value in (point if point is None else (*point, 2))]
+    return dict(
+        id=number, image_id=image, category_id=4, iscrowd=0, bbox=box, area=box[2] * box[3], keypoints=flat,
+        num_keypoints=len(flat) // 3, **more
+    )  # fmt: skip
+
+
+def content(images, annotations, names=NAMES):
+    listed = [dict(id=number, file_name=name, width=100, height=80) for number, name in images]
+    category = dict(id=4, name='cat', keypoints=names, skeleton=[[1, 2]])
+    return dict(info=dict(description='test'), images=listed, annotations=annotations, categories=[category])
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A labelled image with two cats; an unlabelled image with two others, one with one, all with more than a box."""
+    two = [
+        annotation(1, 10, [0, 0, 40, 40], [(5, 5), (9, 9), (30, 30)]),
+        annotation(2, 10, [50, 0, 40, 40], [(60, 5)] * 3),
+    ]
+    boxes = [
+        annotation(5, 20, [10, 10, 40, 40], center=[30, 30]),
+        annotation(6, 20, [55, 10, 40, 40], center=[75, 30]),
+        annotation(7, 30, [20, 20, 60, 50], center=[50, 45]),
+    ]
+    written = dict(
+        labeled=content([(10, 'day 1/a.png')], two), unlabeled=content([(20, 'b.png'), (30, 'c.png')], boxes)
+    )
+    for name, each in written.items():
+        (tmp_path / f'{name}.json').write_text(json.dumps(each))
+    return tmp_path
+
+
+def merged(folder, corrected, *more, code=0):
+    (folder / 'corrected.json').write_text(json.dumps(corrected))
+    options = [f'--{name}={folder / name}.json' for name in ('labeled', 'corrected', 'unlabeled')]
+    assert merge_labels([*options, '-o', str(folder / 'out'), *more]) == code
+    if code:
+        return None
+    return [json.loads((folder / 'out' / f'{name}.json').read_text()) for name in ('labeled', 'unlabeled')]
+
+
+def from_cvat():
+    """New numbers of everything, boxes around keypoints, keypoints in another order; the second cat of b.png was left
+    without points."""
+    return content(
+        [(1, 'b.png'), (2, 'day 1/a.png')],
+        [
+            annotation(1, 1, [20, 20, 20, 20], [(40, 40), (20, 20), (30, 30)]),
+            annotation(2, 1, [0, 0, 0, 0], []),
+            annotation(3, 2, [6, 6, 26, 26], [(32, 32), (6, 6), (10, 10)]),
+        ],
+        names=['tail', 'nose', 'paw'],
+    )
+
+
+def test_a_correction_takes_the_place_of_the_same_instance(files):
+    labeled, unlabeled = merged(files, from_cvat())
+    by_id = {each['id']: each for each in labeled['annotations']}
+    names = {image['id']: image['file_name'] for image in labeled['images']}
+    assert len(by_id) == 3 and sorted(names.values()) == ['b.png', 'day 1/a.png'] and names[10] == 'day 1/a.png'
+    # Corrected: the numbers and the box are the labelled file's, keypoints in its order.
+    assert by_id[1]['keypoints'] == [6, 6, 2, 10, 10, 2, 32, 32, 2] and by_id[1]['bbox'] == [0, 0, 40, 40]
+    # Untouched.
+    assert by_id[2]['keypoints'] == [60, 5, 2] * 3
+    # New: with the box, and what else the unlabelled file says of the instance.
+    (new,) = (each for number, each in by_id.items() if number > 2)
+    assert new['keypoints'] == [20, 20, 2, 30, 30, 2, 40, 40, 2] and names[new['image_id']] == 'b.png'
+    assert new['bbox'] == [10, 10, 40, 40] and new['center'] == [30, 30] and new['category_id'] == 4
+    # No image is on both sides, and no label on this one.
+    assert [image['file_name'] for image in unlabeled['images']] == ['c.png']
+    assert [each['id'] for each in unlabeled['annotations']] == [7] and 'keypoints' not in unlabeled['annotations'][0]
+
+
+def test_instances_of_a_labelled_image_may_stay_unlabelled(files):
+    labeled, unlabeled = merged(files, from_cvat(), '--share-images')
+    assert len(labeled['annotations']) == 3
+    assert [each['id'] for each in unlabeled['annotations']] == [6, 7]
+
+
+def test_what_comes_back_from_label_studio(files):
+    seen = content([(20, 'b.png'), (30, 'c.png')], [])
+    for number, image, box, x in ((5, 20, [10, 10, 40, 40], 20), (6, 20, [55, 10, 40, 40], 65)):
+        each = annotation(number, image, box, [(x, 20), (x + 5, 25), (x + 10, 30)])
+        seen['annotations'].append(dict(each, score=0.5, keypoint_scores=[0.5] * 3))
+    tasks = label_studio_tasks(seen)
+    result = tasks[0]['predictions'][0]['result']
+    moved = next(region for region in result if region['id'].endswith('5-paw'))
+    moved['value']['x'] += 3  # Three percent of a hundred pixels.
+    result.remove(next(region for region in result if region['id'].endswith('6-tail')))
+    next(region for region in result if region['id'].endswith('6-nose')).pop('parentID')  # Drawn anew by somebody.
+    cancelled = dict(was_cancelled=True, result=[])
+    exported = [dict(id=1, data=tasks[0]['data'], annotations=[dict(result=result), cancelled]), dict(tasks[1], id=2)]
+    labeled, unlabeled = merged(files, exported)
+    rows = {tuple(each['bbox']): np.reshape(each['keypoints'], (-1, 3)) for each in labeled['annotations'][2:]}
+    assert len(labeled['annotations']) == 4
+    np.testing.assert_allclose(rows[(10, 10, 40, 40)], [[20, 20, 2], [28, 25, 2], [30, 30, 2]], atol=1e-6)
+    np.testing.assert_allclose(rows[(55, 10, 40, 40)], [[65, 20, 2], [70, 25, 2], [0, 0, 0]], atol=1e-6)
+    assert [each['id'] for each in unlabeled['annotations']] == [7]  # Its task was not labelled.
+
+
+@pytest.mark.parametrize(
+    'data, name',
+    [
+        (dict(image='/data/local-files/?d=day%201/a.png'), 'day 1/a.png'),
+        (dict(image='/data/upload/3/0a1b2c3d-b.png'), 'b.png'),
+        (dict(image='s3://bucket/folder/c.png'), 'c.png'),
+    ],
+)
+def test_images_are_known_by_their_addresses(files, data, name):
+    region = dict(id='x', type='keypointlabels', original_width=100, original_height=80)
+    region['value'] = dict(x=30.5, y=50, keypointlabels=['nose'])
+    labeled, _ = merged(files, [dict(data=data, annotations=[dict(result=[region])])])
+    names = {image['id']: image['file_name'] for image in labeled['images']}
+    (new,) = (each for each in labeled['annotations'] if each['keypoints'][0] == 30)
+    assert names[new['image_id']] == name and new['bbox'][2] > 0
+
+
+def test_all_on_one_side_is_the_same_as_a_split(files):
+    """An image that is listed twice is one image, for either tool."""
+    twice = json.loads((files / 'labeled.json').read_text())
+    twice['images'].append(dict(twice['images'][0], id=11, file_name='./day 1//a.png'))
+    twice['annotations'][1]['image_id'] = 11
+    (files / 'twice.json').write_text(json.dumps(twice))
+    manifest = split_labels(str(files / 'twice.json'), 2, str(files / 'split'))
+    assert manifest['labeled']['instances'] == 2 and manifest['unlabeled']['images'] == 0
+    with pytest.raises(ValueError, match='so few instances'):
+        split_labels(str(files / 'twice.json'), 1, str(files / 'split'))
+
+
+def wrong_names(corrected):
+    corrected['categories'][0]['keypoints'][0] = 'ear'
+
+
+def two_categories(corrected):
+    corrected['categories'].append(dict(corrected['categories'][0], id=5))
+
+
+def a_point_between_boxes(corrected):
+    box = dict(id='b', type='rectanglelabels', original_width=100, original_height=80)
+    box['value'] = dict(x=0, y=0, width=10, height=10, rectanglelabels=['cat'])
+    point = dict(box, id='p', type='keypointlabels', value=dict(x=90, y=90, keypointlabels=['nose']))
+    return [dict(id=8, data=dict(file_name='b.png'), annotations=[dict(result=[box, point])])]
+
+
+@pytest.mark.parametrize(
+    'change, told',
+    [
+        (wrong_names, "no keypoint 'tail'"),
+        (two_categories, 'one category'),
+        (lambda corrected: dict(images=[]), "COCO's format"),
+        (a_point_between_boxes, 'task 8'),
+        (lambda corrected: [dict(data=dict(text='x'), annotations=[dict(result=[])])], 'no image'),
+    ],
+)
+def test_what_cannot_be_merged_is_said_in_one_line(files, change, told, capsys):
+    corrected = copy.deepcopy(from_cvat())
+    corrected = change(corrected) or corrected
+    merged(files, corrected, code=1)
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1 and told in error and 'corrected.json' in error
+    assert not (files / 'out').exists()
