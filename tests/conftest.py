@@ -99,6 +99,14 @@ def switched(stock) -> Config:
 
 
 @pytest.fixture
+def run_files(switched, tmp_path):
+    """The small config's file, and a checkpoint of its networks, which have learned nothing."""
+    from looks import saved
+
+    return saved(switched, tmp_path / 'run')
+
+
+@pytest.fixture
 def everything(stock):
     """Moving averages, snapshots, a ramp-up, occlusions, RandAugment: all that has a state or draws random numbers."""
     config = switch(

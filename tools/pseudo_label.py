@@ -3,18 +3,24 @@
 """Label instances without labels by a student, or by the networks of a mutual-teaching run."""
 
 import argparse
-import os
 import sys
 from typing import List, Optional
 
-from mmengine.dist import init_dist, is_main_process
+from mmengine.dist import is_main_process
 
 from mmpose_dualteach.label_loop.coco import Choice
 from mmpose_dualteach.label_loop.formats import FORMATS, beside
 from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
 from mmpose_dualteach.label_loop.instances import unlabeled_set
 from mmpose_dualteach.label_loop.pseudo_labels import pseudo_labels
-from mmpose_dualteach.utils.command_line import add_unlabeled_options, exit_code, read_config, unlabeled_options
+from mmpose_dualteach.utils.command_line import (
+    add_look_options,
+    add_unlabeled_options,
+    exit_code,
+    launch,
+    read_config,
+    unlabeled_options,
+)
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
@@ -22,8 +28,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         description='Label instances without labels by a student, or by the networks of a mutual-teaching run; goes on '
         'where it was interrupted'
     )
-    parser.add_argument('config', help="the run's config, or the stock config of a student")
-    parser.add_argument('checkpoint', help='a checkpoint of the run, or the student')
+    add_look_options(parser)
     add_unlabeled_options(parser, required=False)
     parser.add_argument('-o', '--output', required=True, help='the file to write')
     parser.add_argument(
@@ -48,20 +53,11 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         metavar='PREFIX',
         help=f'for Label Studio: what stands before names of images (default {LOCAL_FILES})',
     )
-    parser.add_argument('--batch', type=int, default=32, help='instances at a time (default 32)')
-    parser.add_argument('--workers', type=int, default=2, help='processes that read images (default 2)')
-    parser.add_argument('--device', help='default: a GPU if there is one')
-    parser.add_argument(
-        '--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='for one process a GPU'
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
 def run(args: argparse.Namespace) -> None:
-    if args.launcher != 'none':
-        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-        init_dist(args.launcher)
+    launch(args)
     config = read_config(args.config)
     counts = pseudo_labels(
         config,

@@ -77,7 +77,8 @@ def as_coco(
 
     Args:
         unlabeled (UnlabeledPoseDataset): The set.
-        lines (Sequence[dict]): What is seen of each of its instances, see :func:`pseudo_labels`.
+        lines (Sequence[dict]): What is seen of each of its instances, see :meth:`Look.lines`; what stands under
+            ``about`` becomes part of the annotation.
         choice (Choice): Which joints become labels.
         category (dict): The category of all instances.
         description (str): For the file.
@@ -116,7 +117,7 @@ def as_coco(
                 given, own = {}, None
             own = next(free) if own is None else own
             used.add(own)
-            annotation = {**_plain_box(box), **boxes_only(given), **labels_of(seen, chosen)}
+            annotation = {**_plain_box(box), **boxes_only(given), **labels_of(seen, chosen), **line.get('about', {})}
             annotations.append(dict(annotation, id=own, image_id=images[place]['id'], category_id=category['id']))
             counts.instances += 1
             counts.joints += int(chosen.sum())

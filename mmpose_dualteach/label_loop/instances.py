@@ -47,7 +47,7 @@ class EveryInstance(Dataset):
         """
         info = self.unlabeled.get_data_info(index)
         try:
-            info['img'] = self._reader.read(info['img_path'], self.unlabeled.data_list.listed_size(index))
+            info['img'] = self.read(index)
             refuse_outside(info.get('bbox'), info['img'])
         except UnusableImage as problem:
             return dict(number=index, problem=f'{info["img_path"]} {problem}')
@@ -55,6 +55,15 @@ class EveryInstance(Dataset):
         info = self._whole_image(dict(info, bbox_score=np.ones(1, dtype=np.float32)))
         box = info['bbox'][0].tolist()
         return dict(number=index, size=[width, height], box=box, sample=self.unlabeled.pipeline(info))
+
+    def read(self, index: int) -> np.ndarray:
+        """The image of an instance in shape (height, width, 3), BGR.
+
+        Raises:
+            UnusableImage: If it cannot be used.
+        """
+        path = self.unlabeled.data_list[index]['img_path']
+        return self._reader.read(path, self.unlabeled.data_list.listed_size(index))
 
 
 def pipeline_of_test(config: Config) -> List[dict]:

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
+from torch import Tensor
 
 from mmpose_dualteach.engine.checkpoints.export import best_network
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
@@ -19,6 +20,7 @@ from mmpose_dualteach.models.pseudo_labels.instances import Instances, as_arrays
 from mmpose_dualteach.switch import WRAPPER, stock_config
 
 STUDENT = 'student'
+FEATURES = 64
 SAME_SIZE = np.ones(2, np.float32)
 
 
@@ -33,6 +35,8 @@ class Seen(NamedTuple):
             image; NaN where the network tells none.
         apart (np.ndarray): How far apart networks see each joint, in the same pixels, in shape (M, K), the greatest
             distance of two; infinite where one of them does not see the instance, 0 of a single network.
+        features (np.ndarray): What tells images or boxes from each other: the first network's last features, averaged
+            over the image and projected, in shape (F,), of length 1.
     """
 
     joints: np.ndarray
@@ -40,6 +44,7 @@ class Seen(NamedTuple):
     certainty: np.ndarray
     boxes: np.ndarray
     apart: np.ndarray
+    features: np.ndarray
 
 
 class Networks:
@@ -98,18 +103,32 @@ class Networks:
         Returns:
             List[Seen]: Of each.
         """
+        backbone = self.model.backbone if self.answers == STUDENT else self.model.networks[self.peers[0]].backbone
+        kept: List[Tensor] = []
+        watching = backbone.register_forward_hook(lambda *call: kept.append(_summary(call[-1])))
+        try:
+            found = self.predictions(samples)
+        finally:
+            watching.remove()
+        # Flipped or scaled again, images come a second time.
+        return [self._seen(each, features) for each, features in zip(found, kept[0].cpu().numpy())]
+
+    @torch.no_grad()
+    def predictions(self, samples: Sequence[dict]) -> List[Dict[str, InstanceData]]:
+        """Stock predictions of each network on some instances, or images, in pixels of the original images.
+
+        Args:
+            samples (Sequence[dict]): As the test pipeline packs them.
+        """
         data = self.model.data_preprocessor(pseudo_collate(list(samples)), False)
         images, metas = data['inputs'], data['data_samples']
         if self.answers == STUDENT:
             found = {STUDENT: self.model.predict(images, metas)}
         else:
             found = self.model.predict_all(images, metas)
-        return [
-            self._seen({name: each[place].pred_instances for name, each in found.items()})
-            for place in range(len(samples))
-        ]
+        return [{name: each[place].pred_instances for name, each in found.items()} for place in range(len(samples))]
 
-    def _seen(self, found: Mapping[str, InstanceData]) -> Seen:
+    def _seen(self, found: Mapping[str, InstanceData], features: np.ndarray) -> Seen:
         """From what each network says of one instance, or image."""
         rows: Dict[str, Instances] = {}
         for name, instances in found.items():
@@ -130,7 +149,18 @@ class Networks:
             certainty[0].clamp(0, 1).numpy()[there],
             boxes[0].numpy()[there],
             apart[0].reshape(shape).numpy()[there],
+            features,
         )
+
+
+def _summary(features: Any) -> Tensor:
+    """Features of images in shape (N, F), of length 1."""
+    while isinstance(features, (list, tuple)):
+        features = features[-1]
+    features = features.float().flatten(2).mean(dim=2) if features.ndim > 2 else features.float()
+    # As good as all of them to tell what is alike (Johnson and Lindenstrauss), and the same in every call.
+    projection = torch.randn(features.shape[1], FEATURES, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.normalize(features @ projection.to(features.device), dim=1)
 
 
 def _answering(model: NetworkEnsemble, network: Optional[str], checkpoint: dict) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Optional, Union
 
 from mmengine.config import Config, DictAction
 from mmengine.config.utils import ConfigParsingError
+from mmengine.dist import init_dist
 from mmengine.hub import get_config
 
 import mmpose_dualteach
@@ -97,6 +98,26 @@ def add_unlabeled_options(parser: argparse.ArgumentParser, required: bool) -> No
     )
     parser.add_argument('--box-area', type=float, help='least area of a box in square pixels (default 0)')
     add_video_options(parser)
+
+
+def add_look_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of tools that let networks look at instances without labels."""
+    parser.add_argument('config', help="the run's config, or the stock config of a student")
+    parser.add_argument('checkpoint', help='a checkpoint of the run, or the student')
+    parser.add_argument('--batch', type=int, default=32, help='instances at a time (default 32)')
+    parser.add_argument('--workers', type=int, default=2, help='processes that read images (default 2)')
+    parser.add_argument('--device', help='default: a GPU if there is one')
+    parser.add_argument(
+        '--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='for one process a GPU'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def launch(args: argparse.Namespace) -> None:
+    """Join the other processes of a launcher."""
+    if args.launcher != 'none':
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+        init_dist(args.launcher)
 
 
 def add_access_options(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,140 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Let networks look at every instance of a set, once, whatever interrupts it."""
+
+import os
+import os.path as osp
+import sys
+from typing import Any, Dict, List, Mapping, Optional
+
+from mmengine.config import Config
+from mmengine.dist import barrier, get_dist_info
+from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
+from mmengine.utils import ProgressBar, import_modules_from_strings
+from torch.utils.data import DataLoader, Subset
+
+from mmpose_dualteach.label_loop.instances import EveryInstance, pipeline_of_test
+from mmpose_dualteach.label_loop.networks import Networks, Seen
+from mmpose_dualteach.utils.progress_file import Progress, digest
+
+DECIMALS = 2  # Of pixels.
+
+
+class Look:
+    """What the networks of a checkpoint see on an unlabelled set, written down in ``OUTPUT.part`` as they go.
+
+    Under a launcher of torch.distributed each process looks at its share, and the first one has it all.
+
+    Args:
+        config (Config): A switched config, or the stock one of an ordinary checkpoint.
+        checkpoint (str): The checkpoint.
+        unlabeled (Mapping): Config of the unlabelled set.
+        output (str): The file that is to be made of it.
+        network (str, optional): Who answers, see :class:`Networks`.
+        device (str, optional): Defaults to a GPU if there is one.
+
+    Attributes:
+        networks (Networks): The networks.
+        instances (EveryInstance): The set.
+
+    Raises:
+        FileNotFoundError: If the checkpoint or source is missing.
+        ValueError: If the checkpoint is none of the config.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        checkpoint: str,
+        unlabeled: Mapping[str, Any],
+        output: str,
+        network: Optional[str] = None,
+        device: Optional[str] = None,
+    ) -> None:
+        if config.get('custom_imports'):
+            import_modules_from_strings(**config.custom_imports)
+        init_default_scope('mmpose')
+        self.networks = Networks(config, checkpoint, network, device)
+        self.instances = EveryInstance(unlabeled, pipeline_of_test(config))
+        rank, world = get_dist_info()
+        self._share = range(rank, len(self.instances), world)
+        self._parts = [f'{output}.part' if world == 1 else f'{output}.{process}.part' for process in range(world)]
+        weights = os.stat(checkpoint)
+        self._made_by = dict(
+            config=digest(config.pretty_text),
+            checkpoint=[osp.abspath(checkpoint), weights.st_size, weights.st_mtime_ns],
+            source=digest(str(dict(unlabeled, pipeline=None))),
+            instances=len(self.instances),
+            answers=self.networks.answers,
+            processes=world,
+        )
+
+    def lines(self, batch: int = 32, workers: int = 2, features: bool = False) -> Optional[List[dict]]:
+        """Look at all that has not been looked at.
+
+        Args:
+            batch (int): Instances at a time. Defaults to 32; images with several instances are taken one by one.
+            workers (int): Processes that read images. Defaults to 2.
+            features (bool): Whether to write down features as well. Defaults to False.
+
+        Returns:
+            List[dict], optional: Of each instance, in order: ``number``, its place in the set; ``size`` of its image
+            and ``box``, see :class:`EveryInstance`; ``seen``, see :class:`Seen`, an entry an instance that a network
+            finds by itself, one where boxes are given; and ``features``. Or else ``number`` and ``problem``. None in
+            all processes but the first.
+
+        Raises:
+            ValueError: If what is written down is of another call.
+        """
+        made_by = dict(self._made_by, features=features)
+        progress = Progress(self._parts[get_dist_info()[0]], made_by, key='number')
+        todo = [number for number in self._share if number not in progress.done]
+        if todo:
+            self._look(todo, progress, batch, workers, features)
+        barrier()
+        if get_dist_info()[0]:
+            return None
+        done = dict(progress.done)
+        for part in self._parts[1:]:
+            done.update(Progress(part, made_by, key='number').done)
+        return [done[number] for number in range(len(self.instances))]
+
+    def forget(self) -> None:
+        """Remove what was written down, once something has been made of it."""
+        for part in self._parts:
+            os.remove(part)
+
+    def _look(self, todo: List[int], progress: Progress, batch: int, workers: int, features: bool) -> None:
+        if len(todo) < len(self._share):
+            print_log(f'{progress.path} has {len(self._share) - len(todo)} instances already', logger='current')
+        loader: DataLoader = DataLoader(
+            Subset(self.instances, todo),
+            batch_size=1 if self.networks.finds_instances else batch,
+            num_workers=workers,
+            collate_fn=list,
+        )
+        bar = ProgressBar(len(todo), file=sys.stderr)
+        for part in loader:
+            lines = {each['number']: {key: each[key] for key in each if key != 'sample'} for each in part}
+            usable = [each for each in part if 'sample' in each]
+            for each, seen in zip(usable, self.networks.see([each['sample'] for each in usable]) if usable else ()):
+                lines[each['number']]['seen'] = _as_lists(seen)
+                if features:
+                    lines[each['number']]['features'] = seen.features.astype(float).round(4).tolist()
+            progress.write(list(lines.values()))
+            bar.update(len(part))
+        print(file=sys.stderr)
+
+
+def _as_lists(seen: Seen) -> List[Dict[str, Any]]:
+    """What is seen, an entry an instance, as JSON has it."""
+    return [
+        dict(
+            joints=joints.astype(float).round(DECIMALS).tolist(),
+            scores=scores.astype(float).round(4).tolist(),
+            certainty=round(float(certainty), 4),
+            box=box.astype(float).round(DECIMALS).tolist() if (box == box).all() else None,
+            apart=[round(float(each), DECIMALS) if each < float('inf') else None for each in apart],
+        )
+        for joints, scores, certainty, box, apart in zip(*seen[:5])
+    ]

@@ -1,0 +1,220 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Which instances to label next."""
+
+import os.path as osp
+from logging import WARNING
+from typing import Any, Dict, Hashable, List, Mapping, Optional, Sequence
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.logging import print_log
+from scipy.cluster.vq import kmeans2
+from scipy.spatial.distance import cdist
+
+from mmpose_dualteach.datasets import UnlabeledPoseDataset
+from mmpose_dualteach.datasets.checks import build_labeled, image_paths
+from mmpose_dualteach.datasets.sources.videos import is_frame, video_of
+from mmpose_dualteach.label_loop.coco import Choice, as_coco, category_of
+from mmpose_dualteach.label_loop.looking import Look
+from mmpose_dualteach.label_loop.pseudo_labels import labeled_file
+from mmpose_dualteach.label_loop.suggestion_sheet import Suggestion, write_sheet
+from mmpose_dualteach.utils.file_io import atomic_write, dump_json
+
+# What each way to choose goes by.
+STRATEGIES: Dict[str, Sequence[str]] = {
+    'both': ('disagreement', 'features'),
+    'disagreement': ('disagreement',),
+    'spread': ('features',),
+    'random': (),
+}
+MOST = 1.0  # Of an instance's size: joints that are farther apart than that count no more.
+LEAST_CERTAINTY = 0.3  # Of instances that networks find by themselves.
+
+
+def suggest_labels(
+    config: Config,
+    checkpoint: str,
+    unlabeled: Mapping[str, Any],
+    count: int,
+    output: str,
+    by: str = 'both',
+    seed: int = 0,
+    batch: int = 32,
+    workers: int = 2,
+    device: Optional[str] = None,
+) -> List[Suggestion]:
+    """Choose instances to label next, and write them with what networks see.
+
+    ``OUTPUT`` becomes a COCO-style file of the chosen instances, with the networks' mean joints to start from and
+    ``suggestion`` (rank, reason) in each annotation. Beside it: ``OUTPUT.html``, a sheet of what was chosen with each
+    network's joints, and ``OUTPUT.txt``, the names of images. Of a video no two frames of one second are chosen, and of
+    any image but one instance.
+
+    Args:
+        config (Config): A switched config, or the stock one of an ordinary checkpoint.
+        checkpoint (str): The checkpoint.
+        unlabeled (Mapping): Config of the unlabelled set.
+        count (int): How many to choose.
+        output (str): The file to write.
+        by (str): One of :data:`STRATEGIES`. Defaults to ``'both'``.
+        seed (int): Of what is drawn. Defaults to 0.
+        batch (int): Instances at a time. Defaults to 32.
+        workers (int): Processes that read images. Defaults to 2.
+        device (str, optional): Defaults to a GPU if there is one.
+
+    Returns:
+        List[Suggestion]: What was chosen, the first first; nothing in all processes but the first.
+
+    Raises:
+        FileNotFoundError: If the checkpoint or source is missing.
+        ValueError: If there are fewer instances than asked for, or a single network is asked for its disagreement.
+    """
+    if count < 1 or by not in STRATEGIES:
+        raise ValueError(f'count={count} must be at least 1, and by={by!r} one of {", ".join(STRATEGIES)}')
+    look = Look(config, checkpoint, unlabeled, output, device=device)
+    if 'disagreement' in STRATEGIES[by] and len(look.networks.peers) < 2:
+        raise ValueError(f'by={by!r} needs two networks that see the same images; {checkpoint} has one')
+    lines = look.lines(batch, workers, features=True)
+    if lines is None:
+        return []
+    lines = _without_labels([line for line in lines if line.get('seen')], look, config)
+    disagreement = np.array([mean_disagreement(line) for line in lines])
+    features = np.array([line['features'] for line in lines])
+    groups = _groups(look.instances.unlabeled, [line['number'] for line in lines])
+    chosen = choose(disagreement, features, groups, count, by, seed)
+    if len(chosen) < count:
+        raise ValueError(
+            f'{count} instances were asked for and there are {len(chosen)} on different images, or in different '
+            'seconds of a video; ask for fewer'
+        )
+    suggestions = [
+        Suggestion(rank, lines[place], round(float(disagreement[place]), 4), _reason(lines[place], look, by))
+        for rank, place in enumerate(chosen, 1)
+    ]
+    _write(suggestions, look, config, checkpoint, output)
+    look.forget()
+    return suggestions
+
+
+def choose(
+    disagreement: np.ndarray,
+    features: np.ndarray,
+    groups: Sequence[Hashable],
+    count: int,
+    by: str = 'both',
+    seed: int = 0,
+) -> List[int]:
+    """Choose instances.
+
+    Args:
+        disagreement (np.ndarray): How far networks disagree on each, in shape (N,).
+        features (np.ndarray): What tells them from each other, in shape (N, F).
+        groups (Sequence[Hashable]): Of those in one group no two are chosen, in length N.
+        count (int): How many.
+        by (str): ``'disagreement'``: those on which networks disagree most. ``'spread'``: in each of ``count`` clusters
+            of features the one in the middle. ``'both'``: in each cluster, of the half near its middle the one on which
+            they disagree most. ``'random'``. Defaults to ``'both'``.
+        seed (int): Of clusters and of random choice. Defaults to 0.
+
+    Returns:
+        List[int]: Their places, those of most disagreement first; fewer than ``count`` if there are too few groups.
+    """
+    random = np.random.default_rng(seed)
+    order = np.argsort(-disagreement, kind='stable') if by == 'disagreement' else random.permutation(len(disagreement))
+    if by in ('spread', 'both') and len(disagreement) > count:
+        order = np.concatenate([_of_clusters(disagreement, features, count, by, random), order])
+    chosen: Dict[Hashable, int] = {}
+    for place in order:
+        if len(chosen) < count:
+            chosen.setdefault(groups[place], int(place))
+    return sorted(chosen.values(), key=lambda place: -disagreement[place])
+
+
+def _of_clusters(
+    disagreement: np.ndarray, features: np.ndarray, count: int, by: str, random: np.random.Generator
+) -> np.ndarray:
+    """One instance of each cluster."""
+    middles, cluster = kmeans2(features, count, minit='++', seed=random)
+    chosen = []
+    for number in np.unique(cluster):
+        members = np.flatnonzero(cluster == number)
+        members = members[np.argsort(cdist(features[members], middles[number][None])[:, 0], kind='stable')]
+        near = members[: -(-len(members) // 2)]
+        chosen.append(members[0] if by == 'spread' else near[np.argmax(disagreement[near])])
+    return np.array(chosen)
+
+
+def mean_disagreement(line: dict) -> float:
+    """How far networks see the joints of an instance, or of all on an image, apart: the mean, in shares of the longer
+    side.
+
+    Args:
+        line (dict): What is seen, see :meth:`Look.lines`.
+    """
+    shares = [joint_disagreement(line, seen) for seen in line['seen'] if seen['certainty'] >= LEAST_CERTAINTY]
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def joint_disagreement(line: dict, seen: dict) -> np.ndarray:
+    """The same of each joint of an instance in shape (K,)."""
+    left, top, right, bottom = seen['box'] or line['box']
+    side = max(right - left, bottom - top, 1.0)
+    return np.array([MOST if apart is None else min(apart / side, MOST) for apart in seen['apart']])
+
+
+def _groups(unlabeled: UnlabeledPoseDataset, numbers: Sequence[int]) -> List[Hashable]:
+    """Of which image, or second of which video, each instance is."""
+    rates = {video: frames.rate for video, frames in unlabeled.load_report.frames.items()}
+    rates.update({osp.basename(video): rate for video, rate in rates.items()})
+    groups: List[Hashable] = []
+    for number in numbers:
+        info = unlabeled.data_list[number]
+        name = info['img_id'] if isinstance(info['img_id'], str) and is_frame(info['img_id']) else info['img_path']
+        if is_frame(name):
+            video, frame = video_of(name), int(name.rpartition('=')[2])
+            rate = rates.get(video) or rates.get(osp.basename(video)) or 25.0
+            groups.append((osp.basename(video), int(frame / rate)))
+        else:
+            groups.append(info['img_path'])
+    return groups
+
+
+def _without_labels(lines: List[dict], look: Look, config: Config) -> List[dict]:
+    """Those whose image has no labels; all of them where the labelled set is not here."""
+    dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
+    try:
+        labeled = {osp.realpath(path) for path in image_paths(build_labeled(dataset.get('labeled', dataset)))}
+    except FileNotFoundError as missing:
+        print_log(f'labelled images may be suggested again: {missing}', logger='current', level=WARNING)
+        return lines
+    index = look.instances.unlabeled.data_list
+    return [line for line in lines if osp.realpath(index[line['number']]['img_path']) not in labeled]
+
+
+def _reason(line: dict, look: Look, by: str) -> str:
+    """Why an instance was chosen, in words."""
+    names = look.instances.unlabeled.metainfo['keypoint_id2name']
+    shares = np.mean([joint_disagreement(line, seen) for seen in line['seen']], axis=0)
+    reasons = []
+    if len(look.networks.peers) > 1:
+        worst = ', '.join(f'{names[joint]} {shares[joint]:.0%}' for joint in np.argsort(-shares)[:2])
+        reasons.append(f'networks differ by {mean_disagreement(line):.0%} of its size ({worst})')
+    if by in ('spread', 'both'):
+        reasons.append('like others that are not labelled')
+    return '; '.join(reasons) or 'drawn at random'
+
+
+def _write(suggestions: Sequence[Suggestion], look: Look, config: Config, checkpoint: str, output: str) -> None:
+    """Write the file, the sheet and the list."""
+    unlabeled = look.instances.unlabeled
+    lines = [
+        dict(each.line, about=dict(suggestion=dict(rank=each.rank, reason=each.reason, disagreement=each.disagreement)))
+        for each in suggestions
+    ]
+    description = f'suggested by network {look.networks.answers} of {osp.basename(checkpoint)}'
+    category = category_of(unlabeled, labeled_file(config))
+    coco, _ = as_coco(unlabeled, lines, Choice(min_score=0.0), category, description)
+    write_sheet(suggestions, look, f'{output}.html')
+    with atomic_write(f'{output}.txt') as file:
+        file.writelines(f'{image["file_name"]}\n' for image in coco['images'])
+    dump_json(coco, output)
