@@ -74,17 +74,25 @@ class Runs:
         """
         self._check_labels()
         for run in self.wanted:
-            config, path = self.plan.config(run), self._config_file(run)
-            if osp.isdir(self.work_dir(run)) and osp.isfile(path):
-                if Config.fromfile(path).to_dict() != config.to_dict():
-                    raise ValueError(
-                        f'{self.work_dir(run)} was run with another config than the plan gives now; move '
-                        'it away to run it again, or choose another --work-dir'
-                    )
-                continue
-            os.makedirs(osp.dirname(path), exist_ok=True)
-            config.dump(path)
+            self.write_config(run)
         return [run for run in self.wanted if self.result(run) is None]
+
+    def write_config(self, run: Run) -> None:
+        """Write a run's config.
+
+        Raises:
+            ValueError: If it was begun with another config than the plan gives now; names the folder.
+        """
+        config, path = self.plan.config(run), self._config_file(run)
+        if osp.isdir(self.work_dir(run)) and osp.isfile(path):
+            if Config.fromfile(path).to_dict() != config.to_dict():
+                raise ValueError(
+                    f'{self.work_dir(run)} was run with another config than the plan gives now; move '
+                    'it away to run it again, or choose another --work-dir'
+                )
+            return
+        os.makedirs(osp.dirname(path), exist_ok=True)
+        config.dump(path)
 
     def _check_labels(self) -> None:
         labeled = self.plan.config(self.wanted[0]).train_dataloader.dataset.labeled.to_dict()
@@ -112,7 +120,7 @@ class Runs:
         """
         failed = []
         with ThreadPoolExecutor(jobs) as pool:
-            waiting = {pool.submit(self._run, run): run for run in self.prepare()}
+            waiting = {pool.submit(self.run_one, run): run for run in self.prepare()}
             try:
                 for future in as_completed(waiting):
                     problem = future.exception()
@@ -136,7 +144,7 @@ class Runs:
             return f'failed, see {self._log(run)}'
         raise problem
 
-    def _run(self, run: Run) -> None:
+    def run_one(self, run: Run) -> None:
         """Train, going on where it was interrupted, and test the last weights, once."""
         begin, config, work_dir = time.time(), self._config_file(run), self.work_dir(run)
         scores = osp.join(work_dir, 'test.json')
