@@ -46,6 +46,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         metavar='SHARE',
         help="leave out joints that two networks see farther apart than this share of the box's longer side",
     )
+    parser.add_argument('--draw', metavar='FOLDER', help='draw what is seen: videos, images, scores over time')
     parser.add_argument('--network', help="who labels: a network's name, mean or best (default: mean)")
     parser.add_argument(
         '--image-address',
@@ -71,6 +72,7 @@ def run(args: argparse.Namespace) -> None:
         device=args.device,
         format_name=args.format,
         address=args.image_address,
+        drawn=args.draw,
     )
     if not is_main_process():
         return
@@ -78,6 +80,8 @@ def run(args: argparse.Namespace) -> None:
         f'wrote {counts.joints} joints of {counts.instances} instances on {counts.images} images to {args.output}; '
         f'left out {counts.left_out} joints; names of images are relative to {counts.folder or "."}'
     )
+    if args.draw:
+        print(f'drew what is seen into {args.draw}')
     if counts.unusable:
         print(f'{counts.unusable} instances cannot be used, see {args.output}.skipped.json')
     form = FORMATS[args.format]

@@ -91,7 +91,7 @@ def as_coco(
     listed = {image['id']: image for image in source.get('images', ()) if isinstance(image.get('id'), int)}
     # Boxes of detectors and of MPII's own format are no annotations.
     known = {} if unlabeled.bbox_file or unlabeled.whole_images else _by_id(source.get('annotations', ()))
-    index, (folder, names) = unlabeled.data_list, _names(unlabeled)
+    index, (folder, names) = unlabeled.data_list, names_of(unlabeled)
     counts = Counts(folder=folder)
     images: Dict[int, dict] = {}
     annotations: List[dict] = []
@@ -193,7 +193,7 @@ def _around(joints: Sequence[Sequence[float]], size: Sequence[int]) -> List[floa
     return [*np.clip(low - margin, 0, size).tolist(), *np.clip(high + margin, 0, size).tolist()]
 
 
-def _names(unlabeled: UnlabeledPoseDataset) -> Tuple[str, List[str]]:
+def names_of(unlabeled: UnlabeledPoseDataset) -> Tuple[str, List[str]]:
     """The folder that names of images are relative to, and their names: those of video frames that are written are
     below the folder of frames."""
     folder, paths = folder_of(unlabeled.data_prefix['img']), list(unlabeled.data_list.paths)

@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from mmpose_dualteach.datasets.labeled_pipeline import innermost
 from mmpose_dualteach.label_loop.coco import Choice, Counts, as_coco, category_of
+from mmpose_dualteach.label_loop.drawing import draw
 from mmpose_dualteach.label_loop.formats import FORMATS, beside
 from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
 from mmpose_dualteach.label_loop.looking import Look
@@ -27,6 +28,7 @@ def pseudo_labels(
     device: Optional[str] = None,
     format_name: str = 'coco',
     address: str = LOCAL_FILES,
+    drawn: Optional[str] = None,
 ) -> Counts:
     """Let networks see every instance of a set, and write what they see as labels.
 
@@ -47,6 +49,7 @@ def pseudo_labels(
         format_name (str): One of :data:`FORMATS`. Defaults to ``'coco'``.
         address (str): What stands before names of images, where the format has addresses. Defaults to that of Label
             Studio's local files.
+        drawn (str, optional): A folder for videos and images of what is seen, see :func:`draw`. Defaults to None.
 
     Returns:
         Counts: Of what was written and left out.
@@ -73,6 +76,8 @@ def pseudo_labels(
     if form.beside:
         with atomic_write(beside(output, form)) as file:
             file.write(form.beside.text(coco))
+    if drawn:
+        draw(instances, lines, choice, drawn)
     skipped = [line['problem'] for line in lines if 'problem' in line]
     if skipped:
         dump_json(skipped, f'{output}.skipped.json', indent=1)

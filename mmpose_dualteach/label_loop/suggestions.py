@@ -13,8 +13,8 @@ from scipy.spatial.distance import cdist
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.checks import build_labeled, image_paths
-from mmpose_dualteach.datasets.sources.videos import is_frame, video_of
 from mmpose_dualteach.label_loop.coco import Choice, as_coco, category_of
+from mmpose_dualteach.label_loop.drawing import place_of
 from mmpose_dualteach.label_loop.looking import Look
 from mmpose_dualteach.label_loop.pseudo_labels import labeled_file
 from mmpose_dualteach.label_loop.suggestion_sheet import Suggestion, write_sheet
@@ -80,7 +80,7 @@ def suggest_labels(
     lines = _without_labels([line for line in lines if line.get('seen')], look, config)
     disagreement = np.array([mean_disagreement(line) for line in lines])
     features = np.array([line['features'] for line in lines])
-    groups = _groups(look.instances.unlabeled, [line['number'] for line in lines])
+    groups = [_group(look.instances.unlabeled, line['number']) for line in lines]
     chosen = choose(disagreement, features, groups, count, by, seed)
     if len(chosen) < count:
         raise ValueError(
@@ -162,21 +162,10 @@ def joint_disagreement(line: dict, seen: dict) -> np.ndarray:
     return np.array([MOST if apart is None else min(apart / side, MOST) for apart in seen['apart']])
 
 
-def _groups(unlabeled: UnlabeledPoseDataset, numbers: Sequence[int]) -> List[Hashable]:
-    """Of which image, or second of which video, each instance is."""
-    rates = {video: frames.rate for video, frames in unlabeled.load_report.frames.items()}
-    rates.update({osp.basename(video): rate for video, rate in rates.items()})
-    groups: List[Hashable] = []
-    for number in numbers:
-        info = unlabeled.data_list[number]
-        name = info['img_id'] if isinstance(info['img_id'], str) and is_frame(info['img_id']) else info['img_path']
-        if is_frame(name):
-            video, frame = video_of(name), int(name.rpartition('=')[2])
-            rate = rates.get(video) or rates.get(osp.basename(video)) or 25.0
-            groups.append((osp.basename(video), int(frame / rate)))
-        else:
-            groups.append(info['img_path'])
-    return groups
+def _group(unlabeled: UnlabeledPoseDataset, number: int) -> Hashable:
+    """Of which image, or second of which video, an instance is."""
+    place = place_of(unlabeled, number)
+    return (place.video, int(place.seconds)) if place.video is not None else unlabeled.data_list[number]['img_path']
 
 
 def _without_labels(lines: List[dict], look: Look, config: Config) -> List[dict]:

@@ -146,6 +146,28 @@ def test_a_folder_with_a_video_and_a_broken_image(run_files, people, tmp_path):
         assert cv2.imread(f'{content["info"]["images_in"]}/{image["file_name"]}') is not None
 
 
+def test_what_is_seen_is_drawn_where_it_is_seen(run_files, people, tmp_path):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    flat = np.full((96, 64, 3), 128, np.uint8)
+    cv2.imwrite(str(folder / 'flat.png'), flat)
+    writer = cv2.VideoWriter(str(folder / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 96))
+    for _ in range(10):
+        writer.write(flat)
+    writer.release()
+    drawn = tmp_path / 'drawn'
+    options = ['--unlabeled', str(folder), '--frame-every', '2', '--frame-change', '0', '--draw', str(drawn)]
+    content = labelled(run_files, tmp_path / 'labels.json', *EVERY_JOINT, *options)
+    video = cv2.VideoCapture(str(drawn / 'clip.mp4'))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5 and video.get(cv2.CAP_PROP_FPS) == 5  # In their own time.
+    assert (drawn / 'scores.html').read_text().count('<svg') == 1
+    number = next(image['id'] for image in content['images'] if image['file_name'] == 'flat.png')
+    (each,) = (each for each in content['annotations'] if each['image_id'] == number)
+    changed = np.abs(cv2.imread(str(drawn / 'flat.jpg')).astype(int) - 128).max(axis=2) > 40
+    joints = rows_of(each)[rows_of(each)[:, 2] > 0, :2]
+    assert len(joints) and changed[tuple(np.round(joints).astype(int).T[::-1])].all()
+
+
 def test_networks_that_find_instances(tmp_path):
     draw_people(tmp_path / 'crowd', dict(train=6, val=2), seed=1, crowd=2)
     config = Config(crowd_config('yoloxpose', str(tmp_path / 'crowd')))
