@@ -94,7 +94,9 @@ def split_labels(
     ]
     # One image that the file lists twice is one.
     same = first_of_each(content['images']) if isinstance(content, dict) else {}
-    image_of_each = [_identity(same.get(each[image_of], each[image_of])) for each in instances]
+    image_of_each = [
+        _identity(same.get(each[image_of], each[image_of]) if same else each[image_of]) for each in instances
+    ]
     names = own if share_images else image_of_each
     groups: Dict[str, List[int]] = {}
     for number, name in enumerate(names):
