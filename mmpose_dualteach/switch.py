@@ -145,6 +145,7 @@ def mutual_teaching(
         first: dict = next(iter(networks.values()), {})
         networks.setdefault(BASELINE, {key: part for key, part in first.items() if key != 'seed'})
     teachers = _teachers(networks, (model or {}).get('lessons', ()), pipeline)
+    alone = not (model or {}).get('lessons', True)
     batch = tuple(batch or (loader['batch_size'], loader['batch_size']))
     _check_batch(batch)
 
@@ -170,7 +171,7 @@ def mutual_teaching(
         ),
         train_dataloader=dict(
             {key: value for key, value in loader.items() if key not in STOCK_LOADER_KEYS},
-            batch_size=sum(batch),
+            batch_size=batch[0] if alone else sum(batch),
             sampler=dict(
                 type='LabeledUnlabeledSampler',
                 labeled=batch[0],
@@ -183,6 +184,7 @@ def mutual_teaching(
                 labeled=with_pipeline(labeled_set, with_labels(pipeline, labels)) if labels else labeled_set,
                 unlabeled=unlabeled_set,
                 **(dict(labeled_branches=[own_branch(LABELED, name) for name in (None, *labels)]) if labels else {}),
+                **(dict(labels_alone=True) if alone else {}),
             ),
         ),
         default_hooks=dict(
@@ -194,7 +196,7 @@ def mutual_teaching(
         if stock.get(key) is not None:
             own = {name: each[key[:-4]] for name, each in pipelines.items() if key[:-4] in each}
             switched[key] = dict(stock[key], type=loop, **(dict(pipelines=own) if own else {}))
-    if stock.get('auto_scale_lr'):
+    if stock.get('auto_scale_lr') and not alone:
         # mmengine compares the loader's whole batch with this number; only the labelled part is the stock batch.
         switched['auto_scale_lr'] = dict(
             stock['auto_scale_lr'],
@@ -224,6 +226,45 @@ def mutual_teaching(
             switched, 'put it above the switch, or into a config of its own that inherits from this one'
         )
     return switched
+
+
+def supervised(config: Any) -> dict:
+    """Switch a mutual-teaching config to its baseline: the network that answers, on the same labels alone, in as many
+    steps. In a config file: ``globals().update(supervised(_base_))``.
+
+    Args:
+        config (dict | Config): A switched config; ``_base_`` in a config file.
+
+    Returns:
+        dict: The keys of the config that change, for mmengine to merge into it.
+
+    Raises:
+        ValueError: If the config is not switched, or the network that answers does not learn.
+    """
+    config = _plain(config)
+    if config.get('model', {}).get('type') != WRAPPER:
+        raise ValueError('this config is not switched to mutual teaching; a stock config is its own baseline')
+    networks = config['model'].get('networks') or NETWORKS
+    name = config['model'].get('predict_on') or next(iter(networks))
+    if name not in networks:  # The mean.
+        name = next(name for name, own in networks.items() if not own.get('frozen'))
+    if networks[name].get('frozen'):
+        raise ValueError(f'network {name} answers, but is frozen and learns nothing; set model.predict_on to another')
+    loader = config['train_dataloader']
+    labeled = loader['sampler']['labeled']
+    changed: Dict[str, Any] = dict(
+        model=dict(networks=dict({name: networks[name]}, _delete_=True), lessons=[], predict_on=name),
+        train_dataloader=dict(batch_size=labeled, dataset=dict(labels_alone=True)),
+    )
+    if config.get('auto_scale_lr'):
+        base = _scaled(config['auto_scale_lr']['base_batch_size'], labeled, loader['batch_size'])
+        changed['auto_scale_lr'] = dict(base_batch_size=base)
+    if any(NEW_SET in hook for hook in config.get('custom_hooks') or []):
+        changed['custom_hooks'] = [
+            dict(hook, **{NEW_SET: dict(hook[NEW_SET], labels_alone=True)}) if NEW_SET in hook else hook
+            for hook in config['custom_hooks']
+        ]
+    return changed
 
 
 def stock_config(config: Any, network: Optional[str] = None) -> Config:

@@ -19,6 +19,7 @@ from mmpose_dualteach.utils.command_line import (
     own_message,
     read_config,
     write_overlay,
+    write_supervised,
 )
 from mmpose_dualteach.utils.mmpose_files import mmpose_tool
 
@@ -33,6 +34,11 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     )
     add_switch_options(parser, switched=True)
     parser.add_argument('--work-dir', help='where logs, checkpoints and the overlay go')
+    parser.add_argument(
+        '--supervised',
+        action='store_true',
+        help='train the baseline instead: the network that answers, on the same labels alone, in as many steps',
+    )
     stock = parser.add_argument_group("options of MMPose's train.py, handed on to it")
     stock.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT')
     stock.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE')
@@ -60,7 +66,8 @@ def stock_arguments(args: argparse.Namespace) -> List[str]:
 
 
 def choose_config(args: argparse.Namespace) -> None:
-    """Write the overlay where the config is a stock one; ``args`` then name it and the work directory.
+    """Write the overlay where the config is a stock one, and the baseline where that is wanted; ``args`` then name what
+    is trained and the work directory.
 
     Raises:
         ValueError: If the config or an option of ``--cfg-options`` cannot be used; names it.
@@ -68,12 +75,19 @@ def choose_config(args: argparse.Namespace) -> None:
     name = osp.splitext(osp.basename(args.config))[0]
     config = read_config(args.config)
     check_hooks_by_position(config, args.cfg_options or [])
-    if is_switched(args, config):
-        args.work_dir = args.work_dir or config.get('work_dir') or osp.join('work_dirs', name)
-        return
-    args.work_dir = args.work_dir or osp.join('work_dirs', f'mutual-teaching_{name}')
-    args.config = write_overlay(args, osp.join(args.work_dir, f'mutual-teaching_{name}.py'))
-    print(f'wrote {args.config}')
+    switched = is_switched(args, config)
+    if args.supervised:
+        own_dir = f'supervised_{name}'
+    else:
+        own_dir = name if switched else f'mutual-teaching_{name}'
+    in_config = config.get('work_dir') if switched and not args.supervised else None
+    args.work_dir = args.work_dir or in_config or osp.join('work_dirs', own_dir)
+    if not switched:
+        args.config = write_overlay(args, osp.join(args.work_dir, f'mutual-teaching_{name}.py'))
+        print(f'wrote {args.config}')
+    if args.supervised:
+        args.config = write_supervised(args.config, osp.join(args.work_dir, f'supervised_{name}.py'))
+        print(f'wrote {args.config}')
 
 
 def check_hooks_by_position(config: Config, options: List[str]) -> None:

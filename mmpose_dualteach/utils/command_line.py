@@ -17,7 +17,7 @@ from mmengine.hub import get_config
 
 import mmpose_dualteach
 from mmpose_dualteach.methods import DEFAULT, find_method, method_names
-from mmpose_dualteach.switch import WRAPPER, mutual_teaching
+from mmpose_dualteach.switch import WRAPPER, mutual_teaching, supervised
 from mmpose_dualteach.utils.file_io import atomic_write
 
 EXAMPLE = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
@@ -31,6 +31,11 @@ OVERLAY = """_base_ = {base!r}
 from mmpose_dualteach.switch import mutual_teaching
 
 globals().update(mutual_teaching(globals(), **{options}))
+"""
+SUPERVISED = """_base_ = {base!r}
+from mmpose_dualteach.switch import supervised
+
+globals().update(supervised(_base_))
 """
 
 
@@ -268,6 +273,26 @@ def write_overlay(args: argparse.Namespace, path: str) -> str:
     os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
     with atomic_write(path) as overlay:
         overlay.write(OVERLAY.format(base=base, options=pprint.pformat(chosen, width=110, sort_dicts=False)))
+    return path
+
+
+def write_supervised(config: str, path: str) -> str:
+    """Write the baseline of a switched config as one that inherits from it.
+
+    Args:
+        config (str): The switched config.
+        path (str): The file to write.
+
+    Returns:
+        str: ``path``.
+
+    Raises:
+        ValueError: If it has none; names the reason.
+    """
+    supervised(read_config(config))
+    os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
+    with atomic_write(path) as overlay:
+        overlay.write(SUPERVISED.format(base=osp.abspath(config)))
     return path
 
 

@@ -6,10 +6,13 @@ import copy
 import pytest
 import torch
 from conftest import run, switch
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmpose.registry import DATASETS, HOOKS, MODELS
+
+from mmpose_dualteach.switch import stock_config, supervised
 
 
 @HOOKS.register_module()
@@ -103,3 +106,45 @@ def test_without_a_baseline_nothing_is_told(stock, tmp_path):
     run(switch(stock), tmp_path)
     (log,) = tmp_path.glob('*/*.log')
     assert 'teaching helps' not in log.read_text() and 'teaching harms' not in log.read_text()
+
+
+def alone(config):
+    config = copy.deepcopy(config)
+    config.merge_from_dict(supervised(config))
+    return config
+
+
+def test_the_supervised_run_is_that_of_a_network_that_is_not_taught(stock, tmp_path):
+    taught = switch(stock, model=dict(networks=dict(a=dict(seed=5), b=dict(), z=dict(seed=5))))
+    weights = [
+        run(config, tmp_path / name, randomness=dict(seed=1)).model.networks[name].state_dict()
+        for config, name in ((taught, 'z'), (alone(taught), 'a'))
+    ]
+    assert all(torch.equal(value, weights[0][key]) for key, value in weights[1].items())
+
+
+def test_a_supervised_run_loads_no_image_without_labels(stock, tmp_path, monkeypatch):
+    config = alone(switch(stock))
+    loader = config.train_dataloader
+    assert loader.batch_size == loader.sampler.labeled == 4 and list(config.model.networks) == ['a']
+    again = switch(stock, model=dict(networks=dict(a=dict()), lessons=[]))
+    assert (again.train_dataloader, again.model.lessons) == (loader, [])
+    from mmpose_dualteach.datasets import UnlabeledPoseDataset
+
+    monkeypatch.setattr(UnlabeledPoseDataset, '__getitem__', lambda *_: pytest.fail('an image without labels was read'))
+    runner = run(config, tmp_path)
+    assert runner.iter == len(DATASETS.build(copy.deepcopy(loader.dataset)).datasets[1]) // loader.sampler.unlabeled
+
+
+def test_the_baseline_of_a_switched_config_keeps_its_learning_rate_rule_and_the_way_back(stock):
+    stock['auto_scale_lr'] = dict(base_batch_size=512)
+    taught = switch(stock)
+    assert taught.auto_scale_lr.base_batch_size == 1024 and alone(taught).auto_scale_lr.base_batch_size == 512
+    assert stock_config(alone(taught)).to_dict() == stock_config(taught).to_dict()
+    big = dict(a=dict(), big=dict(frozen=True, init_cfg=dict(type='Pretrained', checkpoint='x.pth')))
+    lesson = dict(teacher='big', student='a')
+    assert list(supervised(switch(stock, model=dict(networks=big, lessons=[lesson])))['model']['networks'])[0] == 'a'
+    with pytest.raises(ValueError, match='big answers, but is frozen'):
+        supervised(switch(stock, model=dict(networks=big, lessons=[lesson], predict_on='big')))
+    with pytest.raises(ValueError, match='is not switched'):
+        supervised(Config(stock))

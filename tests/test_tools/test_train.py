@@ -63,6 +63,17 @@ def test_several_processes_on_cpus_start_however_they_are_asked_for(launcher, co
     ]
 
 
+def test_the_baseline_of_either_config(config, stock, tmp_path, handed_on, people):
+    Config(stock).dump(tmp_path / 'stock.py')
+    for given, more in ((config, []), (str(tmp_path / 'stock.py'), ['--unlabeled', str(people / 'train.json')])):
+        assert train([given, *more, '--supervised', '--work-dir', str(tmp_path / 'work')]) == 0
+        name = given.rsplit('/', 1)[1]
+        assert handed_on.pop() == [str(tmp_path / 'work' / f'supervised_{name}'), '--work-dir', str(tmp_path / 'work')]
+        written = Config.fromfile(tmp_path / 'work' / f'supervised_{name}')
+        assert written.model.lessons == [] and list(written.model.networks) == ['a']
+        assert written.train_dataloader.dataset.labels_alone and written.train_dataloader.batch_size == 4
+
+
 def test_the_configs_own_folder_is_used(stock, tmp_path, handed_on):
     config = switch(stock)
     config.work_dir = str(tmp_path / 'mine')

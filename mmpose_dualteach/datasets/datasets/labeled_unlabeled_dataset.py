@@ -43,6 +43,8 @@ class LabeledUnlabeledDataset(ConcatDataset):
             ``YOLOXPoseModeSwitchHook`` sets it when it builds the loader anew. Defaults to None.
         labeled_branches (Sequence[str]): The branches that the labelled pipeline makes, where there are several kinds
             of labels. Defaults to ``labeled`` alone, and a stock pipeline.
+        labels_alone (bool): Whether batches have labelled instances alone, for a baseline that has no lessons; the
+            sampler goes by it. Defaults to False.
 
     Raises:
         ValueError: If the two have different keypoint definitions, either is empty, something in a labelled file is
@@ -55,6 +57,7 @@ class LabeledUnlabeledDataset(ConcatDataset):
         unlabeled: Union[BaseDataset, dict],
         pipeline: Optional[Sequence[dict]] = None,
         labeled_branches: Sequence[str] = (LABELED,),
+        labels_alone: bool = False,
     ) -> None:
         if not isinstance(labeled, BaseDataset):
             labeled = build_labeled(labeled if pipeline is None else with_pipeline(labeled, list(pipeline)))
@@ -62,6 +65,7 @@ class LabeledUnlabeledDataset(ConcatDataset):
         check_same_keypoints(labeled.metainfo, unlabeled.metainfo)
         paths = check_labeled(labeled)
         self._labeled_branches = list(labeled_branches)
+        self.labels_alone = labels_alone
         self._labeled_paths = None if paths is None else PackedStrings(paths)
         # The definitions were compared; what is left, names of datasets and categories, may differ.
         super().__init__([labeled, unlabeled], ignore_keys=list({**labeled.metainfo, **unlabeled.metainfo}))
@@ -117,7 +121,7 @@ class LabeledUnlabeledDataset(ConcatDataset):
             if problem is None:
                 raise  # The pipeline's own fault.
             raise ValueError(problem) from error
-        absent = dict.fromkeys(self._unlabeled_branches)
+        absent = {} if self.labels_alone else dict.fromkeys(self._unlabeled_branches)
         several = len(self._labeled_branches) > 1
         return {key: {**absent, **(value if several else {LABELED: value})} for key, value in sample.items()}
 

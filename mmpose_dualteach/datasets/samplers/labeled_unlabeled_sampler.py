@@ -24,7 +24,8 @@ class LabeledUnlabeledSampler(Sampler):
 
     Args:
         dataset (LabeledUnlabeledDataset): Has ``num_labeled`` and ``num_unlabeled``; labelled instances come first.
-            Where several of the unlabelled instances are on one image, ``image_of_each`` says on which each is.
+            Where several of the unlabelled instances are on one image, ``image_of_each`` says on which each is. With
+            ``labels_alone`` the batches, as many, have their labelled instances alone.
         labeled (int): Labelled instances in a batch of one rank.
         unlabeled (int): Unlabelled instances in a batch of one rank.
         epoch (str): The set that an epoch passes over, ``'unlabeled'`` or ``'labeled'``. Defaults to ``'unlabeled'``.
@@ -55,6 +56,7 @@ class LabeledUnlabeledSampler(Sampler):
         self.rank, self.world_size = get_dist_info()
         self.sizes = (dataset.num_labeled, dataset.num_unlabeled)
         self.counts = (labeled, unlabeled)
+        self.labels_alone: bool = getattr(dataset, 'labels_alone', False)
         self.images: Optional[np.ndarray] = getattr(dataset, 'image_of_each', None)
         self.leader = ('labeled', 'unlabeled').index(epoch)
         self.seed = sync_random_seed() if seed is None else seed
@@ -73,7 +75,7 @@ class LabeledUnlabeledSampler(Sampler):
     @property
     def batch_size(self) -> int:
         """int: Instances in a batch of one rank."""
-        return sum(self.counts)
+        return self.counts[0] if self.labels_alone else sum(self.counts)
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch is drawn next."""
@@ -92,7 +94,7 @@ class LabeledUnlabeledSampler(Sampler):
         if self.images is not None:
             # Within a batch order means nothing, so instances of one image come in a row: it is decoded once.
             unlabeled = np.take_along_axis(unlabeled, np.argsort(self.images[unlabeled], axis=1, kind='stable'), axis=1)
-        batches = np.concatenate([labeled, unlabeled + self.sizes[0]], axis=1)
+        batches = labeled if self.labels_alone else np.concatenate([labeled, unlabeled + self.sizes[0]], axis=1)
         done, self._done = self._done, 0
         # One by one, as a list of all would take five times as much.
         return (

@@ -47,10 +47,10 @@ def _check_loader(loader: Any) -> None:
         )
     if loader.batch_size != sampler.batch_size:
         labeled, unlabeled = sampler.counts
+        filled = f'{labeled} labelled' + ('' if sampler.labels_alone else f' and {unlabeled} unlabelled')
         raise ValueError(
-            f'train_dataloader.batch_size is {loader.batch_size} but its sampler fills batches of '
-            f'{labeled} labelled and {unlabeled} unlabelled instances; set batch_size, sampler.labeled '
-            'and sampler.unlabeled together'
+            f'train_dataloader.batch_size is {loader.batch_size} but its sampler fills batches of {filled} instances; '
+            'set batch_size, sampler.labeled and sampler.unlabeled together'
         )
 
 

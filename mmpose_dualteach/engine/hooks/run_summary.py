@@ -32,11 +32,15 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
         + (f' ({frames})' if frames else '')
     ]
     steps = runner.max_iters
-    lines.append(
-        f'steps: {len(loader):,} an epoch, {steps:,} in all, of {labeled * ranks} labelled and {unlabeled * ranks} '
-        f'unlabelled {unit}; {steps * labeled * ranks / data.num_labeled:.3g} passes over the labelled and '
-        f'{steps * unlabeled * ranks / data.num_unlabeled:.3g} over the unlabelled ones'
-    )
+    passes = f'{steps * labeled * ranks / data.num_labeled:.3g} passes over the labelled'
+    if loader.sampler.labels_alone:
+        kinds, passes = 'labelled', f'{passes} ones; no image without labels is read'
+    else:
+        kinds = f'labelled and {unlabeled * ranks} unlabelled'
+        passes += f' and {steps * unlabeled * ranks / data.num_unlabeled:.3g} over the unlabelled ones'
+    lines.append(f'steps: {len(loader):,} an epoch, {steps:,} in all, of {labeled * ranks} {kinds} {unit}; {passes}')
+    if loader.sampler.labels_alone:
+        return [*lines, _lessons(model, schedule, '')]
     transforms = getattr(data.datasets[1].pipeline, 'transforms', [])
     for views in (each for each in transforms if isinstance(each, EasyHardViews)):
         second = 'drawn alone' if views.independent else 'on top of it'

@@ -5,6 +5,7 @@ from typing import Dict, Optional
 from mmengine.dist import all_gather_object, is_main_process
 
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
+from mmpose_dualteach.utils.branches import EASY
 from mmpose_dualteach.utils.file_io import dump_json, printable
 
 EXAMPLES = 5
@@ -29,7 +30,7 @@ class SkippedInstances:
 
     def count(self, data_batch: Optional[dict]) -> None:
         """Count those of a batch."""
-        for sample in data_batch['data_samples']['easy'] if data_batch else ():
+        for sample in data_batch['data_samples'].get(EASY, ()) if data_batch else ():
             if sample is None:
                 continue
             skipped = sample.metainfo.get('skipped', ())
