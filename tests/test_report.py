@@ -5,11 +5,14 @@ import math
 import re
 import xml.etree.ElementTree as ET
 
+import cv2
 import numpy as np
 import pytest
+from conftest import tool
 
 from mmpose_dualteach.visualization.report import Chart, Picture, Series, Table, read_scalars, write_report
 from mmpose_dualteach.visualization.report.charts import chart_svg, draw, line_styles, running_mean
+from mmpose_dualteach.visualization.report.runs import RunLog
 from mmpose_dualteach.visualization.report.themes import SERIES_COLOURS, THEMES
 
 
@@ -297,3 +300,47 @@ def test_unusable_picture_is_named_and_nothing_is_written(tmp_path, name, error)
     with pytest.raises(error, match=name):
         report(tmp_path, pictures=[Picture('Poses', tmp_path / name)])
     assert not (tmp_path / 'out').exists()
+
+
+TAUGHT = [
+    {'step': 10, 'iter': 10, 'loss': 1.5, 'a/loss_kpt': 0.5, 'b/loss_kpt': 0.6, 'a/loss_pseudo': 0.2, 'lr': 0.1},
+    {'step': 10, 'iter': 10, 'loss': 1.5, 'a/peak_unlabeled': 0.4, 'b/peak_unlabeled': 0.3, 'agreement_px': 2.5},
+    {'step': 1, 'coco/AP': 0.3, 'b/coco/AP': 0.35, 'mean/coco/AP': 0.4, 'time': 1.0},
+    {'step': 2, 'coco/AP': 0.41, 'b/coco/AP': 0.42, 'mean/coco/AP': 0.45, 'data_time': 1.0},
+]
+STOCK = [
+    {'step': 10, 'iter': 10, 'loss': 0.7, 'loss_kpt': 0.7, 'lr': 0.1},
+    {'step': 2, 'coco/AP': 0.2, 'time': 1.0},
+]
+
+
+def test_runs_are_told_apart_by_name_and_network(tmp_path):
+    write_scalars(tmp_path / 'taught', '20260101_000000', TAUGHT)
+    write_scalars(tmp_path / 'stock', '20260101_000000', STOCK)
+    taught, stock = (RunLog.of(name, tmp_path / name) for name in ('taught', 'stock'))
+    assert {name: scores['coco/AP'][-1] for name, scores in taught.scores.items()} == {
+        'a': (2, 0.41),
+        'b': (2, 0.42),
+        'mean': (2, 0.45),
+    }
+    assert stock.scores == {'': {'coco/AP': [(2, 0.2)]}} and stock.title('') == 'stock'
+    assert [taught.title(each) for each in ('a', 'mean')] == ['taught, a', 'taught, mean of all']
+    answers_mean = [{'step': 2, 'coco/AP': 0.4, 'a/coco/AP': 0.3, 'b/coco/AP': 0.3}]
+    write_scalars(tmp_path / 'mean', '20260101_000000', TAUGHT[:1] + answers_mean)
+    assert set(RunLog.of('mean', tmp_path / 'mean').scores) == {'mean', 'a', 'b'}
+
+
+def test_a_page_that_compares_runs(tmp_path, capsys):
+    write_scalars(tmp_path / 'taught', '20260101_000000', TAUGHT)
+    write_scalars(tmp_path / 'stock', '20260101_000000', STOCK)
+    cv2.imwrite(str(tmp_path / 'taught' / 'lessons_10.png'), np.zeros((20, 20, 3), np.uint8))
+    compare = tool('report')
+    folders = [str(tmp_path / name) for name in ('taught', 'stock')]
+    assert compare([*folders, '-o', str(tmp_path / 'out.html')]) == 0
+    page = (tmp_path / 'out.html').read_text()
+    for text in ('taught, mean of all', '>stock<', '0.45', 'coco/AP of validations', 'Loss of the labels', 'data:image'):
+        assert text in page, text
+    assert 'taught: lessons at iteration 10' in page and 'epoch' in page
+    assert compare([*folders, '--names', 'x']) == 1 and '--names: 1 for 2' in capsys.readouterr().err
+    assert compare([folders[0], folders[0]]) == 1 and 'have one name' in capsys.readouterr().err
+    assert compare([str(tmp_path)]) == 1 and 'No scalars found' in capsys.readouterr().err

@@ -38,5 +38,5 @@ def test_the_report_is_written_from_the_logs(tmp_path):
         cv2.imwrite(str(folder / 'vis_image' / 'lessons_25.png'), np.zeros((20, 20, 3), np.uint8))
     report_runs(tmp_path / 'report.html', compare(RESULTS), runs, seed=0)
     page = (tmp_path / 'report.html').read_text()
-    for text in ('Peak response', 'Lessons at iteration 25', '43.0', 'data:image/png', 'Seed 0'):
+    for text in ('Peak response', 'lessons at iteration 25', '43.0', 'data:image/png', 'Seed 0'):
         assert text in page, text

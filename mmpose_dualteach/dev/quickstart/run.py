@@ -8,8 +8,7 @@ from typing import Dict, List, Union
 
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.utils.mmpose_files import finish_tool, start_tool
-from mmpose_dualteach.visualization.lesson_sheet import SHEET_NOTE
-from mmpose_dualteach.visualization.report import Chart, Picture, Series, Table, read_scalars, write_report
+from mmpose_dualteach.visualization.report import Table, compare_runs
 
 SPLITS = dict(train=1200, val=100, test=300)
 SUPERVISED, MUTUAL = 'supervised_res18_1xb16-14e_drawn30-64x96.py', 'mutual-teaching_res18_1xb16-14e_drawn30-64x96.py'
@@ -127,81 +126,12 @@ def as_text(table: Table) -> str:
 
 def report_runs(path: Path, table: Table, runs: Dict[str, Path], seed: int) -> None:
     """Write ``report.html`` from the logs of both runs."""
-    supervised, mutual = read_scalars(runs['supervised']), read_scalars(runs['mutual'])
-
-    def lines(*chosen) -> List[Series]:
-        return [Series(name, [(x, factor * y) for x, y in run.get(key, [])]) for name, run, key, factor in chosen]
-
-    charts = [
-        Chart(
-            'PCK on the validation people',
-            'epoch',
-            'PCK in %',
-            lines(
-                ('supervised', supervised, 'PCK', 100),
-                ('network a', mutual, 'PCK', 100),
-                ('network b', mutual, 'b/PCK', 100),
-                ('mean of both', mutual, 'mean/PCK', 100),
-            ),
-        ),
-        Chart(
-            'AP on the validation people',
-            'epoch',
-            'AP in %',
-            lines(
-                ('supervised', supervised, 'coco/AP', 100),
-                ('network a', mutual, 'coco/AP', 100),
-                ('network b', mutual, 'b/coco/AP', 100),
-                ('mean of both', mutual, 'mean/coco/AP', 100),
-            ),
-        ),
-        Chart(
-            'Peak response',
-            'iteration',
-            'mean peak',
-            lines(
-                ('network a, unlabelled', mutual, 'a/peak_unlabeled', 1),
-                ('network b, unlabelled', mutual, 'b/peak_unlabeled', 1),
-                ('network a, labelled', mutual, 'a/peak_labeled', 1),
-            ),
-            y_range=(0, 1),
-            note='Near 0 on unlabelled people would be collapse.',
-        ),
-        Chart(
-            'Agreement of the networks',
-            'iteration',
-            'mean distance in input pixels',
-            lines(('network a to b', mutual, 'agreement_px', 1)),
-        ),
-        Chart(
-            'Supervised loss',
-            'iteration',
-            'loss',
-            lines(
-                ('supervised', supervised, 'a/loss_kpt', 1),
-                ('network a', mutual, 'a/loss_kpt', 1),
-                ('network b', mutual, 'b/loss_kpt', 1),
-            ),
-        ),
-        Chart(
-            'Pseudo loss',
-            'iteration',
-            'loss',
-            lines(('network a', mutual, 'a/loss_pseudo', 1), ('network b', mutual, 'b/loss_pseudo', 1)),
-            note='It rises as teachers become sure of joints, which weighs them.',
-        ),
-    ]
-    sheets = sorted(runs['mutual'].rglob('lessons_*.png'), key=lambda sheet: int(sheet.stem.split('_')[-1]))
-    pictures = [
-        Picture(f'Lessons at iteration {sheet.stem.split("_")[-1]}', sheet, SHEET_NOTE) for sheet in sheets[-2:]
-    ]
     numbers = dict(labels=30, people=SPLITS['train'], test=SPLITS['test'])
-    write_report(
+    compare_runs(
         path,
         'Mutual teaching on drawn people',
+        {'supervised': runs['supervised'], 'mutual teaching': runs['mutual']},
         INTRODUCTION.format(**numbers),
         [table],
-        charts,
-        pictures,
         footer=f'Seed {seed}. One seed shows the way, not the spread: see the README.',
     )

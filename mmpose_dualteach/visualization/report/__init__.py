@@ -3,6 +3,7 @@
 
 from .charts import Chart, Series
 from .page import Picture, Table, write_report
+from .runs import compare_runs
 from .scalars import read_scalars
 
-__all__ = ['Chart', 'Picture', 'Series', 'Table', 'read_scalars', 'write_report']
+__all__ = ['Chart', 'Picture', 'Series', 'Table', 'compare_runs', 'read_scalars', 'write_report']

@@ -3,7 +3,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 SPEED_KEYS = ('time', 'data_time', 'memory')  # MMEngine writes them into training and validation lines alike
 
@@ -24,12 +24,39 @@ def read_scalars(work_dir: Union[str, Path]) -> Dict[str, List[Tuple[float, floa
     Raises:
         FileNotFoundError: If nothing was logged there.
     """
+    return _by_key(work_dir, _records(work_dir))
+
+
+def read_scores(work_dir: Union[str, Path]) -> Dict[str, List[Tuple[float, float]]]:
+    """Read the scores of validations alone, see :func:`read_scalars`."""
+    return _by_key(work_dir, [record for record in _records(work_dir) if not record.of_training], empty=True)
+
+
+class _Record(NamedTuple):
+    """A line of the log."""
+
+    of_training: bool
+    step: float
+    values: Dict[str, float]
+
+
+def _records(work_dir: Union[str, Path]) -> List[_Record]:
+    return [
+        record
+        for file in _scalar_files(Path(work_dir))
+        for line in file.read_text(encoding='utf-8', errors='replace').splitlines()
+        if (record := _parse(line)) is not None
+    ]
+
+
+def _by_key(
+    work_dir: Union[str, Path], records: List[_Record], empty: bool = False
+) -> Dict[str, List[Tuple[float, float]]]:
     values: Dict[str, Dict[float, float]] = {}
-    for file in _scalar_files(Path(work_dir)):
-        for line in file.read_text(encoding='utf-8', errors='replace').splitlines():
-            for key, step, value in _parse(line):
-                values.setdefault(key, {})[step] = value
-    if not values:
+    for record in records:
+        for key, value in record.values.items():
+            values.setdefault(key, {})[record.step] = value
+    if not values and not empty:
         raise FileNotFoundError(f'No scalars found in {work_dir} (looked for <timestamp>/vis_data/*.json)')
     return {key: sorted(steps.items()) for key, steps in values.items()}
 
@@ -43,18 +70,20 @@ def _scalar_files(work_dir: Path) -> List[Path]:
     return files
 
 
-def _parse(line: str) -> List[Tuple[str, float, float]]:
-    """(key, step, value) of every number in a line; nothing if the line is no record (cut off by a crash, say)."""
+def _parse(line: str) -> Optional[_Record]:
+    """A line's numbers; None if it is no record (cut off by a crash, say)."""
     try:
         record = json.loads(line)
     except ValueError:
-        return []
+        return None
     if not isinstance(record, dict) or not is_number(record.get('step')):
-        return []
+        return None
     step = record.pop('step')
-    if not any(key in record for key in ('iter', 'lr', 'loss')):
-        record = {key: value for key, value in record.items() if key not in SPEED_KEYS}
-    return [(key, step, value) for key, value in record.items() if is_number(value)]
+    of_training = any(key in record for key in ('iter', 'lr', 'loss'))
+    left_out = () if of_training else SPEED_KEYS
+    return _Record(
+        of_training, step, {key: value for key, value in record.items() if is_number(value) and key not in left_out}
+    )
 
 
 def is_number(value: Any) -> bool:
