@@ -338,7 +338,14 @@ def test_a_page_that_compares_runs(tmp_path, capsys):
     folders = [str(tmp_path / name) for name in ('taught', 'stock')]
     assert compare([*folders, '-o', str(tmp_path / 'out.html')]) == 0
     page = (tmp_path / 'out.html').read_text()
-    for text in ('taught, mean of all', '>stock<', '0.45', 'coco/AP of validations', 'Loss of the labels', 'data:image'):
+    for text in (
+        'taught, mean of all',
+        '>stock<',
+        '0.45',
+        'coco/AP of validations',
+        'Loss of the labels',
+        'data:image',
+    ):
         assert text in page, text
     assert 'taught: lessons at iteration 10' in page and 'epoch' in page
     assert compare([*folders, '--names', 'x']) == 1 and '--names: 1 for 2' in capsys.readouterr().err
