@@ -1,0 +1,38 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Labels whatever file they were in."""
+
+from dataclasses import dataclass, field
+from typing import List, Tuple
+
+import numpy as np
+
+
+@dataclass
+class LabeledImage:
+    """An image and the joints of its instances.
+
+    Attributes:
+        name (str): Its path below the folder of images, with forward slashes.
+        instances (List[np.ndarray]): Of each (x, y, visibility) in shape (K, 3), in pixels, 0 the centre of the first;
+            visibility as COCO has it: 0 not labelled, 1 hidden, 2 visible.
+    """
+
+    name: str
+    instances: List[np.ndarray] = field(default_factory=list)
+
+
+@dataclass
+class Labels:
+    """The labels of a file or project.
+
+    Attributes:
+        joints (List[str]): Names of the K joints.
+        images (List[LabeledImage]): In order.
+        root (str): The folder that names of images are relative to.
+        skeleton (List[Tuple[str, str]]): Joints that are joined.
+    """
+
+    joints: List[str]
+    images: List[LabeledImage]
+    root: str
+    skeleton: List[Tuple[str, str]] = field(default_factory=list)
