@@ -12,7 +12,7 @@ metrics = [dict(key='NME', name='NME', unit='%', factor=100, better='less')]
 # Arguments of mutual_teaching for all methods; a method's own come on top.
 switch = dict(
     unlabeled='train.json',
-    model=dict(autocast='bfloat16', channels_last=True),
+    model=dict(autocast='auto', channels_last=True),
     hook=dict(by_epoch=False, interval=50),
     pictures=dict(interval=500),
 )

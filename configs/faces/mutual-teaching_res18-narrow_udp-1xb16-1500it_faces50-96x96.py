@@ -7,7 +7,7 @@ globals().update(
         _base_,
         labeled=dict(indices=50),
         unlabeled='train.json',
-        model=dict(autocast='bfloat16', channels_last=True),
+        model=dict(autocast='auto', channels_last=True),
         hook=dict(by_epoch=False),
         pictures=dict(interval=500),
     )

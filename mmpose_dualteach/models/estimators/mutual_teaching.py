@@ -25,6 +25,7 @@ from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
 from mmpose_dualteach.models.utils.stock_losses import tensors_of
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
+from mmpose_dualteach.utils.bfloat16 import autocast_dtype
 from mmpose_dualteach.utils.branches import HARD, LABELED, own_branch
 
 Losses = Dict[str, Tensor]
@@ -77,7 +78,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
             all. Defaults to the first network.
         autocast (str, optional): Name of a torch dtype, ``'bfloat16'`` for instance, to train in under
-            ``torch.autocast``. On CPUs, where mmengine has no AMP, this is the way. Defaults to None.
+            ``torch.autocast``; ``'auto'`` is bfloat16 on CPUs that have instructions for it, and nothing elsewhere. On
+            CPUs, where mmengine has no AMP, this is the way. Defaults to None.
         channels_last (bool): Keep images in channels-last memory format. Defaults to False.
         compile (bool | dict): Compile each network's backbone and neck by ``torch.compile``, with these options.
             Defaults to False.
@@ -156,7 +158,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 f'model.max_disagreement={max_disagreement} needs several teachers in each lesson, such as '
                 "teacher=['a', 'b']"
             )
-        self.autocast = getattr(torch, autocast) if autocast else None
+        autocast_dtype(autocast, 'cpu')  # Refuses what is none, before training.
+        self.autocast = autocast
         self.wants_accuracy = (stock.get('train_cfg') or {}).get('compute_acc', True)
 
         # Both are copied from their networks by the hook before they are first asked.
@@ -457,7 +460,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             return self.loss(self.in_format(inputs), data_samples)
 
     def _own_autocast(self, inputs: Dict[str, Tensor]) -> ContextManager:
-        return torch.autocast(inputs[LABELED].device.type, self.autocast) if self.autocast else nullcontext()
+        device = inputs[LABELED].device.type
+        dtype = autocast_dtype(self.autocast, device)
+        return torch.autocast(device, dtype) if dtype else nullcontext()
 
 
 # The wrapper's own arguments; all others of a switched config's ``model`` are the stock model's.

@@ -35,9 +35,7 @@ TARGETS = {
 }
 GPU_STEP_TARGET = 1.10
 COUNTS = (1000, 30000, 1000000)
-RECIPES: Dict[str, Dict[str, Any]] = dict(
-    cpu=dict(autocast='bfloat16', channels_last=True), cuda=dict(channels_last=True)
-)
+RECIPES: Dict[str, Dict[str, Any]] = dict(cpu=dict(autocast='auto', channels_last=True), cuda=dict(channels_last=True))
 
 
 def measure(rounds: int) -> Dict[str, dict]:
