@@ -310,7 +310,7 @@ TAUGHT = [
 ]
 STOCK = [
     {'step': 10, 'iter': 10, 'loss': 0.7, 'loss_kpt': 0.7, 'lr': 0.1},
-    {'step': 2, 'coco/AP': 0.2, 'time': 1.0},
+    {'step': 2, 'coco/AP': 0.2, 'coco/AP .5': 0.5, 'time': 1.0},
 ]
 
 
@@ -323,7 +323,7 @@ def test_runs_are_told_apart_by_name_and_network(tmp_path):
         'b': (2, 0.42),
         'mean': (2, 0.45),
     }
-    assert stock.scores == {'': {'coco/AP': [(2, 0.2)]}} and stock.title('') == 'stock'
+    assert stock.scores[''] == {'coco/AP': [(2, 0.2)], 'coco/AP .5': [(2, 0.5)]} and stock.title('') == 'stock'
     assert [taught.title(each) for each in ('a', 'mean')] == ['taught, a', 'taught, mean of all']
     answers_mean = [{'step': 2, 'coco/AP': 0.4, 'a/coco/AP': 0.3, 'b/coco/AP': 0.3}]
     write_scalars(tmp_path / 'mean', '20260101_000000', TAUGHT[:1] + answers_mean)
@@ -347,6 +347,10 @@ def test_a_page_that_compares_runs(tmp_path, capsys):
         'data:image',
     ):
         assert text in page, text
+    assert 'coco/AP .5' not in page
+    assert compare([*folders, '--scores', 'coco/AP .5', '-o', str(tmp_path / 'out.html')]) == 0
+    assert 'coco/AP .5 of validations' in (tmp_path / 'out.html').read_text()
+    assert compare([*folders, '--scores', 'AP']) == 1 and "no validation gave a score 'AP'" in capsys.readouterr().err
     assert 'taught: lessons at iteration 10' in page and 'epoch' in page
     assert compare([*folders, '--names', 'x']) == 1 and '--names: 1 for 2' in capsys.readouterr().err
     assert compare([folders[0], folders[0]]) == 1 and 'have one name' in capsys.readouterr().err

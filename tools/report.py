@@ -15,6 +15,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('work_dirs', nargs='+', metavar='WORK_DIR', help="work directories of this package or MMPose's")
     parser.add_argument('--names', nargs='+', metavar='NAME', help="what runs are called (default: the folders' names)")
+    parser.add_argument('--scores', nargs='+', metavar='SCORE', help='of validations (default: those of one word)')
     parser.add_argument('-o', '--output', default='report.html', help='the page (default: %(default)s)')
     return parser.parse_args(arguments)
 
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f'--names: {len(names)} for {len(args.work_dirs)} work directories; give one for each')
     if len(set(names)) < len(names):
         raise ValueError(f'two of {", ".join(names)} have one name; tell them apart by --names')
-    compare_runs(args.output, ' and '.join(names), dict(zip(names, args.work_dirs)))
+    compare_runs(args.output, ' and '.join(names), dict(zip(names, args.work_dirs)), scores=args.scores)
     print(f'wrote {args.output}')
 
 

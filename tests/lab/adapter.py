@@ -1,4 +1,4 @@
-"""The example of CONTRIBUTING.md: an exact adapter for the lab's own head."""
+"""The example of docs/CONTRIBUTING.md: an exact adapter for the lab's own head."""
 
 import torch
 

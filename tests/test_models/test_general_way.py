@@ -199,7 +199,9 @@ def test_a_labs_head_trains_watches_draws_and_answers(stock, lab, tmp_path, auto
 
 def test_an_adapter_of_the_lab_is_taken_and_trains(stock, lab, tmp_path):
     code = (ROOT / 'tests' / 'lab' / 'adapter.py').read_text()
-    assert code[code.index('@ADAPTERS') :] in (ROOT / 'CONTRIBUTING.md').read_text(), 'what is shown is what is tested'
+    assert code[code.index('@ADAPTERS') :] in (ROOT / 'docs' / 'CONTRIBUTING.md').read_text(), (
+        'what is shown is what is tested'
+    )
     config = of_the_lab(stock, dict(lab, imports=['lab', 'lab.adapter']))
     config = switch(config, hook=dict(interval=1), pictures=dict(interval=6))
     assert 'keypoint_labels' not in config.model

@@ -99,7 +99,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         allow_outside: bool = False,
         backend_args: Optional[dict] = None,
         metainfo: Optional[dict] = None,
-        **base,
+        **base: Any,
     ) -> None:
         # Never loads anything itself: it knows the keypoints' definition and how this class reads a box.
         base.setdefault('data_prefix', dict(img=''))

@@ -11,6 +11,7 @@ from mmpose_dualteach.utils.mmpose_files import finish_tool, start_tool
 from mmpose_dualteach.visualization.report import Table, compare_runs
 
 SPLITS = dict(train=1200, val=100, test=300)
+SCORES = ('coco/AP', 'PCK')
 SUPERVISED, MUTUAL = 'supervised_res18_1xb16-14e_drawn30-64x96.py', 'mutual-teaching_res18_1xb16-14e_drawn30-64x96.py'
 INTRODUCTION = """{labels} of {people} drawn people lend their labels. The baseline, an ordinary network, learns from
 these {labels} alone. With mutual teaching two such networks learn from the same labels in the same steps and, each
@@ -114,7 +115,7 @@ def compare(results: Dict[str, Dict[str, float]]) -> Table:
 
 def scores_of(results: Dict[str, float], prefix: str) -> List[float]:
     """AP and PCK of one network in percent."""
-    return [round(100 * results[f'{prefix}{key}'], 1) for key in ('coco/AP', 'PCK')]
+    return [round(100 * results[f'{prefix}{key}'], 1) for key in SCORES]
 
 
 def as_text(table: Table) -> str:
@@ -133,5 +134,6 @@ def report_runs(path: Path, table: Table, runs: Dict[str, Path], seed: int) -> N
         {'supervised': runs['supervised'], 'mutual teaching': runs['mutual']},
         INTRODUCTION.format(**numbers),
         [table],
-        footer=f'Seed {seed}. One seed shows the way, not the spread: see the README.',
+        footer=f'Seed {seed}. One seed shows the way, not the spread: see docs/results.md.',
+        scores=SCORES,
     )

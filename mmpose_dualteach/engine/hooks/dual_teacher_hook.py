@@ -166,7 +166,7 @@ class DualTeacherHook(Hook):
         if verdicts == {True}:
             runner.logger.info(f'teaching helps. {scores}')
         elif verdicts == {False}:
-            runner.logger.warning(f'teaching harms. {scores}; see "When teaching harms" in the README')
+            runner.logger.warning(f'teaching harms. {scores}; see "When teaching harms" in docs/troubleshooting.md')
         else:
             runner.logger.info(f'teaching neither helps nor harms. {scores}')
 
@@ -218,7 +218,7 @@ class DualTeacherHook(Hook):
         message = (
             f'collapse: at iteration {runner.iter + 1} the mean peak of network {name} on unlabelled instances, '
             f'{unlabeled:.3f}, fell below {self.collapse_fraction} of that on labelled ones, {labeled:.3f}; see '
-            '"When training collapses" in the README of mmpose_dualteach'
+            '"When training collapses" in docs/troubleshooting.md of mmpose_dualteach'
         )
         if self.on_collapse == 'stop':
             raise RuntimeError(message)

@@ -52,7 +52,7 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
             students = ', '.join(sorted({lesson.student for lesson in group.lessons}))
             lines.append(
                 f'taught by keypoints, the general way: {students}; what teachers predict goes through codec and loss '
-                'of the student; where all have one kind of head, an adapter would be quicker, see CONTRIBUTING.md'
+                'of the student; where all have one kind of head, an adapter would be quicker, see docs/CONTRIBUTING.md'
             )
     return lines
 

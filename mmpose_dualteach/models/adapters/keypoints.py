@@ -65,7 +65,7 @@ class KeypointAdapter(LabelsAdapter):
         if points.ndim != 4 or points.shape[1] != 1 or points.shape[3] != 2:
             raise ValueError(
                 f'model.head: {type(network.head).__name__}.predict() gives keypoints in shape {points.shape[1:]} for '
-                'each image, mutual teaching needs (1, K, 2); register an adapter for it, see CONTRIBUTING.md'
+                'each image, mutual teaching needs (1, K, 2); register an adapter for it, see docs/CONTRIBUTING.md'
             )
         scores = [
             np.asarray(_on_cpu(each.keypoint_scores), dtype=np.float32)

@@ -118,7 +118,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         adapter: Optional[str] = None,
         keypoint_labels: Optional[dict] = None,
         instance_thr: Optional[float] = None,
-        **stock,
+        **stock: Any,
     ) -> None:
         check_model_keys(stock, estimator)
         if teacher_mode not in ('train', 'eval'):

@@ -52,7 +52,7 @@ class NetworkEnsemble(BaseModel):
         estimator: str = 'TopdownPoseEstimator',
         adapter: Optional[str] = None,
         adapter_options: Optional[dict] = None,
-        **stock,
+        **stock: Any,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         self.channels_last = channels_last

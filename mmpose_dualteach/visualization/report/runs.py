@@ -73,6 +73,7 @@ def compare_runs(
     introduction: str = '',
     tables: Optional[Sequence[Table]] = None,
     footer: str = '',
+    scores: Optional[Sequence[str]] = None,
 ) -> None:
     """Write one self-contained page that compares runs.
 
@@ -83,12 +84,19 @@ def compare_runs(
         introduction (str): Paragraphs in front.
         tables (Sequence[Table], optional): Defaults to the scores of the last and the best validation.
         footer (str): The last line.
+        scores (Sequence[str], optional): The scores that are shown. Defaults to all whose names are one word:
+            ``coco/AP`` and not ``coco/AP .75``.
 
     Raises:
         FileNotFoundError: If nothing was logged in one.
+        ValueError: If no run has one of ``scores``; names those there are.
     """
     runs = [RunLog.of(name, work_dir) for name, work_dir in work_dirs.items()]
-    keys = list(dict.fromkeys(key for run in runs for curves in run.scores.values() for key in curves))
+    there = list(dict.fromkeys(key for run in runs for curves in run.scores.values() for key in curves))
+    for key in scores or ():
+        if key not in there:
+            raise ValueError(f'no validation gave a score {key!r}; there are {", ".join(there)}')
+    keys = list(scores or [key for key in there if ' ' not in key])
     charts = [_score_chart(runs, key) for key in keys]
     charts += [chart for chart in _health_charts(runs) if chart.series]
     pictures = [
