@@ -1,23 +1,38 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import os
 import runpy
+import shutil
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 here = os.path.dirname(os.path.abspath(__file__))
+MIM = ('configs', 'tools', 'model-index.yml')
 versions = runpy.run_path(os.path.join(here, 'mmpose_dualteach', 'versions.py'))
 
 
-def shipped(folder: str) -> list:
-    """``data_files`` entries that put a top-level folder under share/mmpose_dualteach of the environment."""
-    entries = []
-    for path, _, names in sorted(os.walk(os.path.join(here, folder))):
-        files = sorted(name for name in names if name.endswith(('.py', '.sh', '.csv')))
-        if files:
-            inside = os.path.relpath(path, here)
-            target = os.path.join('share', 'mmpose_dualteach', inside)
-            entries.append((target, [os.path.join(inside, name) for name in files]))
-    return entries
+class BuildWithMim(build_py):
+    """Put configs, tools and the index of models into ``mmpose_dualteach/.mim``, where mim looks for them."""
+
+    def run(self) -> None:
+        super().run()
+        if getattr(self, 'editable_mode', False):
+            folder = os.path.join(here, 'mmpose_dualteach', '.mim')
+            os.makedirs(folder, exist_ok=True)
+            for name in MIM:
+                link = os.path.join(folder, name)
+                if not os.path.lexists(link):
+                    os.symlink(os.path.join('..', '..', name), link)
+            return
+        folder = os.path.join(self.build_lib, 'mmpose_dualteach', '.mim')
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        for name in MIM:
+            source, target = os.path.join(here, name), os.path.join(folder, name)
+            if os.path.isdir(source):
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
+            else:
+                shutil.copy(source, target)
 
 
 with open(os.path.join(here, 'README.md'), encoding='utf-8') as readme:
@@ -26,14 +41,22 @@ with open(os.path.join(here, 'README.md'), encoding='utf-8') as readme:
 setup(
     name='mmpose_dualteach',
     version=versions['__version__'],
-    description='Mutual teaching for MMPose: any stock top-down config learns from images without labels',
+    description='Mutual teaching for MMPose: any stock config learns from images without labels',
     long_description=description,
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    keywords='pose estimation, semi-supervised, MMPose, keypoints, mutual teaching',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Science/Research',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
     python_requires='>=3.8',
     packages=find_packages(include=['mmpose_dualteach*']),
     package_data={'mmpose_dualteach.visualization.report': ['*.j2']},
-    data_files=shipped('configs') + shipped('tools'),
+    cmdclass=dict(build_py=BuildWithMim),
     install_requires=list(versions['SUPPORTED']) + ['packaging', 'jinja2>=3.0', 'matplotlib>=3.6'],
     # What some stock configs need beside MMPose itself, and the weights that configs/lspet start from.
     extras_require=dict(
