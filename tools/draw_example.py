@@ -19,7 +19,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     counts = draw_example(args.output, args.seed)
-    told = ', '.join(f'{args.output}/videos/{name}.mp4 with {count} frames' for name, count in counts.items())
+    told = ', '.join(f'{args.output}/{name} with {count} frames' for name, count in counts.items())
     print(f'wrote {told}; {args.output}/project with 20 labels, {args.output}/truth with 100')
 
 

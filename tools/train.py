@@ -77,11 +77,12 @@ def choose_config(args: argparse.Namespace) -> None:
     check_hooks_by_position(config, args.cfg_options or [])
     switched = is_switched(args, config)
     if args.supervised:
-        own_dir = f'supervised_{name}'
+        own_dir = osp.join('work_dirs', f'supervised_{name}')
+    elif switched:
+        own_dir = config.get('work_dir') or osp.join('work_dirs', name)
     else:
-        own_dir = name if switched else f'mutual-teaching_{name}'
-    in_config = config.get('work_dir') if switched and not args.supervised else None
-    args.work_dir = args.work_dir or in_config or osp.join('work_dirs', own_dir)
+        own_dir = osp.join('work_dirs', f'mutual-teaching_{name}')
+    args.work_dir = args.work_dir or own_dir
     if not switched:
         args.config = write_overlay(args, osp.join(args.work_dir, f'mutual-teaching_{name}.py'))
         print(f'wrote {args.config}')

@@ -4,7 +4,7 @@ where the frame before had them."""
 
 import itertools
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.logging import print_log
@@ -87,9 +87,10 @@ def find_boxes(
     bar = ProgressBar(len(frames), file=sys.stderr)
     for _, members in itertools.groupby(frames, key=lambda frame: frame.sequence):
         sequence = list(members)
-        ways: Any = _of_region(sequence, reader, region) if region is not None else _of_motion(sequence, reader, margin)
-        ways = ways if see is None else _of_joints(sequence, reader, dict(ways), see, margin)
-        for frame, box in ways:
+        boxes = _of_region(sequence, reader, region) if region is not None else _of_motion(sequence, reader, margin)
+        if see is not None:
+            boxes = _of_joints(sequence, reader, dict(boxes), see, margin)
+        for frame, box in boxes:
             left, top, right, bottom = box.round(2).tolist()
             bbox = [left, top, round(right - left, 2), round(bottom - top, 2)]
             results.append(dict(image_id=frame.name, category_id=CATEGORY, bbox=bbox, score=1.0))

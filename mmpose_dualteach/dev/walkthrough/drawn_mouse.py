@@ -6,7 +6,7 @@ Points are (x, y) in pixels, pixel centres at integers, y down; angles in radian
 
 import csv
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -15,9 +15,14 @@ JOINTS = ('nose', 'ear_left', 'ear_right', 'body', 'tail_base', 'tail_tip')
 SKELETON = (('nose', 'body'), ('ear_left', 'ear_right'), ('body', 'tail_base'), ('tail_base', 'tail_tip'))
 SIZE = (320, 240)  # Width and height.
 RATE = 25.0  # Frames a second.
-SECONDS = dict(day1=60, day2=20)
-LABELS = 20
-TRUTH = 100
+SECONDS = dict(day1=60, day2=40, day3=20)
+PROJECTS = dict(day1=('project', 20), day3=('truth', 100))  # Of labels, so many.
+# Bedding, fur, ears and tail as BGR, and how bright the light is: on other days another mouse is in another arena.
+LOOKS = dict(
+    day1=dict(bedding=(105, 130, 150), fur=(62, 68, 78), ears=(44, 48, 56), tail=(120, 125, 175), light=1.0),
+    day2=dict(bedding=(150, 148, 140), fur=(96, 104, 116), ears=(76, 84, 98), tail=(140, 140, 180), light=0.7),
+)
+LOOKS['day3'] = LOOKS['day2']
 SCORER = 'me'
 SCALE = 2  # Drawn so much larger, and reduced.
 
@@ -37,8 +42,9 @@ class Pose(NamedTuple):
 
 
 def draw_example(folder: Union[str, Path], seed: int = 0) -> Dict[str, int]:
-    """Write ``videos/day1.mp4`` and ``day2.mp4``; ``project``, a DeepLabCut project with 20 labelled frames of the
-    first; and ``truth``, one with 100 of the second, for the test at the end.
+    """Write ``videos/day1.mp4`` and ``day2.mp4``, on which another mouse is in another arena, and ``test/day3.mp4``, of
+    that one again; ``project``, a DeepLabCut project with 20 labelled frames of the first; and ``truth``, one with 100
+    of the last, for the test at the end.
 
     Args:
         folder (str | Path): Where to.
@@ -50,23 +56,23 @@ def draw_example(folder: Union[str, Path], seed: int = 0) -> Dict[str, int]:
     Raises:
         OSError: If a video cannot be written.
     """
-    folder = Path(folder)
-    (folder / 'videos').mkdir(parents=True, exist_ok=True)
-    counts = {}
+    folder, counts = Path(folder), {}
     for day, (name, seconds) in enumerate(SECONDS.items()):
         random = np.random.default_rng((seed, day))
         poses = walk(round(seconds * RATE), random)
-        path = folder / 'videos' / f'{name}.mp4'
+        path = folder / ('test' if name == 'day3' else 'videos') / f'{name}.mp4'
+        path.parent.mkdir(parents=True, exist_ok=True)
         writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), RATE, SIZE)
         if not writer.isOpened():
             raise OSError(f'{path} cannot be written as a video; name a folder that can be written to')
-        for frame in frames(poses, random):
+        for frame in frames(poses, LOOKS[name], random):
             writer.write(frame)
         writer.release()
-        counts[name] = len(poses)
-        project, labels = ('project', LABELS) if name == 'day1' else ('truth', TRUTH)
-        chosen = np.linspace(0, len(poses) - 1, labels + 2).round().astype(int)[1:-1]
-        write_project(folder / project, path, poses, chosen.tolist())
+        counts[str(path.relative_to(folder))] = len(poses)
+        if name in PROJECTS:
+            project, labels = PROJECTS[name]
+            chosen = np.linspace(0, len(poses) - 1, labels + 2).round().astype(int)[1:-1]
+            write_project(folder / project, path, poses, chosen.tolist())
     return counts
 
 
@@ -109,42 +115,41 @@ def _pose(body: np.ndarray, heading: float, turned: float, swing: float) -> Pose
     return Pose(np.array(joints), heading, turned)
 
 
-def frames(poses: Sequence[Pose], random: np.random.Generator) -> Iterator[np.ndarray]:
+def frames(poses: Sequence[Pose], look: Dict[str, Any], random: np.random.Generator) -> Iterator[np.ndarray]:
     """What the camera sees, in shape (240, 320, 3), BGR."""
-    arena = _arena(random)
+    arena = _arena(look, random)
     for number, pose in enumerate(poses):
-        picture = cv2.resize(_drawn(arena.copy(), pose), SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
-        light = 1 + 0.06 * np.sin(number / 60)
+        picture = cv2.resize(_drawn(arena.copy(), pose, look), SIZE, interpolation=cv2.INTER_AREA).astype(np.float32)
+        light = look['light'] * (1 + 0.06 * np.sin(number / 60))
         yield np.clip(picture * light + random.normal(0, 4, picture.shape), 0, 255).astype(np.uint8)
 
 
-def _arena(random: np.random.Generator) -> np.ndarray:
+def _arena(look: Dict[str, Any], random: np.random.Generator) -> np.ndarray:
     """Bedding with chips, and a wall."""
     width, height = SIZE[0] * SCALE, SIZE[1] * SCALE
     coarse = cv2.resize(random.normal(0, 10, (24, 32, 1)), (width, height), interpolation=cv2.INTER_CUBIC)
-    picture = np.clip(np.array([105, 130, 150]) + coarse[..., None], 0, 255).astype(np.uint8)
+    picture = np.clip(np.array(look['bedding']) + coarse[..., None], 0, 255).astype(np.uint8)
     for _ in range(500):
         start = random.uniform(0, [width, height])
         end = start + random.uniform(4, 14) * _direction(random.uniform(0, 2 * np.pi))
-        shade = np.clip(np.array([100, 125, 145]) + random.normal(0, 30), 0, 255).tolist()
+        shade = np.clip(np.array(look['bedding']) + random.normal(-5, 30), 0, 255).tolist()
         cv2.line(picture, _at(start, 1), _at(end, 1), shade, int(random.integers(2, 6)), cv2.LINE_AA)
     cv2.rectangle(picture, (0, 0), (width - 1, height - 1), (60, 62, 66), 28)
     return picture
 
 
-def _drawn(picture: np.ndarray, pose: Pose) -> np.ndarray:
+def _drawn(picture: np.ndarray, pose: Pose, look: Dict[str, Any]) -> np.ndarray:
     nose, ear_left, ear_right, body, base, tip = pose.joints
-    fur, dark, pink = (62, 68, 78), (44, 48, 56), (120, 125, 175)
     middle = (base + tip) / 2 + (base - body) * 0.12
     tail = np.array([_at(point) for point in (base, middle, tip)])
-    cv2.polylines(picture, [tail], False, pink, 5, cv2.LINE_AA)
+    cv2.polylines(picture, [tail], False, look['tail'], 5, cv2.LINE_AA)
     head = (ear_left + ear_right) / 2
     for centre, axes, angle in ((body, (25, 13), pose.turned), (head, (14, 9), pose.heading)):
         size = (round(axes[0] * SCALE), round(axes[1] * SCALE))
-        cv2.ellipse(picture, _at(centre), size, np.degrees(angle), 0, 360, fur, -1, cv2.LINE_AA)
+        cv2.ellipse(picture, _at(centre), size, np.degrees(angle), 0, 360, look['fur'], -1, cv2.LINE_AA)
     for ear in (ear_left, ear_right):
-        cv2.circle(picture, _at(ear), round(4.5 * SCALE), dark, -1, cv2.LINE_AA)
-    cv2.circle(picture, _at(nose), round(2 * SCALE), pink, -1, cv2.LINE_AA)
+        cv2.circle(picture, _at(ear), round(4.5 * SCALE), look['ears'], -1, cv2.LINE_AA)
+    cv2.circle(picture, _at(nose), round(2 * SCALE), look['tail'], -1, cv2.LINE_AA)
     return picture
 
 

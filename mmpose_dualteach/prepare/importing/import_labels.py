@@ -3,7 +3,7 @@
 
 import os
 import os.path as osp
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.config import Config
@@ -153,10 +153,11 @@ class _Usable(NamedTuple):
     size: List[int]
 
 
-def _checked(labels: Labels) -> Any:
+def _checked(labels: Labels) -> Tuple[List[_Usable], List[str]]:
     """Images that have labels and decode; and what is wrong with the others that have."""
     reader = ImageReader(LoadImage())
-    usable, left_out = [], []
+    usable: List[_Usable] = []
+    left_out: List[str] = []
     for image in labels.images:
         if not image.instances:
             continue

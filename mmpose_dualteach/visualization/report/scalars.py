@@ -24,12 +24,15 @@ def read_scalars(work_dir: Union[str, Path]) -> Dict[str, List[Tuple[float, floa
     Raises:
         FileNotFoundError: If nothing was logged there.
     """
-    return _by_key(work_dir, _records(work_dir))
+    records = _records(work_dir)
+    if not any(record.values for record in records):
+        raise FileNotFoundError(f'No scalars found in {work_dir} (looked for <timestamp>/vis_data/*.json)')
+    return _by_key(records)
 
 
 def read_scores(work_dir: Union[str, Path]) -> Dict[str, List[Tuple[float, float]]]:
     """Read the scores of validations alone, see :func:`read_scalars`."""
-    return _by_key(work_dir, [record for record in _records(work_dir) if not record.of_training], empty=True)
+    return _by_key([record for record in _records(work_dir) if not record.of_training])
 
 
 class _Record(NamedTuple):
@@ -49,15 +52,11 @@ def _records(work_dir: Union[str, Path]) -> List[_Record]:
     ]
 
 
-def _by_key(
-    work_dir: Union[str, Path], records: List[_Record], empty: bool = False
-) -> Dict[str, List[Tuple[float, float]]]:
+def _by_key(records: List[_Record]) -> Dict[str, List[Tuple[float, float]]]:
     values: Dict[str, Dict[float, float]] = {}
     for record in records:
         for key, value in record.values.items():
             values.setdefault(key, {})[record.step] = value
-    if not values and not empty:
-        raise FileNotFoundError(f'No scalars found in {work_dir} (looked for <timestamp>/vis_data/*.json)')
     return {key: sorted(steps.items()) for key, steps in values.items()}
 
 
