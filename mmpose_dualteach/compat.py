@@ -6,6 +6,7 @@ import inspect
 import warnings
 from collections import OrderedDict
 from contextlib import contextmanager
+from functools import wraps
 from importlib import import_module
 from types import FunctionType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -22,6 +23,7 @@ from mmengine.utils import digit_version
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
+from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
 from torch import Tensor, nn
 
 # ---------------------------------------------------------------------- torch
@@ -220,3 +222,22 @@ def export_onnx(module: nn.Module, images: Tensor, path: str, name: str, outputs
             opset_version=opset,
             **own,
         )
+
+
+# ---------------------------------------------------------------------- numpy
+
+
+def _draw_circles_of_one_radius() -> None:
+    """MMPose 1.3.2 gives the radius of a joint as an array of one number, which numpy 2.5 takes for no number."""
+    stock = OpencvBackendVisualizer.draw_circles
+
+    @wraps(stock)
+    def draw_circles(self: OpencvBackendVisualizer, center: Any, radius: Any, *args: Any, **kwargs: Any) -> Any:
+        radius = float(np.ravel(radius)[0]) if self.backend == 'opencv' else radius
+        return stock(self, center, radius, *args, **kwargs)
+
+    OpencvBackendVisualizer.draw_circles = draw_circles
+
+
+if digit_version(np.__version__) >= digit_version('2.0'):
+    _draw_circles_of_one_radius()
