@@ -96,6 +96,17 @@ def test_fewer_instances_than_processes(monkeypatch):
         sampler(monkeypatch, 0, 4, SimpleNamespace(num_labeled=7, num_unlabeled=3))
 
 
+def test_labels_alone_in_as_many_batches(monkeypatch):
+    alone = sampler(monkeypatch, dataset=SimpleNamespace(**vars(DATASET), labels_alone=True))
+    both = sampler(monkeypatch)
+    for epoch in (0, 3):
+        alone.set_epoch(epoch)
+        both.set_epoch(epoch)
+        assert (batches(alone) == batches(both)[:, :3]).all() and len(alone) == 3 * len(batches(both))
+    first, second = (next(iter(one)) for one in (alone, both))
+    assert first.key == second.key, 'and loaded from the same random state'
+
+
 def test_batches_that_take_more_than_there_is_are_told(monkeypatch):
     lines = []
     monkeypatch.setattr(module, 'print_log', lambda line, **_: lines.append(line))

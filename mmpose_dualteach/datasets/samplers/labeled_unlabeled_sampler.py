@@ -67,7 +67,8 @@ class LabeledUnlabeledSampler(Sampler):
                 f'the {epoch} set has {self.sizes[self.leader]} instances, fewer than the '
                 f'{self.world_size} processes of this run'
             )
-        for line in too_large_batches(self.counts, self.sizes, self.world_size):
+        drawn = (labeled, 0) if self.labels_alone else self.counts
+        for line in too_large_batches(drawn, self.sizes, self.world_size):
             print_log(line, logger='current', level=WARNING)
         share = math.ceil(self.sizes[self.leader] / self.world_size)
         self.num_batches = math.ceil(share / self.counts[self.leader])
