@@ -48,6 +48,8 @@ gc.freeze()
 mmengine_config.FormatCode = remembering(mmengine_config.FormatCode)
 # mmengine waits 2 seconds between epochs of a run by iterations, for the sake of worker processes.
 mmengine_loops.time = SimpleNamespace(sleep=lambda seconds: None)
+# The same kernels in every run on a GPU; on a CPU they are.
+torch.backends.cudnn.deterministic = True
 # The same examples in every run, and no limit of time for each on a busy machine.
 settings.register_profile(
     'tests',

@@ -43,7 +43,7 @@ def test_peak_memory_is_the_most_held_at_a_time():
         two, three = torch.zeros(2000), torch.zeros(500)
         del two, three
 
-    assert peak_bytes(action, lambda: None) == pytest.approx(10000, rel=0.1)
+    assert peak_bytes(action, lambda: None, 'cpu') == pytest.approx(10000, rel=0.1)
 
 
 @pytest.mark.parametrize('method', ['multiaugs-one-four', 'sspcm'])

@@ -15,6 +15,7 @@ import torch
 from conftest import ROOT, small_config, switch
 
 RANKS = Path(__file__).parent / 'ranks.py'
+ON_CPUS = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', CUDA_VISIBLE_DEVICES='')
 
 
 def start(job, folder, people) -> subprocess.CompletedProcess:
@@ -30,7 +31,7 @@ def start(job, folder, people) -> subprocess.CompletedProcess:
         str(folder),
         str(people),
     ]
-    environment = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', PYTHONPATH=str(ROOT))
+    environment = dict(ON_CPUS, PYTHONPATH=str(ROOT))
     return subprocess.run(
         command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300
     )
@@ -96,9 +97,7 @@ def test_the_script_trains_on_cpus_too(people, tmp_path):
         stderr=subprocess.STDOUT,
         timeout=120,
         env=dict(
-            os.environ,
-            OMP_NUM_THREADS='1',
-            PYTHONWARNINGS='ignore',
+            ON_CPUS,
             PYTHONPATH=str(ROOT),
             PORT=str(free_port()),
             PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}',

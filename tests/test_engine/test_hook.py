@@ -89,7 +89,7 @@ def test_scores_of_all_and_exports(stock, tmp_path):
     plain = MODELS.build(stock_config(config).model)
     for name in ('student_best.pth', 'student_last.pth'):
         plain.load_state_dict(load_safely(str(tmp_path / name))['state_dict'], strict=True)
-    assert same(plain.state_dict(), runner.model.networks[best].state_dict())
+    assert same(plain.state_dict(), runner.model.networks[best].cpu().state_dict())
     meta = torch.load(tmp_path / 'student_last.pth')['meta']
     assert meta['dataset_meta']['num_keypoints'] == 17
     assert Config.fromstring(meta['cfg'], '.py').model.type == 'TopdownPoseEstimator'
@@ -142,7 +142,8 @@ def test_a_young_average_follows_its_network_wherever_it_is_moved(stock, tmp_pat
     runner = run(
         switch(stock, model=dict(networks=dict(a=dict()), lessons=[lesson], channels_last=channels_last)), tmp_path
     )
-    average, network = runner.model.averages['a'].module, runner.model.networks['a']
+    model = runner.model.cpu()
+    average, network = model.averages['a'].module, model.networks['a']
     start = MODELS.build(runner.cfg.model)
     start.init_weights()
     assert runner.model.averages['a'].momentum == pytest.approx(10 / 15)

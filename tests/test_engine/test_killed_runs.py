@@ -64,6 +64,7 @@ def start(folder, work_dir, kill='never:0', resume=False):
 
 def test_a_run_killed_three_times_ends_where_the_uninterrupted_one_ends(everything, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')  # A process that was forked cannot use a device.
     everything.custom_hooks = [dict(type='KillHook')]
     everything.custom_imports.imports.append('kill_hook')
     everything.dump(tmp_path / 'config.py')

@@ -1,6 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What only a GPU can show."""
 
+import warnings
+
 import pytest
 import torch
 from conftest import switch
@@ -25,19 +27,35 @@ TOGETHER = [
     ],
     ids=lambda options: options.get('method', 'joint teachers'),
 )
-def test_the_losses_wait_for_the_device_nowhere(stock, options):
+def test_a_step_waits_for_the_device_nowhere(stock, options, monkeypatch):
     config = switch(stock, **options)
     model = build(config).cuda()
-    data = [preprocessed(model, batch) for batch in batches(config, 2)]
-    model(*data[0], mode='loss')  # Kernels are loaded on first use.
+    optim = build_optim_wrapper(model, dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1e-3)))
+    data = [dict(zip(('inputs', 'data_samples'), preprocessed(model, batch))) for batch in batches(config, 2)]
+    monkeypatch.setattr(model.data_preprocessor, 'forward', lambda batch, training: batch)
+    model.train_step(data[0], optim)  # Kernels are loaded on first use.
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode('error')
     try:
-        losses = model(*data[1], mode='loss')
-        sum(value for key, value in losses.items() if 'loss' in key).backward()
+        log = model.train_step(data[1], optim)
     finally:
         torch.cuda.set_sync_debug_mode('default')
-    assert 'a/loss_pseudo' in losses
+    assert 'a/loss_pseudo' in log
+
+
+def test_a_batch_is_moved_in_a_few_copies(switched):
+    """One wait a branch, of MMPose's own preprocessor, which turns BGR into RGB."""
+    model = build(switched).cuda()
+    batch = batches(switched, 1)[0]
+    torch.cuda.synchronize()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        torch.cuda.set_sync_debug_mode('warn')
+        try:
+            model.data_preprocessor(batch, True)
+        finally:
+            torch.cuda.set_sync_debug_mode('default')
+    assert len([each for each in caught if 'synchroniz' in str(each.message)]) <= 3
 
 
 @pytest.mark.parametrize('wrapper', [dict(type='OptimWrapper'), dict(type='AmpOptimWrapper', loss_scale='dynamic')])

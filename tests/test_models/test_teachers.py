@@ -246,4 +246,4 @@ def test_a_snapshot_is_the_network_of_an_epoch_ago(stock, tmp_path):
     for name, _ in model.networks['a'].named_parameters():
         assert torch.equal(snapshot[name], RememberHook.seen[name]), name
     weights = torch.load(tmp_path / 'whole' / 'epoch_1.pth', weights_only=False)['state_dict']
-    assert torch.equal(weights['snapshots.a.backbone.conv1.weight'], snapshot['backbone.conv1.weight'])
+    assert torch.equal(weights['snapshots.a.backbone.conv1.weight'], snapshot['backbone.conv1.weight'].cpu())

@@ -48,7 +48,7 @@ def test_a_frozen_teacher_teaches_and_stays_as_it_is(stock, frozen, tmp_path):
     )
     runner = run(config, tmp_path / 'run')
     model = runner.model
-    kept = model.networks['big'].state_dict()
+    kept = model.networks['big'].cpu().state_dict()
     assert all(torch.equal(value, weights[key]) for key, value in kept.items()), 'running statistics included'
     model.train()
     assert not any(module.training for module in model.networks['big'].modules()) and model.networks['a'].training
@@ -133,7 +133,7 @@ def test_a_teacher_of_another_kind_teaches_by_its_keypoints(stock, simcc, tmp_pa
     assert [len(group.lessons) for group in built.groups] == [1, 2] and 'neck' not in config.model.networks.a
     assert built.networks['big'].test_cfg == dict(flip_test=True), 'its own, and nothing of the stock one'
     runner = run(config, tmp_path / 'run')
-    kept = runner.model.networks['big'].state_dict()
+    kept = runner.model.networks['big'].cpu().state_dict()
     assert all(torch.equal(value, kept[key]) for key, value in teacher.state_dict().items())
     log = runner.message_hub.log_scalars
     assert {'val/PCK', 'val/b/PCK', 'val/mean/PCK', 'val/big/PCK', 'train/big/peak_unlabeled'} <= set(log)

@@ -131,7 +131,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             name for name, own in networks.items() if parsed and name not in in_lessons and not own.get('frozen')
         ]
         super().__init__(
-            data_preprocessor=dict(type='mmdet.MultiBranchDataPreprocessor', data_preprocessor=data_preprocessor),
+            data_preprocessor=dict(type='BranchDataPreprocessor', data_preprocessor=data_preprocessor),
             networks=networks,
             predict_on=predict_on,
             apart=baselines,

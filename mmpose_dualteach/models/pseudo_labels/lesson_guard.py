@@ -101,7 +101,7 @@ class LessonGuard:
             self._gated = True
 
     def _let_through(self, gradient: Tensor) -> Optional[Tensor]:
-        return None if self._gate is None else torch.where(self._gate, torch.zeros_like(gradient), gradient)
+        return None if self._gate is None else gradient.masked_fill(self._gate, 0)
 
 
 def _statistics(network: nn.Module) -> List[Tensor]:

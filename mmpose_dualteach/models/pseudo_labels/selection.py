@@ -68,12 +68,10 @@ class Selection:
         if scores is not None and self.uses_scores:
             weights = scores.clamp(0, 1) if self.confidence else torch.ones_like(scores)
             weights = weights * (scores >= self.pseudo_label_thr)
-            left_out = (
-                int(self.pseudo_label_quantile * int(scores.isfinite().sum())) if self.pseudo_label_quantile else 0
-            )
-            if left_out:
+            if self.pseudo_label_quantile and scores.numel():
+                left_out = (self.pseudo_label_quantile * scores.isfinite().sum().double()).long()
                 # Of equal scores all stay: some kinds have many of exactly 1.
-                weights = weights * (scores >= scores.flatten().sort().values[left_out])
+                weights = weights * (scores >= scores.flatten().sort().values.take(left_out))
         if apart is not None and self.max_disagreement is not None:
             agreed = (apart <= self.max_disagreement).float()
             weights = agreed if weights is None else weights * agreed

@@ -154,15 +154,16 @@ def time_over(one: Setup, other: Setup, rounds: int) -> Dict[str, float]:
 def memory_over_floor(setup: Setup) -> Dict[str, float]:
     """The peak of what the product's step holds over the peak of what the floor holds, weights left out of both and the
     batch's images counted in both."""
-    ours, floor = peak_bytes(setup.step, setup.before), peak_bytes(setup.floor, setup.before)
+    device = setup.images[EASY].device.type
+    ours, floor = (peak_bytes(action, setup.before, device) for action in (setup.step, setup.floor))
     floor += sum(images.numel() * images.element_size() for images in setup.images.values())
     return dict(ratio=ours / floor, ours_mb=ours / 1e6, floor_mb=floor / 1e6)
 
 
-def peak_bytes(action: Callable[[], None], before: Callable[[], None]) -> float:
-    """The most bytes that an action holds at a time, of what it allocates itself."""
+def peak_bytes(action: Callable[[], None], before: Callable[[], None], device: str) -> float:
+    """The most bytes that an action holds at a time on a device, of what it allocates itself."""
     before()
-    if torch.cuda.is_available():
+    if device == 'cuda':
         _wait()
         base = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
@@ -189,11 +190,12 @@ def synchronisations(setup: Setup) -> Dict[str, int]:
 
     counts = {}
     network = next(iter(setup.model.networks.values()))
-    labeled = setup.model.data_preprocessor(copy.deepcopy(setup.batch), True)
     network.train_cfg['compute_acc'] = True
+    labeled = {key: [each for each in branches[LABELED] if each is not None] for key, branches in setup.batch.items()}
 
     def stock() -> None:
-        network.loss(labeled['inputs']['labeled'], labeled['data_samples']['labeled'])
+        data = setup.model.data_preprocessor.data_preprocessor(copy.deepcopy(labeled), True)
+        network.loss(data['inputs'], data['data_samples'])
 
     for name, action in (('ours', setup.step), ('stock', stock)):
         setup.before()
