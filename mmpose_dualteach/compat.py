@@ -60,11 +60,6 @@ def set_versions(state_dict: Any, versions: Dict[str, dict]) -> None:
         state_dict._metadata = OrderedDict(versions)
 
 
-def copy_all(targets: List[Tensor], sources: List[Tensor]) -> None:
-    """Copy many tensors in a few launches of a GPU's kernels."""
-    torch._foreach_copy_(targets, sources)
-
-
 # ---------------------------------------------------------------------- mmengine
 
 

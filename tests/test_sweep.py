@@ -4,12 +4,13 @@
 import json
 
 import pytest
-from conftest import SHARED
+from conftest import ROOT, SHARED, tool
 
 from mmpose_dualteach.dev.sweep.check import check_config
 from mmpose_dualteach.dev.sweep.run import Worker, summary, sweep, table
 from mmpose_dualteach.utils.mmpose_files import stock_configs
 
+check_configs = tool('check_configs')
 BODY, WHOLE = 'body_2d_keypoint', 'wholebody_2d_keypoint'
 FAMILIES = {
     'heatmaps, COCO': f'{BODY}/topdown_heatmap/coco/td-hm_mobilenetv2_8xb64-210e_coco-256x192.py',
@@ -55,6 +56,30 @@ REFUSED = {
 @pytest.fixture(scope='module')
 def drawn(tmp_path_factory):
     return str(tmp_path_factory.mktemp('drawn'))
+
+
+OWN = ['coco/posedual-cutout_res18_1xb32-70e_coco1k-256x192.py', 'mpii/posedual_res50_1xb32-100e_mpii-aic-256x256.py']
+
+
+@pytest.mark.parametrize('path', OWN)
+def test_a_switched_config_takes_two_steps_as_it_is(path, drawn):
+    result = check_config(str(ROOT / 'configs' / path), str(SHARED / 'stock_samples'), drawn)
+    assert result['status'] == 'ok' and result['kind'] == 'HeatmapHead MSRAHeatmap', result
+
+
+def test_configs_of_folders_are_checked(tmp_path, monkeypatch, capsys):
+    for name in ('one.py', 'two.py', 'two.txt'):
+        (tmp_path / name).touch()
+    seen = []
+    answer = dict(kind='?', status='ok', reason='', seconds=1.0)
+    sweeper = lambda configs, *_: seen.extend(configs) or [dict(answer, config=each) for each in configs]  # noqa: E731
+    monkeypatch.setitem(check_configs.__globals__['run'].__globals__, 'sweep', sweeper)
+    assert check_configs([str(tmp_path), '--data', str(tmp_path), '--only', 'tw?.py']) == 1
+    assert 'that --only tw?.py matches' in capsys.readouterr().err
+    assert check_configs([str(tmp_path), str(tmp_path / 'one.py'), '--data', str(tmp_path), '--only', 'o']) == 0
+    assert [each.rsplit('/', 1)[-1] for each in seen] == ['one.py', 'two.py', 'one.py']
+    assert check_configs([str(tmp_path / 'none.py'), '--data', str(tmp_path)]) == 1
+    assert 'none.py is no file or folder' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('family', FAMILIES)

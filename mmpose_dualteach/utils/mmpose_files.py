@@ -76,10 +76,13 @@ def stock_configs(only: Optional[str] = None) -> List[str]:
         if name.endswith('.py')
     ]
     stock = sorted(path for path in found if '_base_' not in path.split(os.sep))
-    if not only:
-        return stock
-    pattern = only if any(sign in only for sign in '*?[') else f'*{only}*'
-    return [path for path in stock if fnmatch.fnmatch(path, pattern)]
+    return [path for path in stock if matches(path, only)]
+
+
+def matches(path: str, only: Optional[str]) -> bool:
+    """Whether a path has a part, or is of a pattern with wildcards; any is of None."""
+    pattern = only if only and any(sign in only for sign in '*?[') else f'*{only or ""}*'
+    return fnmatch.fnmatch(path, pattern)
 
 
 def start_tool(name: str, *arguments: object, output: Any = None, threads: Optional[int] = None) -> subprocess.Popen:

@@ -1,11 +1,12 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""One stock config: switch, build, train a step, predict, export."""
+"""One config: switch if it is a stock one, build, train, predict, export."""
 
 import copy
 import math
+import os.path as osp
 import time
 from fractions import Fraction
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import torch
 from mmengine.config import Config
@@ -24,7 +25,7 @@ from mmpose_dualteach.dev.sweep.samples import on_samples, unlabeled_on_samples
 from mmpose_dualteach.engine.checkpoints.export import network_weights
 from mmpose_dualteach.models.adapters import finds_instances
 from mmpose_dualteach.models.adapters.kinds import class_name
-from mmpose_dualteach.switch import mutual_teaching, stock_config
+from mmpose_dualteach.switch import WRAPPER, mutual_teaching, stock_config
 from mmpose_dualteach.utils.mmpose_files import read_stock_config
 
 LABELED = UNLABELED = 2
@@ -47,10 +48,10 @@ class Refused(Exception):
 
 
 def check_config(path: str, samples: str, folder: str) -> dict:
-    """Check one stock config. Nothing that goes wrong with it is raised.
+    """Check one config. Nothing that goes wrong with it is raised.
 
     Args:
-        path (str): The config's path below MMPose's folder of configs.
+        path (str): A stock config's path below MMPose's folder of configs, or any config's.
         samples (str): The folder of samples.
         folder (str): Where drawn people may be written.
 
@@ -61,10 +62,10 @@ def check_config(path: str, samples: str, folder: str) -> dict:
     result = dict(kind='unknown', status='ok', reason='')
     try:
         try:
-            config = read_stock_config(path)
+            config = Config.fromfile(path) if osp.isfile(path) else read_stock_config(path)
         except ValueError as reason:
             raise Refused(str(reason)) from None
-        result['kind'] = kind_of(config)
+        result['kind'] = kind_of(stock_config(config) if is_switched(config) else config)
         notes = reduce_input(config)
         result['reason'] = '; '.join(notes + _check(config, samples, folder))
     except Refused as refusal:
@@ -122,12 +123,7 @@ def _check(config: Config, samples: str, folder: str) -> List[str]:
     """Everything about one config; returns what is worth noting."""
     init_default_scope('mmpose')
     notes: List[str] = []
-    try:
-        switched = copy.deepcopy(config)
-        batch = (IMAGES, UNLABELED) if finds_instances(config.get('model') or {}) else (LABELED, UNLABELED)
-        switched.merge_from_dict(mutual_teaching(config, unlabeled=folder, batch=batch))
-    except ValueError as refusal:
-        raise Refused(str(refusal)) from None
+    switched, stock, steps = both_ways(config, folder)
     import_all(switched)
     without_downloads(switched.model)
     if on_this_machine(compat.plain_dict(switched)):
@@ -143,11 +139,38 @@ def _check(config: Config, samples: str, folder: str) -> List[str]:
     model.init_weights()
     settle_quickly(model)
     batch = next(iter(Runner.build_dataloader(loader, seed=0)))
-    notes += train_step(model, batch, switched)
+    for _ in range(steps):
+        found = train_step(model, copy.deepcopy(batch), switched)
+    notes += found
     people = labeled_for_test(labeled, switched)
     predictions = predict(model, people)
-    export(model, switched, config, people, predictions)
+    export(model, switched, stock, people, predictions)
     return notes
+
+
+def is_switched(config: Config) -> bool:
+    """Whether a config is a switched one."""
+    return (config.get('model') or {}).get('type') == WRAPPER
+
+
+def both_ways(config: Config, folder: str) -> Tuple[Config, Config, int]:
+    """The switched config with a small batch, its stock one, and how many steps it takes: a stock one that is switched
+    with defaults 1, one that was written as a switched one 2."""
+    model = (stock_config(config) if is_switched(config) else config).get('model') or {}
+    batch = (IMAGES, UNLABELED) if finds_instances(model) else (LABELED, UNLABELED)
+    switched = copy.deepcopy(config)
+    if not is_switched(config):
+        try:
+            switched.merge_from_dict(mutual_teaching(config, unlabeled=folder, batch=batch))
+        except ValueError as refusal:
+            raise Refused(str(refusal)) from None
+        return switched, config, 1
+    loader = switched.train_dataloader
+    loader.batch_size, loader.sampler.labeled = sum(batch), batch[0]
+    for part in (loader.dataset.labeled, loader.dataset.unlabeled):
+        for key in ('indices', 'bbox_file'):  # Of the whole data set, which is not here.
+            part.pop(key, None)
+    return switched, stock_config(config), 2
 
 
 def train_step(model, batch: dict, config: Config) -> List[str]:

@@ -204,7 +204,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.watching = False
         self.record_lessons = False
         self.records: List[LessonRecord] = []
-        self._in_parts = False
 
     # ------------------------------------------------------------------ the method
 
@@ -224,7 +223,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             return
         self.records = []
         told: Losses = {}
-        with self.guard.step(on_device=self._in_parts and inputs[LABELED].is_cuda):
+        with self.guard.step():
             for group in self.groups:
                 views = ViewPair(data_samples[group.easy], data_samples[group.hard])
                 # 2. Every teacher predicts on the easy view.
@@ -332,7 +331,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 if final or apart:
                     yield together
                     together = {}
-                    self.guard.open()
 
     def on_paths(
         self, images: Tensor, opinion: Any, adapter: OutputAdapter, views: ViewPair
@@ -417,7 +415,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             return super().train_step(data, optim_wrapper)
         data = self.data_preprocessor(data, True)
         data['inputs'] = self.in_format(data['inputs'])
-        self._in_parts = True
         parts = self.loss_parts(**data)
         log: Losses = {}
         with explain_out_of_memory(data['inputs']), compat.one_optimizer_step(optim_wrapper):
@@ -430,7 +427,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 if loss.requires_grad:  # Not that of a frozen network.
                     optim_wrapper.backward(optim_wrapper.scale_loss(loss))
                 add_up(log, {key: value.detach() for key, value in scalars.items()})
-        self._in_parts = False
         if optim_wrapper.should_update():
             optim_wrapper.step()
             optim_wrapper.zero_grad()

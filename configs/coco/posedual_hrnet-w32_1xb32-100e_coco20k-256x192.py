@@ -1,0 +1,3 @@
+# PoseDual, HRNet-w32, 20K labels.
+_base_ = 'posedual_hrnet-w32_1xb32-100e_coco5k-256x192.py'
+train_dataloader = dict(dataset=dict(labeled=dict(indices=20000)))
