@@ -11,6 +11,12 @@ SUPPORTED = (
     'mmpose>=1.2.0,<1.4',
     'numpy>=1.21',
 )
+# Maintained forks of the same import names, for newer numpy and Python. Of MMPose there is none.
+FORKS = {
+    'mmengine': 'onedl-mmengine>=0.10.8,<1.0',
+    'mmcv': 'onedl-mmcv>=2.3,<3.0',
+    'mmdet': 'onedl-mmdetection>=3.5,<4.0',
+}
 
 
 def check_supported() -> None:
@@ -24,15 +30,19 @@ def check_supported() -> None:
     from packaging.requirements import Requirement
 
     problems = []
-    for requirement in map(Requirement, SUPPORTED):
-        try:
-            found = version(requirement.name)
-        except PackageNotFoundError:
+    for name, wanted in ((Requirement(each).name, each) for each in SUPPORTED):
+        found = {}
+        for requirement in map(Requirement, [wanted, *([FORKS[name]] if name in FORKS else [])]):
+            try:
+                found[requirement] = version(requirement.name)
+            except PackageNotFoundError:
+                continue
+        for requirement, there in found.items():
+            if not requirement.specifier.contains(there, prereleases=True):
+                problems.append(f'{requirement} is needed, {there} is installed')
+        if not found:
             # mmcv has a second distribution name, without the compiled operations that mmpose needs.
-            problems.append(f'{requirement} is missing')
-            continue
-        if not requirement.specifier.contains(found, prereleases=True):
-            problems.append(f'{requirement} is needed, {found} is installed')
+            problems.append(f'{Requirement(wanted)} is missing')
     if problems:
         raise ImportError(
             f'mmpose_dualteach {__version__}: {"; ".join(problems)}; '

@@ -45,7 +45,8 @@ for register in (register_mmdet, register_mmpose):
     register(init_default_scope=False)
 gc.freeze()
 # mmengine formats a run's config by yapf, a second each time, for every checkpoint; here once for each config.
-mmengine_config.FormatCode = remembering(mmengine_config.FormatCode)
+if hasattr(mmengine_config, 'FormatCode'):  # Its fork has another formatter.
+    mmengine_config.FormatCode = remembering(mmengine_config.FormatCode)
 # mmengine waits 2 seconds between epochs of a run by iterations, for the sake of worker processes.
 mmengine_loops.time = SimpleNamespace(sleep=lambda seconds: None)
 # The same kernels in every run on a GPU; on a CPU they are.

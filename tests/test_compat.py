@@ -3,6 +3,7 @@
 
 import ast
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -149,6 +150,23 @@ def test_versions_outside_of_the_range_are_one_clear_error(monkeypatch):
     with pytest.raises(ImportError, match=message) as error:
         versions.check_supported()
     assert 'numpy' not in str(error.value) and len(str(error.value).splitlines()) == 1
+
+
+def test_a_fork_of_a_package_is_taken_in_its_own_range(monkeypatch):
+    there = {'onedl-numpy': '2.0', 'torch': torch.__version__}
+
+    def version(name):
+        if name not in there:
+            raise metadata.PackageNotFoundError(name)
+        return there[name]
+
+    monkeypatch.setattr(metadata, 'version', version)
+    monkeypatch.setattr(versions, 'SUPPORTED', ('torch>=2.0', 'numpy>=1.0,<1.5'))
+    monkeypatch.setattr(versions, 'FORKS', {'numpy': 'onedl-numpy>=2'})
+    versions.check_supported()
+    there['onedl-numpy'] = '1.9'
+    with pytest.raises(ImportError, match='onedl-numpy>=2 is needed, 1.9 is installed'):
+        versions.check_supported()
 
 
 def test_versions_of_modules_go_with_their_weights():

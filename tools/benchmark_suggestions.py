@@ -18,7 +18,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         'goes on where it stopped'
     )
     parser.add_argument('plan', help='a plan of configs/benchmark, for its data, steps and seeds')
-    parser.add_argument('--by', nargs='+', choices=list(STRATEGIES), default=['random', 'both'], metavar='WAY')
+    parser.add_argument('--by', nargs='+', choices=STRATEGIES, default=['random', 'spread'], metavar='WAY')
     parser.add_argument('--start', type=int, default=20, help='labels to begin with (default 20)')
     parser.add_argument('--add', type=int, default=20, help='labels that a round adds (default 20)')
     parser.add_argument('--rounds', type=int, default=3, help='default 3')

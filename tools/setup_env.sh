@@ -13,7 +13,7 @@ say() { printf '[setup %s] %s\n' "$(date +%H:%M:%S)" "$*"; }
 die() { printf 'setup_env: %s\n' "$*" >&2; exit 1; }
 pinned() { sed -n "s/^$1==\([^ ]*\).*/\1/p" requirements.txt; }
 
-stamp="$venv/.ready-$(cat requirements.txt setup.py tools/setup_env.sh | cksum | tr ' ' -)-$(pwd | cksum | cut -d' ' -f1)"
+stamp="$venv/.ready-$(cat requirements.txt setup.py tools/setup_env.sh tools/build_mmcv.sh | cksum | tr ' ' -)-$(pwd | cksum | cut -d' ' -f1)"
 if [ -e "$stamp" ] && "$venv/bin/python" -c 'import sys' 2>/dev/null; then
   exit 0
 fi
@@ -61,39 +61,10 @@ step() {
   say "    done in $((SECONDS - start)) s"
 }
 
-# mmcv has 77 small files, and for each the compiler reads torch's headers anew, which takes most of the time: one file of
-# each folder includes the others, but for those that define what another one does.
-join_sources() {
-  local folder file apart=' psamask roi_align roi_align_rotated rotated_feature_align '
-  for folder in "$1" "$1/cpu"; do
-    for file in "$folder"/*.cpp; do
-      file=$(basename "$file" .cpp)
-      [[ $folder == */cpu && $apart == *" $file "* ]] && continue
-      mv "$folder/$file.cpp" "$folder/$file.inc"
-      echo "#include \"$file.inc\"" >>"$folder/joined"
-    done
-    mv "$folder/joined" "$folder/joined.cpp"
-  done
-}
-
-compile_mmcv() {
-  local build status
-  build=$(mktemp -d "$cache/build.XXXXXX")
-  "${pip[@]}" download --no-deps --no-build-isolation --no-binary mmcv --dest "$build" "mmcv==$(pinned mmcv)" &&
-    tar -xzf "$build"/mmcv-*.tar.gz -C "$build" &&
-    join_sources "$build/mmcv-$(pinned mmcv)/mmcv/ops/csrc/pytorch" &&
-    # -g0: half the time and a tenth of the size. The wheel is moved into place whole, or not at all.
-    CFLAGS=-g0 MMCV_WITH_OPS=1 FORCE_CUDA=0 MAX_JOBS=$(nproc) "${pip[@]}" wheel --no-deps --no-build-isolation \
-      --wheel-dir "$build" "$build/mmcv-$(pinned mmcv)" && mv "$build"/mmcv-*.whl "$wheels"/
-  status=$?
-  rm -rf "$build"
-  return $status
-}
-
 install_rest() {
   local job= status=0
   if ! compgen -G "$wheels/*.whl" >/dev/null; then
-    compile_mmcv & job=$!
+    bash tools/build_mmcv.sh "$venv/bin/python" "mmcv==$(pinned mmcv)" "$wheels" & job=$!
   fi
   "${pip[@]}" install -r <(grep -v '^mmcv==' requirements.txt) || status=$?
   [ -z "$job" ] || wait "$job" || status=$?

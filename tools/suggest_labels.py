@@ -31,7 +31,9 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         required=True,
         help='COCO file of what was chosen, with joints to start from; beside it a sheet (.html) and a list (.txt)',
     )
-    parser.add_argument('--by', choices=list(STRATEGIES), default='both', help='what the choice goes by (default both)')
+    parser.add_argument(
+        '--by', choices=STRATEGIES, default=STRATEGIES[0], help=f'what the choice goes by (default {STRATEGIES[0]})'
+    )
     parser.add_argument('--seed', type=int, default=0, help='default 0')
     return parser.parse_args(arguments)
 

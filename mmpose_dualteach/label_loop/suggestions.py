@@ -20,13 +20,8 @@ from mmpose_dualteach.label_loop.pseudo_labels import labeled_file
 from mmpose_dualteach.label_loop.suggestion_sheet import Suggestion, write_sheet
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json
 
-# What each way to choose goes by.
-STRATEGIES: Dict[str, Sequence[str]] = {
-    'both': ('disagreement', 'features'),
-    'disagreement': ('disagreement',),
-    'spread': ('features',),
-    'random': (),
-}
+# The best first: see "Suggested labels" in docs/results.md.
+STRATEGIES = ('spread', 'disagreement', 'random')
 MOST = 1.0  # Of an instance's size: joints that are farther apart than that count no more.
 LEAST_CERTAINTY = 0.3  # Of instances that networks find by themselves.
 
@@ -37,7 +32,7 @@ def suggest_labels(
     unlabeled: Mapping[str, Any],
     count: int,
     output: str,
-    by: str = 'both',
+    by: str = 'spread',
     seed: int = 0,
     batch: int = 32,
     workers: int = 2,
@@ -56,7 +51,7 @@ def suggest_labels(
         unlabeled (Mapping): Config of the unlabelled set.
         count (int): How many to choose.
         output (str): The file to write.
-        by (str): One of :data:`STRATEGIES`. Defaults to ``'both'``.
+        by (str): One of :data:`STRATEGIES`, see :func:`choose`. Defaults to ``'spread'``.
         seed (int): Of what is drawn. Defaults to 0.
         batch (int): Instances at a time. Defaults to 32.
         workers (int): Processes that read images. Defaults to 2.
@@ -72,7 +67,7 @@ def suggest_labels(
     if count < 1 or by not in STRATEGIES:
         raise ValueError(f'count={count} must be at least 1, and by={by!r} one of {", ".join(STRATEGIES)}')
     look = Look(config, checkpoint, unlabeled, output, device=device)
-    if 'disagreement' in STRATEGIES[by] and len(look.networks.peers) < 2:
+    if by == 'disagreement' and len(look.networks.peers) < 2:
         raise ValueError(f'by={by!r} needs two networks that see the same images; {checkpoint} has one')
     lines = look.lines(batch, workers, features=True)
     if lines is None:
@@ -101,7 +96,7 @@ def choose(
     features: np.ndarray,
     groups: Sequence[Hashable],
     count: int,
-    by: str = 'both',
+    by: str = 'spread',
     seed: int = 0,
 ) -> List[int]:
     """Choose instances.
@@ -111,9 +106,8 @@ def choose(
         features (np.ndarray): What tells them from each other, in shape (N, F).
         groups (Sequence[Hashable]): Of those in one group no two are chosen, in length N.
         count (int): How many.
-        by (str): ``'disagreement'``: those on which networks disagree most. ``'spread'``: in each of ``count`` clusters
-            of features the one in the middle. ``'both'``: in each cluster, of the half near its middle the one on which
-            they disagree most. ``'random'``. Defaults to ``'both'``.
+        by (str): ``'spread'``: in each of ``count`` clusters of features the one in the middle. ``'disagreement'``:
+            those on which networks disagree most. ``'random'``. Defaults to ``'spread'``.
         seed (int): Of clusters and of random choice. Defaults to 0.
 
     Returns:
@@ -121,8 +115,8 @@ def choose(
     """
     random = np.random.default_rng(seed)
     order = np.argsort(-disagreement, kind='stable') if by == 'disagreement' else random.permutation(len(disagreement))
-    if by in ('spread', 'both') and len(disagreement) > count:
-        order = np.concatenate([_of_clusters(disagreement, features, count, by, random), order])
+    if by == 'spread' and len(disagreement) > count:
+        order = np.concatenate([_middles(features, count, random), order])
     chosen: Dict[Hashable, int] = {}
     for place in order:
         if len(chosen) < count:
@@ -130,17 +124,13 @@ def choose(
     return sorted(chosen.values(), key=lambda place: -disagreement[place])
 
 
-def _of_clusters(
-    disagreement: np.ndarray, features: np.ndarray, count: int, by: str, random: np.random.Generator
-) -> np.ndarray:
-    """One instance of each cluster."""
+def _middles(features: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    """Of each cluster the instance nearest to its middle."""
     middles, cluster = kmeans2(features, count, minit='++', seed=random)
     chosen = []
     for number in np.unique(cluster):
         members = np.flatnonzero(cluster == number)
-        members = members[np.argsort(cdist(features[members], middles[number][None])[:, 0], kind='stable')]
-        near = members[: -(-len(members) // 2)]
-        chosen.append(members[0] if by == 'spread' else near[np.argmax(disagreement[near])])
+        chosen.append(members[np.argmin(cdist(features[members], middles[number][None]))])
     return np.array(chosen)
 
 
@@ -188,7 +178,7 @@ def _reason(line: dict, look: Look, by: str) -> str:
     if len(look.networks.peers) > 1:
         worst = ', '.join(f'{names[joint]} {shares[joint]:.0%}' for joint in np.argsort(-shares)[:2])
         reasons.append(f'networks differ by {mean_disagreement(line):.0%} of its size ({worst})')
-    if by in ('spread', 'both'):
+    if by == 'spread':
         reasons.append('like others that are not labelled')
     return '; '.join(reasons) or 'drawn at random'
 

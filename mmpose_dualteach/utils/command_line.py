@@ -10,6 +10,7 @@ import sys
 import traceback
 from typing import Any, Callable, Dict, Optional, Union
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.config.utils import ConfigParsingError
 from mmengine.dist import init_dist
@@ -119,9 +120,13 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
 
 
 def launch(args: argparse.Namespace) -> None:
-    """Join the other processes of a launcher."""
-    if args.launcher != 'none':
-        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    """Join the other processes of a launcher, over gloo where there is no GPU, which mmengine takes for granted."""
+    if args.launcher == 'none':
+        return
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')
+    else:
         init_dist(args.launcher)
 
 

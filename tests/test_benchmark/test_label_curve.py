@@ -64,23 +64,24 @@ def untrained(monkeypatch):
 
 
 def test_a_curve_from_beginning_to_end(plan, people, untrained):
-    options = ['--start', '4', '--add', '3', '--rounds', '1', '--by', 'random', 'both', '--work-dir', str(plan / 'out')]
+    options = ['--start', '4', '--add', '3', '--rounds', '1', '--by', 'random', 'spread']
+    options += ['--work-dir', str(plan / 'out')]
     assert benchmark_suggestions([str(plan / 'plan.py'), *options]) == 0
     truth = {each['id']: each for each in json.loads((people / 'train.json').read_text())['annotations']}
     chosen = {}
-    for name in ('start_seed0', 'random_7_seed0', 'both_7_seed0'):
+    for name in ('start_seed0', 'random_7_seed0', 'spread_7_seed0'):
         labels = json.loads((plan / 'out' / 'labels' / name / 'labeled.json').read_text())['annotations']
         keypoints = {tuple(each['keypoints']) for each in labels}
         assert keypoints <= {tuple(each['keypoints']) for each in truth.values()} and len(keypoints) == len(labels)
         assert {tuple(each['bbox']) for each in labels} <= {tuple(each['bbox']) for each in truth.values()}
         chosen[name] = keypoints
     assert len(chosen['start_seed0']) == 4
-    for way in ('random', 'both'):
+    for way in ('random', 'spread'):
         assert len(chosen[f'{way}_7_seed0']) == 7 and chosen['start_seed0'] < chosen[f'{way}_7_seed0']
-    assert untrained == ['random_4_seed0', 'random_7_seed0', 'both_7_seed0']
+    assert untrained == ['random_4_seed0', 'random_7_seed0', 'spread_7_seed0']
     rows = read_csv(str(plan / 'out' / 'results.csv'))
     values = {(row['method'], row['labels']): row['value'] for row in rows if row['metric'] == 'PCK'}
-    assert set(values) == {(way, labels) for way in ('random', 'both') for labels in (4, 7)}
-    assert values[('random', 4)] == values[('both', 4)]
+    assert set(values) == {(way, labels) for way in ('random', 'spread') for labels in (4, 7)}
+    assert values[('random', 4)] == values[('spread', 4)]
     # Called again, nothing is run again.
     assert benchmark_suggestions([str(plan / 'plan.py'), *options]) == 0 and len(untrained) == 3

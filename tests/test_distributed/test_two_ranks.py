@@ -12,25 +12,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, small_config, switch
+from conftest import ROOT, small_config, switch, tool
 
+pseudo_label = tool('pseudo_label')
 RANKS = Path(__file__).parent / 'ranks.py'
 ON_CPUS = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', CUDA_VISIBLE_DEVICES='')
 
 
 def start(job, folder, people) -> subprocess.CompletedProcess:
-    command = [
-        sys.executable,
-        '-m',
-        'torch.distributed.run',
-        '--standalone',
-        '--nproc_per_node',
-        '2',
-        str(RANKS),
-        job,
-        str(folder),
-        str(people),
-    ]
+    return torchrun(folder, RANKS, job, folder, people)
+
+
+def torchrun(folder, *script) -> subprocess.CompletedProcess:
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
+    command += [str(each) for each in script]
     environment = dict(ON_CPUS, PYTHONPATH=str(ROOT))
     return subprocess.run(
         command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300
@@ -76,6 +71,25 @@ def test_a_lesson_that_is_not_finite_on_one_rank_is_skipped_there(people, tmp_pa
     assert first['skipped'] == {'a': [0, 0], 'b': [0, 0]} and second['skipped'] == {'a': [0, 0], 'b': [1, 0]}
     assert first['weights'] == second['weights'] and first['iterations'] == second['iterations'] == 4
     assert math.isfinite(first['sum']) and math.isfinite(second['sum'])
+
+
+def test_two_processes_label_what_one_does(people, run_files, tmp_path):
+    options = [
+        *run_files,
+        '--unlabeled',
+        people / 'val.json',
+        '--unlabeled-images',
+        people / 'images',
+        '--workers',
+        '0',
+    ]
+    options = [str(each) for each in options]
+    assert pseudo_label([*options, '--device', 'cpu', '-o', str(tmp_path / 'one.json')]) == 0
+    script = ROOT / 'tools' / 'pseudo_label.py'
+    done = torchrun(tmp_path, script, *options, '--launcher', 'pytorch', '-o', tmp_path / 'two.json')
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert (tmp_path / 'one.json').read_bytes() == (tmp_path / 'two.json').read_bytes()
+    assert not list(tmp_path.glob('*.part'))
 
 
 def test_the_script_trains_on_cpus_too(people, tmp_path):
