@@ -96,7 +96,7 @@ def test_a_resumed_epoch_draws_the_rest_of_the_interrupted_one(plan, epoch, data
     for whole, resumed in zip(samplers(plan, epoch), samplers(plan, epoch)):
         every = list(whole)
         done = data.draw(st.integers(0, whole.num_batches))
-        resumed.skip(done)
+        resumed.skip_batches(done)
         rest = list(resumed)
         assert rest == every[done * whole.batch_size :]
         assert [each.key for each in rest] == [each.key for each in every[done * whole.batch_size :]]

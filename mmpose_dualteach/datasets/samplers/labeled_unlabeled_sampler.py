@@ -82,8 +82,11 @@ class LabeledUnlabeledSampler(Sampler):
         """Say which epoch is drawn next."""
         self.epoch = epoch
 
-    def skip(self, batches: int) -> None:
-        """Begin the next epoch behind its first batches, where an interrupted run had them already."""
+    def skip_batches(self, batches: int) -> None:
+        """Begin the next epoch behind its first batches, where an interrupted run had them already.
+
+        Not ``skip``, by which mmengine's fork advances a sampler of its own by instances.
+        """
         self._done = batches
 
     def __len__(self) -> int:

@@ -136,7 +136,7 @@ class ExactResumeHook(Hook):
     def before_train_epoch(self, runner) -> None:
         """Go on inside of an epoch, or begin it."""
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
-            runner.train_dataloader.sampler.skip(self._inside_epoch(runner))
+            runner.train_dataloader.sampler.skip_batches(self._inside_epoch(runner))
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         """Set the random states of the networks and of whatever else draws in a step."""
