@@ -1,7 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What networks see on instances without labels, written as labels."""
 
-import os
 import os.path as osp
 from typing import Any, Mapping, Optional
 
@@ -13,7 +12,7 @@ from mmpose_dualteach.label_loop.drawing import draw
 from mmpose_dualteach.label_loop.formats import FORMATS, beside
 from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
 from mmpose_dualteach.label_loop.looking import Look
-from mmpose_dualteach.utils.file_io import atomic_write, dump_json
+from mmpose_dualteach.utils.file_io import atomic_write, dump_json, dump_skipped
 
 
 def pseudo_labels(
@@ -79,10 +78,7 @@ def pseudo_labels(
     if drawn:
         draw(instances, lines, choice, drawn)
     skipped = [line['problem'] for line in lines if 'problem' in line]
-    if skipped:
-        dump_json(skipped, f'{output}.skipped.json', indent=1)
-    elif osp.exists(f'{output}.skipped.json'):  # Of an earlier call.
-        os.remove(f'{output}.skipped.json')
+    dump_skipped(skipped, output)
     look.forget()
     return counts
 

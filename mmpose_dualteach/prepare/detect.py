@@ -24,7 +24,7 @@ from mmpose_dualteach.datasets.sources.folders import folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import FrameSelection, frame_selection, frames_in_words
-from mmpose_dualteach.utils.file_io import dump_json
+from mmpose_dualteach.utils.file_io import dump_json, dump_skipped
 from mmpose_dualteach.utils.progress_file import Progress, digest
 
 Image = Tuple[Any, str, Optional[List[float]]]  # Id, path, and width and height if they are listed.
@@ -124,10 +124,7 @@ def detect_boxes(
         print(file=sys.stderr)
     found, skipped = _results(progress, [image for image, _, _ in listed])
     dump_json(found, output)
-    if skipped or load_report.broken:
-        dump_json(dict(skipped, **load_report.broken), f'{output}.skipped.json', indent=1)
-    elif osp.exists(f'{output}.skipped.json'):  # Of an earlier call.
-        os.remove(f'{output}.skipped.json')
+    dump_skipped(dict(skipped, **load_report.broken), output)
     os.remove(progress.path)
     return dict(
         images=len(listed) - len(skipped), boxes=len(found), unusable=len(skipped) + sum(load_report.broken.values())

@@ -16,7 +16,7 @@ from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import frame_selection, frames_in_words, is_frame, video_of
 from mmpose_dualteach.prepare.moving import FRAMES, background_of, moving_box, small, smoothed
-from mmpose_dualteach.utils.file_io import dump_json
+from mmpose_dualteach.utils.file_io import dump_json, dump_skipped
 
 SURE = 0.3  # Least score of a joint that counts.
 LEAST_JOINTS = 1 / 3  # Of all joints; with fewer the box is found anew.
@@ -97,8 +97,7 @@ def find_boxes(
         bar.update(len(sequence))
     print(file=sys.stderr)
     dump_json(results, output)
-    if reader.problems:
-        dump_json(reader.problems, f'{output}.skipped.json', indent=1)
+    dump_skipped(dict(reader.problems, **load_report.broken), output)
     unusable = len(reader.problems) + sum(load_report.broken.values())
     return dict(images=len(frames) - len(reader.problems), boxes=len(results), unusable=unusable)
 

@@ -5,7 +5,7 @@ import json
 import os
 import re
 from contextlib import contextmanager
-from typing import IO, Any, Iterator, Optional
+from typing import IO, Any, Collection, Iterator, Optional
 
 UNFINISHED = '.unfinished-'
 # Control characters, whatever else splits lines, and the surrogates that stand for bytes that are no UTF-8.
@@ -40,6 +40,16 @@ def dump_json(content: Any, path: str, **options: Any) -> None:
     """Write JSON that appears under its name when it is whole; ``options`` are ``json.dump``'s."""
     with atomic_write(path) as file:
         json.dump(content, file, **options)
+
+
+def dump_skipped(skipped: Collection, output: str) -> None:
+    """Write what a tool had to leave out of its output into ``OUTPUT.skipped.json``; no such file is left of an earlier
+    call that had to."""
+    path = f'{output}.skipped.json'
+    if skipped:
+        dump_json(skipped, path, indent=1)
+    elif os.path.exists(path):
+        os.remove(path)
 
 
 def printable(text: str, most: Optional[int] = None) -> str:

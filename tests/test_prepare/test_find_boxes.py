@@ -122,3 +122,16 @@ def test_gaps_take_the_last_box():
     one, two = np.array([0, 0, 1, 1.0]), np.array([0, 0, 3, 3.0])
     found = smoothed([None, None, None, one, one, one, None, None, None, None, two])
     assert found[:2] == [None, None] and all((each == one).all() for each in found[2:8]) and (found[8] == two).all()
+
+
+def test_what_an_earlier_call_skipped_is_not_left_behind(tmp_path):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for number in range(3):
+        cv2.imwrite(str(folder / f'{number}.png'), np.full((40, 60, 3), 90, np.uint8))
+    (folder / 'broken.png').write_bytes(b'no image')
+    command = [str(folder), '--region', '5', '5', '20', '20', '-o', str(tmp_path / 'boxes.json')]
+    skipped = tmp_path / 'boxes.json.skipped.json'
+    assert find(command) == 0 and list(json.loads(skipped.read_text())) == ['broken.png']
+    (folder / 'broken.png').unlink()
+    assert find(command) == 0 and not skipped.exists()
