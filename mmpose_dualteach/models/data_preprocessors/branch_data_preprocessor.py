@@ -31,8 +31,8 @@ class BranchDataPreprocessor(MultiBranchDataPreprocessor):
             training (bool): Whether there are branches.
 
         Returns:
-            Dict[str, Dict[str, Any]]: ``inputs`` by branch in shape (N, C, H, W) and ``data_samples`` by branch; the
-            samples are the batch's own, on the device.
+            Dict[str, Dict[str, Any]]: ``inputs`` by branch in shape (N, C, H, W) and ``data_samples`` by branch, on the
+            device; where each branch is one tensor, the samples are the batch's own.
         """
         if not training:
             return super().forward(data, training)
