@@ -87,10 +87,14 @@ def mutual_teaching(
         epoch (str): The set that an epoch passes over, ``'unlabeled'`` or ``'labeled'``. Defaults to ``'unlabeled'``.
         method (str): One of :mod:`mmpose_dualteach.methods`; the arguments below come on top of what it sets.
             Defaults to ``'mutual-teaching'``.
-        views (dict | str, optional): Arguments of :class:`EasyHardViews` that differ from what follows from the
-            labelled pipeline, or ``'paper'`` for those of Xie et al.; see :func:`views_of`.
-        rand_augment (dict | bool, optional): ``num`` and ``magnitude`` (0 to 30) of photometric RandAugment on the hard
-            view, or False for none.
+        views (dict | str, optional): Arguments of :class:`EasyHardViews` that differ, or ``'paper'`` for the views of
+            Xie et al.: turns of up to 60 degrees and boxes times 0.75 to 1.25 on either view. By default the easy view
+            is moved as the labelled pipeline moves its boxes, and the hard one half of the same again, with as many
+            flips.
+        rand_augment (dict | bool, optional): Photometric RandAugment on the hard view: ``num`` operations in a row, of
+            ``magnitude`` 0 to 30, out of ``operations``: names, or ``'all'`` of the released code's; by default those
+            that light or a camera can do, without Invert, Posterize and Solarize. False for none. Defaults to the
+            method's, ``dict(num=2, magnitude=20)`` of the default one, the paper's numbers.
         model (dict, optional): Arguments of :class:`MutualTeachingPoseEstimator` that differ from its defaults.
         hook (dict, optional): Arguments of :class:`DualTeacherHook` that differ from its defaults.
         pictures (dict, optional): Arguments of :class:`LessonVisualizationHook` that differ from its defaults.

@@ -5,10 +5,14 @@ import contextlib
 import io
 import re
 import shlex
+import subprocess
+import sys
 from functools import lru_cache
 
 import pytest
 from conftest import ROOT, tool
+
+from mmpose_dualteach.dev.options_page import options_page
 
 PAGES = [ROOT / 'README.md', ROOT / 'CHANGELOG.md', *sorted((ROOT / 'docs').glob('*.md'))]
 PAGES += sorted((ROOT / 'configs').glob('*/README.md'))
@@ -81,6 +85,18 @@ def test_the_readme_is_a_page_and_lines_are_readable():
     for page in PAGES:
         for line in FENCE.sub('', page.read_text(encoding='utf-8')).splitlines():
             assert len(line) <= 120 or line.startswith('|'), (page, line)
+
+
+def test_options_are_those_of_the_docstrings():
+    page = (ROOT / 'docs' / 'options.md').read_text(encoding='utf-8')
+    assert page == options_page(), 'run tools/list_options.py'
+
+
+def test_the_site_can_be_built(tmp_path):
+    command = [sys.executable, '-m', 'mkdocs', 'build', '--strict', '--site-dir', str(tmp_path / 'site')]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    reference = (tmp_path / 'site' / 'reference' / 'index.html').read_text(encoding='utf-8')
+    assert 'MutualTeachingPoseEstimator' in reference and ':class:' not in reference
 
 
 def test_every_page_is_in_the_site():

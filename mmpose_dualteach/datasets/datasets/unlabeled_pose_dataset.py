@@ -77,7 +77,8 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
             may be opened. Defaults to False.
         backend_args (dict, optional): Of mmengine's storage backend, for all that is read. Defaults to what the paths'
             prefixes say.
-        **base: Arguments of :class:`mmengine.dataset.BaseDataset`.
+        **base: Arguments of :class:`mmengine.dataset.BaseDataset`: ``ann_file``, ``data_root``, ``data_prefix``,
+            ``indices`` for instance.
 
     Raises:
         FileNotFoundError: If the annotation file, box file or folder is missing.

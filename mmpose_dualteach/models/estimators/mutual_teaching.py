@@ -53,7 +53,10 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             worth, and is no part of the mean. With ``frozen=True`` and an ``init_cfg`` with its weights a network
             teaches and never learns: in evaluation mode, without gradients, and no part of the mean either. Defaults to
             ``a`` and ``b``.
-        lessons (Sequence[dict]): Who teaches whom, see :func:`parse_lessons`. Defaults to a teaches b, b teaches a.
+        lessons (Sequence[dict]): Who teaches whom: ``teacher``, a network's name or several, each with ``.ema`` or
+            ``.snapshot`` behind it for other weights of it, ``.view2`` to ``.view9`` for a further easy view and
+            ``.mirrored`` for its mirror image; and what :class:`Lesson` has. An empty list is a run on labels alone.
+            Defaults to a teaches b, b teaches a.
         sup_weight (float): Weight of each network's stock losses. Defaults to 1.0, so that labels count as in a stock
             run. The authors' released code has 0.5 (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
         unsup_weight (float): Weight of the lessons' losses. Defaults to 1.0, the released code's.
@@ -78,11 +81,13 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
             all. Defaults to the first network.
         autocast (str, optional): Name of a torch dtype, ``'bfloat16'`` for instance, to train in under
-            ``torch.autocast``; ``'auto'`` is bfloat16 on CPUs that have instructions for it, and nothing elsewhere. On
-            CPUs, where mmengine has no AMP, this is the way. Defaults to None.
-        channels_last (bool): Keep images in channels-last memory format. Defaults to False.
-        compile (bool | dict): Compile each network's backbone and neck by ``torch.compile``, with these options.
+            ``torch.autocast``; ``'auto'`` is bfloat16 on CPUs that have instructions for it, where it halves a step,
+            and nothing elsewhere: imitated bfloat16 takes twice the time of float32. On CPUs, where mmengine has no
+            AMP, this is the way; on GPUs use MMPose's ``--amp``. Defaults to None.
+        channels_last (bool): Keep images in channels-last memory format: faster with bfloat16, and with AMP on GPUs.
             Defaults to False.
+        compile (bool | dict): Compile each network's backbone and neck by ``torch.compile``, with these options, for
+            long runs on GPUs. Defaults to False.
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
         adapter (str, optional): A registered adapter's name. Defaults to the one that knows the head.
         keypoint_labels (dict, optional): ``input_size`` and ``labels`` of :class:`KeypointAdapter`, which teaches where
