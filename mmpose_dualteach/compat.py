@@ -101,6 +101,18 @@ def resume_from(runner: Runner, path: Optional[str]) -> None:
     runner._load_from, runner._resume = path, path is not None
 
 
+@contextmanager
+def at_epoch(runner: Runner, epoch: int) -> Iterator[None]:
+    """Let a run by epochs believe that it is at another one."""
+    loop = runner.train_loop
+    now = loop._epoch
+    loop._epoch = epoch
+    try:
+        yield
+    finally:
+        loop._epoch = now
+
+
 def decide_val_interval(loop: Any) -> None:
     """Let a training loop find the interval of validation that holds now."""
     loop._decide_current_val_interval()

@@ -89,6 +89,16 @@ def people(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope='session')
+def crowd(tmp_path_factory) -> Path:
+    """A folder of drawn crowds: train.json with 10 images, val.json with 3, images/."""
+    from crowds import INPUT
+
+    folder = tmp_path_factory.mktemp('crowd')
+    draw_people(folder, dict(train=10, val=3), seed=3, image_size=INPUT, crowd=3)
+    return folder
+
+
 @pytest.fixture
 def stock(people) -> dict:
     """A small stock-like config on the drawn people, as plain dicts."""

@@ -15,6 +15,7 @@ from torch.distributed.nn.functional import all_reduce
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from conftest import run, small_config, switch  # noqa: E402
+from crowds import crowd_config  # noqa: E402
 from mmengine.dataset import pseudo_collate  # noqa: E402
 from mmengine.dist import get_rank, get_world_size  # noqa: E402
 from mmengine.hooks import Hook  # noqa: E402
@@ -23,6 +24,7 @@ from mmengine.optim import build_optim_wrapper  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmpose.registry import DATASETS, HOOKS, MODELS  # noqa: E402
 
+from mmpose_dualteach.switch import supervised  # noqa: E402
 from mmpose_dualteach.utils.random_state import set_random_state  # noqa: E402
 
 STEPS = 4
@@ -112,13 +114,14 @@ class RecordHook(Hook):
         self.folder, self.fault, self.drawn = folder, fault, []
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
-        self.drawn.append([sample.img_path for sample in data_batch['data_samples']['easy'] if sample is not None])
+        branches = data_batch['data_samples']
+        samples = branches['easy' if 'easy' in branches else 'labeled']  # In a run on labels alone.
+        self.drawn.append([sample.img_path for sample in samples if sample is not None])
         if get_rank() == 1 and runner.iter == 2 and self.fault == 'die':
             os.kill(os.getpid(), signal.SIGKILL)
-        network = runner.model.module.networks['b']
         if get_rank() == 1 and runner.iter == 2 and self.fault == 'skip':
             seen = []  # Of network b's passes: labelled, easy, hard.
-            self.handle = network.backbone.register_forward_pre_hook(
+            self.handle = runner.model.module.networks['b'].backbone.register_forward_pre_hook(
                 lambda module, images: seen.append(1) or ((images[0] * math.inf,) if len(seen) == 3 else None)
             )
         elif hasattr(self, 'handle'):
@@ -137,9 +140,14 @@ class RecordHook(Hook):
         (Path(self.folder) / f'rank{get_rank()}.json').write_text(json.dumps(record))
 
 
-def whole_run(folder: Path, root: str, fault: str = '') -> None:
+def whole_run(folder: Path, root: str, job: str) -> None:
     """A run of mmengine's Runner, each rank with a folder of its own to write to."""
-    config = switch(small_config(root))
+    if job == 'instances':
+        config = switch(crowd_config('yoloxpose', root), labeled=dict(indices=6))
+    else:
+        config = switch(small_config(root))
+    if job == 'supervised':
+        config.merge_from_dict(supervised(config))
     config.merge_from_dict(
         dict(
             launcher='pytorch',
@@ -147,8 +155,8 @@ def whole_run(folder: Path, root: str, fault: str = '') -> None:
         )
     )  # On CPUs.
     config.train_dataloader.sampler.update(labeled=2, unlabeled=3)
-    config.train_dataloader.batch_size = 5
-    hooks = [*config.get('custom_hooks', []), dict(type='RecordHook', folder=str(folder), fault=fault)]
+    config.train_dataloader.batch_size = 2 if job == 'supervised' else 5
+    hooks = [*config.get('custom_hooks', []), dict(type='RecordHook', folder=str(folder), fault=job)]
     run(config, folder / f'work{get_rank()}', custom_hooks=hooks, train_cfg=dict(max_epochs=1))
 
 
@@ -160,5 +168,5 @@ if __name__ == '__main__':
     if job == 'steps':
         steps(Path(where), people)
     else:
-        whole_run(Path(where), people, job if job != 'run' else '')
+        whole_run(Path(where), people, job)
     distributed.destroy_process_group()

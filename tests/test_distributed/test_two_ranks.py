@@ -64,6 +64,16 @@ def test_a_run_of_two_ranks(people, tmp_path):
     assert not written, 'mmengine keeps a log of each rank; all else is of the first'
 
 
+@pytest.mark.parametrize('job, images, iterations', [('supervised', 8, 4), ('instances', 10, 2)])
+def test_other_runs_of_two_ranks(job, images, iterations, people, crowd, tmp_path):
+    done = start(job, tmp_path, crowd if job == 'instances' else people)
+    assert done.returncode == 0, done.stdout[-4000:]
+    first, second = [json.loads((tmp_path / f'rank{rank}.json').read_text()) for rank in range(2)]
+    assert first['weights'] == second['weights'] and first['iterations'] == second['iterations'] == iterations
+    assert first['drawn'][0] != second['drawn'][0]
+    assert len({path for record in (first, second) for batch in record['drawn'] for path in batch}) == images
+
+
 def test_a_lesson_that_is_not_finite_on_one_rank_is_skipped_there(people, tmp_path):
     done = start('skip', tmp_path, people)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -6,12 +6,14 @@ import copy
 import pytest
 import torch
 from conftest import run, switch
+from crowds import crowd_config
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmpose.registry import DATASETS, HOOKS, MODELS
 
+from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.switch import stock_config, supervised
 
 
@@ -129,11 +131,29 @@ def test_a_supervised_run_loads_no_image_without_labels(stock, tmp_path, monkeyp
     assert loader.batch_size == loader.sampler.labeled == 4 and list(config.model.networks) == ['a']
     again = switch(stock, model=dict(networks=dict(a=dict()), lessons=[]))
     assert (again.train_dataloader, again.model.lessons) == (loader, [])
-    from mmpose_dualteach.datasets import UnlabeledPoseDataset
-
     monkeypatch.setattr(UnlabeledPoseDataset, '__getitem__', lambda *_: pytest.fail('an image without labels was read'))
     runner = run(config, tmp_path)
     assert runner.iter == len(DATASETS.build(copy.deepcopy(loader.dataset)).datasets[1]) // loader.sampler.unlabeled
+
+
+def test_the_baseline_of_a_run_in_rounds_is_one_run_on_labels(stock, tmp_path):
+    stock['train_cfg']['max_epochs'] = 2
+    taught = switch(stock, method='self-training')
+    assert taught.default_hooks.dual_teacher.rounds
+    weights = [
+        run(each, tmp_path / str(n)).model.state_dict() for n, each in enumerate([alone(taught), alone(switch(stock))])
+    ]
+    assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+
+
+def test_the_baseline_stays_on_labels_where_a_stock_hook_changes_the_set(crowd, tmp_path, monkeypatch):
+    stock = crowd_config('yoloxpose', crowd)
+    later = copy.deepcopy(stock['train_dataloader']['dataset'])
+    stock['custom_hooks'] = [dict(type='YOLOXPoseModeSwitchHook', num_last_epochs=1, new_train_dataset=later)]
+    monkeypatch.setattr(UnlabeledPoseDataset, '__getitem__', lambda *_: pytest.fail('an image without labels was read'))
+    runner = run(alone(switch(stock, labeled=dict(indices=6))), tmp_path, train_cfg=dict(max_epochs=3))
+    assert runner.iter == 9 and runner.model.networks['a'].head.use_aux_loss
+    assert runner.train_dataloader.dataset.labels_alone and runner.train_dataloader.dataset.num_labeled == 6
 
 
 def test_the_baseline_of_a_switched_config_keeps_its_learning_rate_rule_and_the_way_back(stock):

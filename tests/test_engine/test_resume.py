@@ -1,12 +1,14 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Runs that are interrupted by an exception and resumed in one process, and the checkpoints they go on from."""
 
+import copy
 import pickle
 import shutil
 
 import pytest
 import torch
 from conftest import run, small_config, switch
+from crowds import crowd_config
 from mmengine.fileio import BaseStorageBackend, register_backend
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
@@ -210,3 +212,27 @@ def test_nothing_to_resume_from_is_said_in_one_line(stock, tmp_path):
     with pytest.raises(ValueError, match='no checkpoint in .* can be resumed from; the first: .*epoch_1.pth'):
         run(config, tmp_path, resume=True)
     assert run(config, tmp_path / 'new', resume=True).iter == 6, 'a run that was killed before its first checkpoint'
+
+
+@pytest.mark.parametrize('interrupted_at', [4, 7])
+def test_a_run_that_is_resumed_has_the_mode_it_had(crowd, tmp_path, interrupted_at):
+    """Inside of the epoch at which stock hooks change it, and behind it."""
+    stock = crowd_config('yoloxpose', crowd)
+    pipeline = copy.deepcopy(stock['train_dataloader']['dataset']['pipeline'])
+    pipeline = [each for each in pipeline if each['type'] != 'YOLOXHSVRandomAug']
+    stock['custom_hooks'] = [
+        dict(type='YOLOXPoseModeSwitchHook', num_last_epochs=1, new_train_pipeline=pipeline, priority=48),
+        dict(type='RTMOModeSwitchHook', epoch_attributes={1: {'loss_bbox.loss_weight': 2.5}}, priority=48),
+    ]
+    config = switch(stock, labeled=dict(indices=6))
+    changes = dict(
+        train_cfg=dict(max_epochs=3), default_hooks=dict(checkpoint=dict(by_epoch=False, interval=1, max_keep_ckpts=1))
+    )
+    whole = run(config, tmp_path / 'whole', **changes)
+    assert len(whole.train_dataloader) == 3
+    resumed = interrupted(config, tmp_path / 'part', interrupted_at, **changes)
+    for network in resumed.model.networks.values():
+        assert network.head.use_aux_loss is True and network.head.loss_bbox.loss_weight == 2.5
+    kinds = [type(each).__name__ for each in resumed.train_dataloader.dataset.datasets[0].pipeline.transforms]
+    assert 'YOLOXHSVRandomAug' not in kinds
+    assert not differences(last(tmp_path / 'whole'), last(tmp_path / 'part'))

@@ -18,7 +18,6 @@ from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, MODELS, TRANSFORMS
 from mmpose.structures.bbox import bbox_xyxy2corner
 
-from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.adapters import CIDAdapter, InstanceAdapter, adapter_for, find_adapter
 from mmpose_dualteach.models.adapters.bottom_up import single_rows
@@ -38,14 +37,6 @@ from mmpose_dualteach.switch import stock_config
 LABELED, UNLABELED, JOINTS = 4, 4, 17
 # The hard view lies within the easy one, so that all of it is known.
 CLOSER = dict(easy=dict(rotate_factor=0, shift_factor=0, scale_prob=0), hard=dict(scale_factor=(0.5, 0.6)))
-
-
-@pytest.fixture(scope='session')
-def crowd(tmp_path_factory):
-    """Drawn crowds: train.json with 10 images, val.json with 3, images/."""
-    folder = tmp_path_factory.mktemp('crowd')
-    draw_people(folder, dict(train=10, val=3), seed=3, image_size=INPUT, crowd=3)
-    return folder
 
 
 @pytest.fixture(autouse=True)

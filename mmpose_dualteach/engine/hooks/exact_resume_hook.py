@@ -14,6 +14,7 @@ from mmpose_dualteach import compat
 from mmpose_dualteach.datasets.sources.files import is_local
 from mmpose_dualteach.engine.checkpoints.resumable import find_resumable, local_copy
 from mmpose_dualteach.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
+from mmpose_dualteach.engine.hooks.mode_switches import switch_modes_again
 from mmpose_dualteach.engine.hooks.run_checks import model_of
 from mmpose_dualteach.engine.hooks.validation_log import ValidationLog
 from mmpose_dualteach.utils.random_state import set_random_state
@@ -33,6 +34,7 @@ class ExactResumeHook(Hook):
       loading on its place in the run, see :class:`LabeledUnlabeledSampler`. A run without a seed goes on with the one
       it drew.
     - From a checkpoint inside of an epoch that epoch goes on, where mmengine would begin it again.
+    - What a stock hook changed at an epoch before, the pipeline of YOLOX-Pose for instance, is changed.
     - A validation that was due at the checkpoint and was not finished is done first. The scores of those that were are
       in ``validations.json`` in the work directory, since an epoch's checkpoint is written before its validation.
     """
@@ -89,6 +91,8 @@ class ExactResumeHook(Hook):
         sampler.seed = runner.message_hub.runtime_info.get(SEED, sampler.seed)
         runner.message_hub.update_info(SEED, sampler.seed)
         self._key = (sampler.seed, get_rank())
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            switch_modes_again(runner)
         if runner.iter:
             self._validate_if_due(runner)
 
@@ -136,7 +140,9 @@ class ExactResumeHook(Hook):
     def before_train_epoch(self, runner) -> None:
         """Go on inside of an epoch, or begin it."""
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
-            runner.train_dataloader.sampler.skip_batches(self._inside_epoch(runner))
+            sampler = runner.train_dataloader.sampler
+            sampler.seed = self._key[0]  # A stock hook may just have built another loader, which drew a seed.
+            sampler.skip_batches(self._inside_epoch(runner))
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         """Set the random states of the networks and of whatever else draws in a step."""
