@@ -1,8 +1,9 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """MMPose's hooks that change the mode of a run at one epoch, in a run that is resumed behind it."""
 
-from typing import Any, Tuple
+from typing import Any, Tuple, Type
 
+from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
 from mmpose_dualteach import compat
@@ -11,7 +12,7 @@ from mmpose_dualteach import compat
 NAMES = ('YOLOXPoseModeSwitchHook', 'RTMOModeSwitchHook')
 
 
-def mode_switch_hooks() -> Tuple[type, ...]:
+def mode_switch_hooks() -> Tuple[Type[Hook], ...]:
     """The hooks of :data:`NAMES` that the installed MMPose has."""
     return tuple(kind for kind in map(HOOKS.get, NAMES) if kind is not None)
 
