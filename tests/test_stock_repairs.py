@@ -3,7 +3,7 @@ import numpy as np
 import torch
 from mmpose.registry import MODELS, TRANSFORMS
 
-from mmpose_dualteach.stock_repairs import repaired, undone
+from mmpose_dualteach.switch.stock_repairs import repaired, undone
 
 
 def test_mmcls_becomes_mmpretrain():

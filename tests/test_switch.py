@@ -8,8 +8,8 @@ from mmengine.hub import get_config
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.unlabeled_pipeline import photometric
-from mmpose_dualteach.switch import _plain as plain  # Without the scope marks that mmengine leaves.
 from mmpose_dualteach.switch import mutual_teaching, stock_config
+from mmpose_dualteach.switch.plain import plain  # Without the scope marks that mmengine leaves.
 from mmpose_dualteach.utils.command_line import read_config
 
 switch_config = tool('switch_config')

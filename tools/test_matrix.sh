@@ -30,8 +30,8 @@ stack() {
     pip install "$venv"/wheels/*.whl -r "$file" &&
     pip install --no-deps --no-build-isolation $(said 'without dependencies') &&
     pip install --no-deps --no-build-isolation -e . &&
-    OMP_NUM_THREADS=1 "$venv/bin/python" -W ignore -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
-      -p no:cacheprovider "${CORE[@]}"
+    OMP_NUM_THREADS=1 "$venv/bin/python" -W ignore -m pytest --numprocesses 2 --dist loadfile -p no:cacheprovider \
+      "${CORE[@]}"
 }
 
 names=("$@")

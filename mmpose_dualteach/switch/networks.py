@@ -1,7 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""Networks of a switched config that have a stock config of their own."""
+"""What is each network's own in a switched config, of those too that have a stock config of their own."""
 
-from typing import Any, Dict, List
+from dataclasses import dataclass, replace
+from typing import Any, Dict, List, Mapping
 
 from mmengine.config import Config
 from mmengine.hub import get_config
@@ -11,11 +12,72 @@ from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform, is_of_w
 from mmpose_dualteach.models.adapters import finds_instances
 from mmpose_dualteach.models.adapters.kinds import class_name, hashable
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
+from mmpose_dualteach.switch.names import BASELINE
 
 PARTS = ('backbone', 'neck', 'head', 'test_cfg', 'train_cfg')
-# Where the switch finds the pipelines of validation and test of a network that sees images of its own, and the modules
-# that its config imports.
+# Where with_own_config() leaves the pipelines of validation and test of a network that sees images of its own, and the
+# modules that its config imports.
 PIPELINES, IMPORTS = 'pipelines', 'imports'
+
+
+@dataclass(frozen=True)
+class OwnParts:
+    """What is each network's own.
+
+    Attributes:
+        networks (Dict[str, dict]): The argument ``networks`` of the switched model.
+        imports (List[str]): Modules that their configs import.
+        pipelines (Dict[str, Dict[str, List[dict]]]): For a network that sees images of its own its pipelines of
+            ``'val'`` and ``'test'``.
+    """
+
+    networks: Dict[str, dict]
+    imports: List[str]
+    pipelines: Dict[str, Dict[str, List[dict]]]
+
+    @classmethod
+    def read(cls, networks: Mapping[str, dict], stock: dict, pipeline: List[dict]) -> 'OwnParts':
+        """Read what the user gave.
+
+        Args:
+            networks (Mapping[str, dict]): What is each network's own; may name a config.
+            stock (dict): The stock config that is switched.
+            pipeline (List[dict]): Its labelled training pipeline.
+
+        Raises:
+            ValueError: If a network's config does not fit.
+        """
+        own = {name: with_own_config(name, parts, stock, pipeline) for name, parts in networks.items()}
+        imports = [module for parts in own.values() for module in parts.pop(IMPORTS, [])]
+        pipelines = {name: parts.pop(PIPELINES) for name, parts in own.items() if PIPELINES in parts}
+        return cls(own, imports, pipelines)
+
+    def with_baseline(self, alone: bool) -> 'OwnParts':
+        """The same, with one more network like the first that no lesson names.
+
+        Raises:
+            ValueError: If every network learns from the labels alone already.
+        """
+        if alone:
+            raise ValueError('baseline=True: without lessons every network is a baseline; leave it out')
+        first: dict = next(iter(self.networks.values()), {})
+        own = {key: part for key, part in first.items() if key != 'seed'}
+        return replace(self, networks={**self.networks, BASELINE: self.networks.get(BASELINE, own)})
+
+    @property
+    def cuts(self) -> Dict[str, dict]:
+        """Dict[str, dict]: How views are cut for networks that see images of their own."""
+        cuts = {name: own['transforms'].get(CUT) for name, own in self.networks.items() if 'transforms' in own}
+        return {name: {key: value for key, value in cut.items() if key != 'type'} for name, cut in cuts.items() if cut}
+
+    @property
+    def labels(self) -> Dict[str, Dict[str, dict]]:
+        """Dict[str, Dict[str, dict]]: Transforms that make labels for networks that learn labels of their own."""
+        return {
+            name: own['transforms']
+            for name, own in self.networks.items()
+            if 'transforms' in own and not own.get('frozen')
+        }
 
 
 def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> Dict[str, Any]:

@@ -1,0 +1,19 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""By which names a switched config goes."""
+
+PACKAGE = 'mmpose_dualteach'
+WRAPPER = 'MutualTeachingPoseEstimator'
+TOPDOWN = 'TopdownPoseEstimator'
+BASELINE = 'baseline'
+LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
+CONSTRUCTOR = 'PerNetworkOptimWrapperConstructor'
+DATASET = 'LabeledUnlabeledDataset'
+# The keys of default_hooks under which the hooks stand: --cfg-options default_hooks.dual_teacher.burn_in=5.
+HOOKS = dict(
+    dual_teacher='DualTeacherHook',
+    lesson_visualization='LessonVisualizationHook',
+    student_export='StudentExportHook',
+    exact_resume='ExactResumeHook',
+)
+# The key by which MMPose's YOLOXPoseModeSwitchHook names another training set.
+NEW_SET = 'new_train_dataset'

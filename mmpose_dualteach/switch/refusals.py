@@ -1,0 +1,133 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""What the switch refuses, and in which words."""
+
+from typing import Any, List, Mapping
+
+from mmpose.registry import MODELS
+
+from mmpose_dualteach.datasets import EasyHardViews
+from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
+from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
+from mmpose_dualteach.models.adapters import BOTTOM_UP, find_adapter, finds_instances
+from mmpose_dualteach.models.adapters.kinds import ancestor
+from mmpose_dualteach.models.estimators.mutual_teaching import check_model_keys
+from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
+from mmpose_dualteach.switch.names import TOPDOWN, WRAPPER
+from mmpose_dualteach.utils.arguments import argument_names, check_arguments
+
+OTHER_MODELS = dict(
+    PoseLifter='lifters turn 2D poses into 3D ones and see no images',
+    DWPoseDistiller="distillers train a student on a teacher's output; switch the student's own config instead",
+)
+
+
+def check_switchable(stock: dict) -> None:
+    """Refuse what mutual teaching cannot use.
+
+    Args:
+        stock (dict): A stock config.
+
+    Raises:
+        ValueError: Names the reason and what to do.
+    """
+    kind = stock.get('model', {}).get('type')
+    if kind == WRAPPER:
+        raise ValueError('this config has been switched to mutual teaching already; switch the stock config instead')
+    if not ancestor(stock.get('model', {}), MODELS, [TOPDOWN, BOTTOM_UP]):
+        remedy = OTHER_MODELS.get(kind, f'model.type is {kind}, no {TOPDOWN} and no {BOTTOM_UP}')
+        raise ValueError(
+            f'{remedy}; use a config such as '
+            'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
+        )
+    if not stock['model'].get('head'):
+        raise ValueError('the config has no model.head; mutual teaching needs one')
+    find_adapter(stock['model']['head'], finds_instances(stock['model']))
+    if not stock.get('train_dataloader'):
+        raise ValueError('the config has no train_dataloader; switch a config that trains')
+
+
+def check_codec(model: dict, pipeline: List[dict]) -> None:
+    """Compare the codec that encodes labels with the one that decodes predictions, and both with the input.
+
+    Raises:
+        ValueError: If they differ; names both keys.
+    """
+    several = finds_instances(model)
+    if several and not pipeline:
+        raise ValueError("the config has an empty training pipeline; give the labelled dataset one, MMPose's has none")
+    adapter = find_adapter(model['head'], several)
+    decoder, encoder = adapter.codec_of(model['head']), find_transform(pipeline, LABELS)['encoder']
+    if isinstance(encoder, (list, tuple)):  # One for each level of labels; predictions are of the last one.
+        encoder = encoder[-1]
+    for key in adapter.codec_keys:
+        if _comparable(decoder.get(key)) != _comparable(encoder.get(key)):
+            raise ValueError(
+                f"codec mismatch: {key} is {encoder.get(key)} in the training pipeline's "
+                f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal'
+            )
+    affine = WHOLE_IMAGE_CUT if several else CUT
+    size = find_transform(pipeline, affine)['input_size']
+    if 'input_size' in decoder and _comparable(size) != _comparable(decoder['input_size']):
+        raise ValueError(
+            f"codec mismatch: {affine}.input_size is {size}, the codec's input_size "
+            f'{decoder["input_size"]}; make them equal'
+        )
+
+
+def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures: Any) -> None:
+    """Check the names of all options that are handed on to a class.
+
+    Args:
+        stock_model (dict): The stock model.
+        model, views, hook, pictures (dict, optional): The options of :func:`mutual_teaching` of these names.
+
+    Raises:
+        ValueError: If one is unknown; names it.
+    """
+    # Here, since hooks import this module.
+    from mmpose_dualteach.engine.hooks import DualTeacherHook, LessonVisualizationHook
+
+    if model is not None and not isinstance(model, Mapping):
+        raise ValueError(f'model={model!r} must be a dict(...) of what differs in the switched model')
+    check_model_keys({**stock_model, **(model or {})}, (model or {}).get('estimator', stock_model['type']))
+    check_arguments(views, argument_names(EasyHardViews), 'views')
+    for view in ('easy', 'hard'):
+        check_arguments((views or {}).get(view), argument_names(ViewLaw), f'views.{view}')
+    check_arguments(hook, {'priority', *argument_names(DualTeacherHook)}, 'hook')
+    check_arguments(pictures, {'priority', *argument_names(LessonVisualizationHook)}, 'pictures')
+
+
+def check_teachers(teachers: List[Teacher], pipeline: List[dict]) -> None:
+    """Check that no teacher sees what labelled images never are.
+
+    Args:
+        teachers (List[Teacher]): The teachers that lessons name.
+        pipeline (List[dict]): The labelled training pipeline.
+
+    Raises:
+        ValueError: If one sees mirrored images where labelled ones are never mirrored.
+    """
+    mirrored = [str(teacher) for teacher in teachers if teacher.mirrored]
+    if mirrored and not ViewLaw.of_pipeline(pipeline).flip_prob:
+        raise ValueError(
+            f'model.lessons: teacher {mirrored[0]!r} sees mirrored images, but the labelled pipeline has no horizontal '
+            f'RandomFlip, so that no network learns them; give {mirrored[0].split(".")[0]!r}, or add RandomFlip'
+        )
+
+
+def check_batch(batch: tuple) -> None:
+    """Check that a batch holds both kinds.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if len(batch) != 2 or min(batch) < 1:
+        raise ValueError(
+            f'batch={batch}: a batch must hold at least one labelled and one unlabelled instance; give '
+            'batch=(labelled, unlabelled)'
+        )
+
+
+def _comparable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, (list, tuple)) else value

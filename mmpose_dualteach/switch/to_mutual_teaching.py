@@ -1,0 +1,173 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""A stock config in, a mutual-teaching config out."""
+
+import copy
+import inspect
+from typing import Any, Dict, List, Mapping, Optional, Union
+
+from mmengine.utils import import_modules_from_strings
+
+from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of
+from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
+from mmpose_dualteach.methods import DEFAULT, options_of
+from mmpose_dualteach.models.adapters import finds_instances
+from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
+from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, parse_lessons
+from mmpose_dualteach.switch.data import both_sets, labeled_set, loader_of_both, scaled_lr_rule, unlabeled_set
+from mmpose_dualteach.switch.keypoint_labels import keypoint_labels
+from mmpose_dualteach.switch.names import CONSTRUCTOR, HOOKS, LOOPS, PACKAGE, TOPDOWN, WRAPPER
+from mmpose_dualteach.switch.networks import OwnParts
+from mmpose_dualteach.switch.plain import merged, plain
+from mmpose_dualteach.switch.refusals import check_batch, check_codec, check_options, check_switchable, check_teachers
+from mmpose_dualteach.switch.stock_hooks import switched_hooks
+from mmpose_dualteach.switch.stock_repairs import repaired
+from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
+
+
+def mutual_teaching(
+    stock: Any,
+    unlabeled: Union[str, dict],
+    labeled: Union[str, dict, None] = None,
+    batch: Optional[tuple] = None,
+    epoch: str = 'unlabeled',
+    method: str = DEFAULT,
+    views: Union[dict, str, None] = None,
+    rand_augment: Union[dict, bool, None] = None,
+    model: Optional[dict] = None,
+    hook: Optional[dict] = None,
+    pictures: Optional[dict] = None,
+    baseline: bool = False,
+) -> dict:
+    """Switch a stock config to mutual teaching, a top-down one or one that finds all instances of an image.
+
+    In a config file: ``globals().update(mutual_teaching(_base_, unlabeled=...))``. What the file assigns above that
+    line is merged into the stock config first, as mmengine merges it; what it assigns below must be nothing that the
+    switch sets. Whatever is not named in the result keeps holding as the stock config says it.
+
+    Args:
+        stock (dict | Config): The stock config; ``_base_`` (or ``globals()``) in a config file.
+        unlabeled (str | dict): The instances, or images, without labels: a COCO-format annotation file or a folder of
+            images, or arguments of :class:`UnlabeledPoseDataset`. ``data_root`` and ``data_prefix`` are those of the
+            labelled dataset where they are not given.
+        labeled (str | dict, optional): The labelled annotation file, or arguments that differ from the stock
+            training dataset's. Defaults to the stock training dataset.
+        batch (tuple, optional): Labelled and unlabelled instances in a batch. Defaults to the stock batch size of each.
+        epoch (str): The set that an epoch passes over, ``'unlabeled'`` or ``'labeled'``. Defaults to ``'unlabeled'``.
+        method (str): One of :mod:`mmpose_dualteach.methods`; the arguments below come on top of what it sets.
+            Defaults to ``'mutual-teaching'``.
+        views (dict | str, optional): Arguments of :class:`EasyHardViews` that differ, or ``'paper'`` for the views of
+            Xie et al.: turns of up to 60 degrees and boxes times 0.75 to 1.25 on either view. By default the easy view
+            is moved as the labelled pipeline moves its boxes, and the hard one half of the same again, with as many
+            flips.
+        rand_augment (dict | bool, optional): Photometric RandAugment on the hard view: ``num`` operations in a row, of
+            ``magnitude`` 0 to 30, out of ``operations``: names, or ``'all'`` of the released code's; by default those
+            that light or a camera can do, without Invert, Posterize and Solarize. False for none. Defaults to the
+            method's, ``dict(num=2, magnitude=20)`` of the default one, the paper's numbers.
+        model (dict, optional): Arguments of :class:`MutualTeachingPoseEstimator` that differ from its defaults.
+        hook (dict, optional): Arguments of :class:`DualTeacherHook` that differ from its defaults.
+        pictures (dict, optional): Arguments of :class:`LessonVisualizationHook` that differ from its defaults.
+        baseline (bool): Let one more network, ``baseline``, learn beside the others from the labels alone, so that
+            every validation tells what teaching is worth. Costs 3 more passes through a network beside the 14 of a step
+            of two networks. Defaults to False.
+
+    Returns:
+        dict: The keys of the config that change, for mmengine to merge into the stock config.
+
+    Raises:
+        ValueError: If the config cannot be switched; names the reason and the remedy.
+    """
+    own_frame = inspect.currentframe()
+    file = OpenConfigFile.that_calls(stock, own_frame and own_frame.f_back)
+    base = plain(stock[BASE] if isinstance(stock, Mapping) and BASE in stock else stock)
+    original = merged(base, file.assigned) if file else base
+    stock = repaired(copy.deepcopy(original))
+    if stock.get('custom_imports'):  # Heads and codecs of others; mmengine imports them when it has read all files.
+        import_modules_from_strings(**stock['custom_imports'])
+    check_switchable(stock)
+    chosen = options_of(
+        method,
+        dict(
+            views=PAPER_VIEWS if views == 'paper' else views,
+            rand_augment=rand_augment,
+            model=plain(model),
+            hook=hook,
+            pictures=pictures,
+        ),
+    )
+    check_options(stock['model'], chosen['model'], chosen['views'], chosen['hook'], chosen['pictures'])
+    model = dict(chosen['model'] or {})
+    loader = stock['train_dataloader']
+    batch = tuple(batch or (loader['batch_size'], loader['batch_size']))
+    check_batch(batch)
+
+    labels = labeled_set(loader['dataset'], labeled)
+    pipeline = pipeline_of(labels)
+    check_codec(stock['model'], pipeline)
+    own = OwnParts.read(model.pop('networks', NETWORKS), stock, pipeline)
+    alone = not model.get('lessons', True)
+    if baseline:
+        own = own.with_baseline(alone)
+    lessons = parse_lessons(model.get('lessons', ()), list(own.networks))
+    teachers = [teacher for lesson in lessons for teacher in lesson.teachers]
+    check_teachers(teachers, pipeline)
+    images = unlabeled_set(
+        labels, unlabeled, finds_instances(stock['model']), chosen['views'], chosen['rand_augment'], teachers, own
+    )
+    dataset = both_sets(labels, images, own, alone)
+
+    switched: Dict[str, Any] = dict(
+        custom_imports=_with_modules(stock.get('custom_imports'), [*own.imports, PACKAGE]),
+        model=_switched_model(stock['model'], model, own, pipeline),
+        train_dataloader=loader_of_both(loader, dataset, batch, epoch),
+        default_hooks=_with_own_hooks(stock.get('default_hooks'), chosen['hook'], chosen['pictures']),
+    )
+    for key, loop in LOOPS.items():
+        if stock.get(key) is not None:
+            theirs = {name: each[key[:-4]] for name, each in own.pipelines.items() if key[:-4] in each}
+            switched[key] = dict(stock[key], type=loop, **(dict(pipelines=theirs) if theirs else {}))
+    if stock.get('auto_scale_lr') and not alone:
+        switched['auto_scale_lr'] = scaled_lr_rule(stock['auto_scale_lr'], sum(batch), batch[0])
+    hooks = switched_hooks(stock.get('custom_hooks') or [], dataset, own, all_labels=labeled is None)
+    if hooks != (stock.get('custom_hooks') or []):
+        switched['custom_hooks'] = hooks
+    for key in ('val_dataloader', 'test_dataloader'):
+        if stock.get(key) != original.get(key):  # It was repaired.
+            switched[key] = stock[key]
+    optim = stock.get('optim_wrapper') or {}
+    if 'constructor' in optim:  # It may go by the names of parameters, which have a prefix in the wrapper.
+        switched['optim_wrapper'] = dict(
+            optim,
+            constructor=CONSTRUCTOR,
+            paramwise_cfg=dict(optim.get('paramwise_cfg') or {}, stock_constructor=optim['constructor']),
+        )
+    for key, value in switched.items():
+        if isinstance(base.get(key), dict):
+            value['_delete_'] = True  # It is complete; mmengine would merge it into the stock one otherwise.
+    if file:
+        file.refuse_assignments_below(
+            switched, 'put it above the switch, or into a config of its own that inherits from this one'
+        )
+    return switched
+
+
+def _switched_model(stock: dict, model: dict, own: OwnParts, pipeline: List[dict]) -> dict:
+    """The wrapper around all networks."""
+    return dict(
+        merged_parts(stock, model),
+        type=WRAPPER,
+        networks=own.networks,
+        **keypoint_labels(stock, model, own.networks, pipeline),
+        **({} if stock['type'] == TOPDOWN else dict(estimator=stock['type'])),
+    )
+
+
+def _with_own_hooks(stock: Optional[dict], hook: Optional[dict], pictures: Optional[dict]) -> dict:
+    """The default hooks, and those of mutual teaching."""
+    options: Dict[str, Optional[dict]] = dict(dual_teacher=hook, lesson_visualization=pictures)
+    return dict(stock or {}, **{name: dict(type=kind, **(options.get(name) or {})) for name, kind in HOOKS.items()})
+
+
+def _with_modules(imports: Optional[dict], modules: List[str]) -> dict:
+    imports = dict(imports or dict(imports=[]))
+    names = [imports['imports']] if isinstance(imports['imports'], str) else list(imports['imports'])
+    return dict(imports, imports=list(dict.fromkeys([*names, *modules])))

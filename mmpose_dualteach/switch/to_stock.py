@@ -1,0 +1,65 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""A mutual-teaching config in, the stock config of one of its networks out."""
+
+from typing import Any, Optional
+
+from mmengine.config import Config
+
+from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of, with_pipeline, without_labels
+from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
+from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
+from mmpose_dualteach.switch.data import scaled_lr_rule, stock_of_sampler
+from mmpose_dualteach.switch.names import CONSTRUCTOR, DATASET, HOOKS, LOOPS, PACKAGE, TOPDOWN
+from mmpose_dualteach.switch.plain import plain
+from mmpose_dualteach.switch.stock_hooks import stock_hooks
+from mmpose_dualteach.switch.stock_repairs import undone
+
+
+def stock_config(config: Any, network: Optional[str] = None) -> Config:
+    """Take mutual teaching out of a switched config again: the config of one of its networks.
+
+    Args:
+        config (Config | dict): A switched config.
+        network (str, optional): The network's name. Defaults to one without anything of its own.
+
+    Returns:
+        Config: A config that stock MMPose understands without this package.
+    """
+    stock = undone(plain(config))
+    own = (stock['model'].get('networks') or {}).get(network) or {}
+    shared = {key: value for key, value in stock['model'].items() if key not in OWN_ARGUMENTS}
+    kind = shared.pop('estimator', TOPDOWN)
+    stock['model'] = dict(merged_parts(shared, own), type=kind)
+    loader = stock.get('train_dataloader')
+    if loader and loader['dataset']['type'] == DATASET:
+        whole, part = loader['batch_size'], loader['sampler']['labeled']
+        labeled = loader['dataset']['labeled']
+        pipeline = pipeline_of(labeled)
+        if without_labels(pipeline, network) != pipeline:
+            labeled = with_pipeline(labeled, without_labels(pipeline, network))
+        loader = dict(loader, batch_size=part, dataset=labeled)
+        stock['train_dataloader'] = dict(loader, **stock_of_sampler(loader.pop('sampler')))
+        if stock.get('auto_scale_lr'):
+            stock['auto_scale_lr'] = scaled_lr_rule(stock['auto_scale_lr'], part, whole)
+    optim = stock.get('optim_wrapper') or {}
+    if optim.get('constructor') == CONSTRUCTOR:
+        optim['constructor'] = optim['paramwise_cfg'].pop('stock_constructor')
+    stock['default_hooks'] = {
+        name: each
+        for name, each in (stock.get('default_hooks') or {}).items()
+        if (each or {}).get('type') not in HOOKS.values()
+    }
+    if stock.get('custom_hooks'):
+        stock['custom_hooks'] = stock_hooks(stock['custom_hooks'], network)
+    for key, loop in LOOPS.items():
+        if (stock.get(key) or {}).get('type') == loop:
+            del stock[key]['type']
+            own = stock[key].pop('pipelines', {}).get(network)
+            loader = stock.get(f'{key[:-4]}_dataloader')
+            if own and loader:
+                loader['dataset'] = with_pipeline(loader['dataset'], own)
+    imports = (stock.pop('custom_imports', None) or {}).get('imports', [])
+    imports = [name for name in ([imports] if isinstance(imports, str) else imports) if name != PACKAGE]
+    if imports:
+        stock['custom_imports'] = dict(imports=imports, allow_failed_imports=False)
+    return Config(stock)
