@@ -2,7 +2,8 @@
 # Set up each stack of tools/matrix and run the core tests in it.
 #   usage: tools/test_matrix.sh [NAME...]   (default: all; stacks are kept in work_dirs/matrix, and so are their logs)
 # A stack is a requirements file that begins with the version of Python, what mmcv is compiled from, and what is installed
-# without its dependencies. Ends with a line a stack, and with 1 if one failed.
+# without its dependencies; a folder of its name is on PYTHONPATH meanwhile. Ends with a line a stack, and with 1 if one
+# failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,10 +25,11 @@ stack() {
   local python
   python=$(interpreter "$(said python)") &&
     { [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"; } &&
-    pip install --upgrade pip wheel "setuptools<81" ninja &&
+    pip install --upgrade pip wheel "setuptools<81" ninja cython &&
     pip install $(grep -E '^(torch|torchvision|numpy)[=<>]' "$file") &&
-    { compgen -G "$venv/wheels/*.whl" || bash tools/build_mmcv.sh "$venv/bin/python" "$(said mmcv)" "$venv/wheels"; } &&
-    pip install "$venv"/wheels/*.whl -r "$file" &&
+    { compgen -G "$venv/wheels/*.whl" ||
+      PYTHONPATH=$repairs bash tools/build_mmcv.sh "$venv/bin/python" "$(said mmcv)" "$venv/wheels"; } &&
+    pip install --no-build-isolation "$venv"/wheels/*.whl -r "$file" &&
     pip install --no-deps --no-build-isolation $(said 'without dependencies') &&
     pip install --no-deps --no-build-isolation -e . &&
     OMP_NUM_THREADS=1 "$venv/bin/python" -W ignore -m pytest --numprocesses 2 --dist loadfile -p no:cacheprovider \
@@ -38,10 +40,10 @@ names=("$@")
 [ $# -gt 0 ] || names=($(basename -s .txt tools/matrix/*.txt))
 results=()
 for name in "${names[@]}"; do
-  file=tools/matrix/$name.txt venv=$PWD/work_dirs/matrix/$name
+  file=tools/matrix/$name.txt venv=$PWD/work_dirs/matrix/$name repairs=$PWD/tools/matrix/$name
   [ -f "$file" ] || { echo "test_matrix: $file does not exist" >&2; exit 2; }
   mkdir -p "$venv"
-  pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+  pip() { PYTHONPATH=$repairs "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
   echo "[$name] Python $(said python), $(said mmcv) ...; log in $venv.log"
   stack >"$venv.log" 2>&1 && verdict=passed || verdict=FAILED
   results+=("$name: $verdict ($(tail -n 1 "$venv.log"))")
