@@ -1,8 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Lets the setup.py of mmcv and xtcocotools run on Python 3.13, on PYTHONPATH while they are compiled.
 
-Both execute a file in a function and then ask ``locals()`` for ``__version__``. Since Python 3.13 (PEP 667) each call of
-``locals()`` there is a copy of its own; what is executed has to write into the function's frame.
+Both execute a file in a function and then ask ``locals()`` for ``__version__``. Since Python 3.13 (PEP 667) each call
+of ``locals()`` there is a copy of its own; what is executed has to write into the function's frame.
 """
 
 import builtins
