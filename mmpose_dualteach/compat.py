@@ -18,7 +18,8 @@ from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner.loops import _InfiniteDataloaderIterator
 from mmengine.utils import digit_version
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import TopdownAffine
@@ -116,6 +117,39 @@ def at_epoch(runner: Runner, epoch: int) -> Iterator[None]:
 def decide_val_interval(loop: Any) -> None:
     """Let a training loop find the interval of validation that holds now."""
     loop._decide_current_val_interval()
+
+
+class ResumedIterator(_InfiniteDataloaderIterator):
+    """mmengine's endless iterator over a loader, at a place of the run behind its first batches, which are not loaded.
+
+    mmengine loads and drops all of them (0.10), or none, and so goes on with the first ones (0.9).
+
+    Args:
+        dataloader (DataLoader): The loader; its sampler is a :class:`LabeledUnlabeledSampler`.
+        batches (int): How many the run has had.
+    """
+
+    # The loop's own next() calls for them.
+    DROPS = 'range' in IterBasedTrainLoop.run.__code__.co_names
+
+    def __init__(self, dataloader: Any, batches: int) -> None:
+        self._dataloader = dataloader
+        self._iterator: Any = None
+        self._epoch, self._inside = divmod(batches, len(dataloader))
+        self._to_drop = batches if self.DROPS else 0
+
+    def skip_iter(self, num_iters: int) -> None:
+        """Called by mmengine's fork to move on; it is there."""
+
+    def __next__(self) -> Any:
+        if self._to_drop:
+            self._to_drop -= 1
+            return None
+        if self._iterator is None:  # Not before: stock hooks set the sampler's epoch when training begins.
+            self._dataloader.sampler.set_epoch(self._epoch)
+            self._dataloader.sampler.skip_batches(self._inside)
+            self._iterator = iter(self._dataloader)
+        return super().__next__()
 
 
 def history(buffer: HistoryBuffer) -> np.ndarray:

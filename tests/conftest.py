@@ -22,6 +22,7 @@ from mmpose.utils import register_all_modules as register_mmpose
 import mmpose_dualteach  # noqa: F401
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.switch import mutual_teaching
+from mmpose_dualteach.switch.plain import plain
 
 
 def remembering(format_code):
@@ -140,7 +141,7 @@ def everything(stock):
 
 def small_config(root: str) -> dict:
     """The quick start's stock config with a tiny network and no workers."""
-    config = Config.fromfile(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_1xb16-14e_drawn-64x96.py').to_dict()
+    config = plain(Config.fromfile(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_1xb16-14e_drawn-64x96.py'))
     config['model']['backbone'].update(stem_channels=8, base_channels=8)
     config['model']['head'].update(in_channels=32, deconv_out_channels=(8, 8))
     for name in ('train', 'val', 'test'):

@@ -297,6 +297,8 @@ def stock_sets(samples):
     """Every stock class on a sample of its own data."""
     files = dict({kind: file for kind, (file, _) in SAMPLES.items()}, **MORE_SAMPLES)
     for kind, file in sorted(files.items()):
+        if DATASETS.get(kind) is None:  # In MMPose 1.2.
+            continue
         more = {key: str(samples / name) for key, name in MORE_FILES.get(kind, {}).items()}
         if kind == 'DeepFashionDataset':
             more['subset'] = 'full'
@@ -317,7 +319,7 @@ def test_nothing_is_wrong_with_data_that_mmpose_ships_for_its_classes(shared_dat
         problems, paths = labeled_problems(dataset)
         assert not problems and paths, type(dataset).__name__
         count += 1
-    assert count >= 37
+    assert count >= 36
     metainfo = dict(from_file=str(ROOT / 'configs' / 'lspet' / 'lspet_keypoints.py'))
     for kind, name, more in (('CocoDataset', 'lspet', dict(metainfo=metainfo)), ('Face300WDataset', 'faces', {})):
         dataset = DATASETS.build(

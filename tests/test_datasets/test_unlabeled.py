@@ -261,7 +261,7 @@ def readable(samples):
     """The stock classes whose sample is in COCO's or MPII's format, with that file and its folder of images."""
     for kind, (ann_file, images) in sorted(SAMPLES.items()):
         other = kind in ('InterHand2DDoubleDataset', 'DeepFashionDataset')
-        if not other and (samples / ann_file).exists():
+        if not other and DATASETS.get(kind) and (samples / ann_file).exists():
             yield kind, str(samples / ann_file), dict(img=str(samples / images))
 
 

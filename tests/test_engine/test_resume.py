@@ -2,17 +2,17 @@
 """Runs that are interrupted by an exception and resumed in one process, and the checkpoints they go on from."""
 
 import copy
-import pickle
 import shutil
 
 import pytest
 import torch
 from conftest import run, small_config, switch
-from crowds import crowd_config
+from crowds import MODE_OF_LOSSES, crowd_config
 from mmengine.fileio import BaseStorageBackend, register_backend
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
+from mmpose_dualteach.datasets import LabeledUnlabeledDataset
 from mmpose_dualteach.dev.soak import differences
 from mmpose_dualteach.engine import DualTeacherHook, MutualTeachingValLoop
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
@@ -126,15 +126,47 @@ def test_a_checkpoint_elsewhere_is_fetched_once_and_resumed_from(stock, tmp_path
         run(config, tmp_path / 'third', resume=True, load_from='far://bucket/none.pth')
 
 
-def test_a_run_by_iterations(everything, tmp_path):
+def test_a_run_by_iterations(everything, tmp_path, monkeypatch):
     config = everything.copy()
     config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=15, val_interval=5)
     changes = dict(default_hooks=dict(checkpoint=dict(by_epoch=False, interval=5)))
     config.param_scheduler = [dict(type='LinearLR', begin=0, end=15, start_factor=0.01, by_epoch=False)]
     config.default_hooks.dual_teacher.by_epoch = False
     run(config, tmp_path / 'whole', **changes)
+    original, loaded = LabeledUnlabeledDataset.__getitem__, []
+    monkeypatch.setattr(
+        LabeledUnlabeledDataset, '__getitem__', lambda *given: loaded.append(given[1]) or original(*given)
+    )
     interrupted(config, tmp_path / 'part', 13, **changes)
     assert not differences(last(tmp_path / 'whole'), last(tmp_path / 'part'))
+    assert len(loaded) == (14 + 5) * 8, 'until the interruption, and since the checkpoint'
+
+
+@HOOKS.register_module()
+class DrawnHook(Hook):
+    """Who was drawn in each iteration."""
+
+    drawn = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        samples = data_batch['data_samples']
+        people = [each.id for branch in ('labeled', 'easy') for each in samples[branch] if each is not None]
+        self.drawn.append((runner.iter, people))
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_a_run_by_iterations_without_a_seed_goes_on_with_the_one_it_drew(stock, tmp_path, workers):
+    config = switch(stock)
+    config.randomness = dict(seed=None)
+    config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=9, val_interval=9)
+    config.train_dataloader.update(num_workers=workers, persistent_workers=workers > 0)
+    config.default_hooks.checkpoint.update(by_epoch=False, interval=4)
+    config.default_hooks.checkpoint.pop('save_best')
+    config.custom_hooks = [dict(type='DrawnHook', priority=40)]
+    DrawnHook.drawn.clear()
+    interrupted(config, tmp_path, 7)
+    first, again = DrawnHook.drawn[:8], DrawnHook.drawn[8:]
+    assert [number for number, _ in again] == [4, 5, 6, 7, 8] and again[:4] == first[4:]
 
 
 def test_a_run_without_a_seed_goes_on_with_the_one_it_drew(everything, tmp_path):
@@ -182,7 +214,7 @@ def trained(people, tmp_path_factory):
             lambda path: torch.save(dict(torch.load(path), state_dict=dict(x=torch.ones(1))), path),
             'is of another model',
         ),
-        (lambda path: path.write_bytes(pickle.dumps(print)), 'is refused'),
+        (lambda path: torch.save(dict(state_dict=print), path), 'is refused'),
     ],
 )
 def test_the_one_before_a_broken_checkpoint_is_tried(trained, tmp_path, spoil, reason):
@@ -222,7 +254,7 @@ def test_a_run_that_is_resumed_has_the_mode_it_had(crowd, tmp_path, interrupted_
     pipeline = [each for each in pipeline if each['type'] != 'YOLOXHSVRandomAug']
     stock['custom_hooks'] = [
         dict(type='YOLOXPoseModeSwitchHook', num_last_epochs=1, new_train_pipeline=pipeline, priority=48),
-        dict(type='RTMOModeSwitchHook', epoch_attributes={1: {'loss_bbox.loss_weight': 2.5}}, priority=48),
+        *MODE_OF_LOSSES,
     ]
     config = switch(stock, labeled=dict(indices=6))
     changes = dict(
@@ -232,7 +264,7 @@ def test_a_run_that_is_resumed_has_the_mode_it_had(crowd, tmp_path, interrupted_
     assert len(whole.train_dataloader) == 3
     resumed = interrupted(config, tmp_path / 'part', interrupted_at, **changes)
     for network in resumed.model.networks.values():
-        assert network.head.use_aux_loss is True and network.head.loss_bbox.loss_weight == 2.5
+        assert network.head.use_aux_loss is True and (not MODE_OF_LOSSES or network.head.loss_bbox.loss_weight == 2.5)
     kinds = [type(each).__name__ for each in resumed.train_dataloader.dataset.datasets[0].pipeline.transforms]
     assert 'YOLOXHSVRandomAug' not in kinds
     assert not differences(last(tmp_path / 'whole'), last(tmp_path / 'part'))

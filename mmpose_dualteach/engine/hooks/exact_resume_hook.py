@@ -6,7 +6,7 @@ from typing import Dict, List, Optional
 import torch
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.checkpoint import find_latest_checkpoint
 from mmpose.registry import HOOKS
 
@@ -33,7 +33,8 @@ class ExactResumeHook(Hook):
     - The random state of each step depends on the run's seed and the iteration alone, and that of each instance's
       loading on its place in the run, see :class:`LabeledUnlabeledSampler`. A run without a seed goes on with the one
       it drew.
-    - From a checkpoint inside of an epoch that epoch goes on, where mmengine would begin it again.
+    - From a checkpoint inside of an epoch that epoch goes on, where mmengine would begin it again; a run by iterations
+      goes on at once, where mmengine would load all batches before.
     - What a stock hook changed at an epoch before, the pipeline of YOLOX-Pose for instance, is changed.
     - A validation that was due at the checkpoint and was not finished is done first. The scores of those that were are
       in ``validations.json`` in the work directory, since an epoch's checkpoint is written before its validation.
@@ -93,6 +94,8 @@ class ExactResumeHook(Hook):
         self._key = (sampler.seed, get_rank())
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             switch_modes_again(runner)
+        elif isinstance(runner.train_loop, IterBasedTrainLoop) and runner.iter:
+            runner.train_loop.dataloader_iterator = compat.ResumedIterator(runner.train_dataloader, runner.iter)
         if runner.iter:
             self._validate_if_due(runner)
 
