@@ -213,6 +213,18 @@ def test_refusals_name_the_reason(stock, change, message):
         (dict(pictures=dict(every=1)), "pictures has no 'every'"),
         (dict(views=dict(soft=dict())), "views has no 'soft'"),
         (dict(views=dict(easy=dict(turn=1))), "views.easy has no 'turn'"),
+        (dict(views=dict(easy=dict(scale_factor=0.25))), r'scale_factor=0.25.*\(least, largest\)'),
+        (dict(views=dict(hard=dict(scale_factor=(-1, 1)))), r'scale_factor=\(-1, 1\)'),
+        (dict(views=dict(hard=dict(flip_prob=2))), 'flip_prob=2 must be between 0 and 1'),
+        (dict(batch=16), r'give batch=\(labelled, unlabelled\)'),
+        (dict(epoch='all'), "epoch='all'; choose 'unlabeled' or 'labeled'"),
+        (dict(labeled=['a.json']), r"labeled=\['a.json'\]: name a file"),
+        (dict(model=dict(networks=['a', 'b'])), r"networks=\['a', 'b'\] must be a dict of dicts"),
+        (dict(model=dict(networks=dict(a=dict(sed=1)))), "model.networks.a has no 'sed'; did you mean seed?"),
+        (
+            dict(model=dict(networks=dict(a=dict(config='none.py')))),
+            "model.networks.a.config='none.py': there is no such",
+        ),
     ],
 )
 def test_bad_options_are_named(stock, options, message):

@@ -20,7 +20,7 @@ from mmpose_dualteach.utils.command_line import (
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Suggest which instances to label next: what two networks disagree on, spread over the data'
+        description='Suggest which instances to label next: by default those that stand for many others'
     )
     add_look_options(parser)
     add_unlabeled_options(parser, required=False)

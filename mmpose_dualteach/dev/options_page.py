@@ -5,8 +5,8 @@ import ast
 import inspect
 import re
 import textwrap
-from dataclasses import dataclass
-from typing import Any, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Callable, Collection, Mapping
 
 import griffe
 
@@ -45,12 +45,14 @@ class Group:
     Args:
         title (str): Where they are written.
         taker (Callable): What takes them; its docstring has a Google-style ``Args`` section.
-        without (Collection[str]): Arguments that the switch fills in.
+        without (Collection[str]): Arguments that are no options here: the switch fills them in, or others say them.
+        renamed (Mapping[str, str]): How a config names an argument, where otherwise.
     """
 
     title: str
     taker: Callable
     without: Collection[str] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 GROUPS = (
@@ -64,7 +66,7 @@ GROUPS = (
         MutualTeachingPoseEstimator,
         ('data_preprocessor', 'keypoint_labels', 'estimator'),
     ),
-    Group('model=dict(lessons=[dict(...)])', Lesson, ('teachers',)),
+    Group('model=dict(lessons=[dict(...)])', Lesson, renamed=dict(teachers='teacher')),
     Group('model=dict(pseudo_loss=dict(...))', PseudoHeatmapLoss),
     *(
         Group(f"model=dict(paths=[[dict(type='{each.__name__}', ...)]])", each)
@@ -91,7 +93,11 @@ def section(group: Group) -> str:
     parts = griffe.Docstring(inspect.getdoc(group.taker) or '').parse('google', warnings=False)
     defaults = {each.name: each.default for each in inspect.signature(group.taker).parameters.values()}
     rows = [
-        row(option.name, defaults.get(option.name, inspect.Parameter.empty), option.description)
+        row(
+            group.renamed.get(option.name, option.name),
+            defaults.get(option.name, inspect.Parameter.empty),
+            option.description,
+        )
         for part in parts
         if part.kind is griffe.DocstringSectionKind.parameters
         for option in part.value

@@ -110,6 +110,13 @@ def _category(content: dict, path: str) -> dict:
     found = [each for each in content.get('categories') or () if isinstance(each, dict) and each.get('keypoints')]
     if len(found) != 1:
         raise ValueError(f'{path} must have one category with the names of its keypoints; it has {len(found)}')
+    numbers = 3 * len(found[0]['keypoints'])
+    for each in content['annotations']:
+        if each.get('keypoints') and len(each['keypoints']) != numbers:
+            raise ValueError(
+                f'{path}: annotation {each.get("id")} has {len(each["keypoints"])} numbers in keypoints, not the '
+                f'{numbers} of its category'
+            )
     return found[0]
 
 
@@ -145,7 +152,7 @@ def _in_order(annotation: dict, order: Sequence[int]) -> dict:
 
 
 def _has_labels(annotation: dict) -> bool:
-    return bool(np.any(annotation.get('keypoints') or ())) and not annotation.get('iscrowd')
+    return bool(np.any((annotation.get('keypoints') or ())[2::3])) and not annotation.get('iscrowd')
 
 
 def _with_own_box(annotation: dict, known: Sequence[dict]) -> dict:

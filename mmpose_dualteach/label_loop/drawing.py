@@ -4,7 +4,9 @@
 import os
 import os.path as osp
 from collections import defaultdict
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
+from functools import lru_cache
+from pathlib import PurePath
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import mmcv
@@ -14,6 +16,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.visualization import PoseLocalVisualizer
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
+from mmpose_dualteach.datasets.sources.folders import folder_of
 from mmpose_dualteach.datasets.sources.videos import is_frame, video_of
 from mmpose_dualteach.label_loop.coco import Choice, names_of
 from mmpose_dualteach.label_loop.instances import EveryInstance
@@ -21,6 +24,7 @@ from mmpose_dualteach.visualization.report import Chart, Series, write_report
 
 USUAL_RATE = 25.0  # Frames a second of a video that does not say.
 CODEC = 'mp4v'
+IMAGES, VIDEOS = ('.jpg', '.jpeg', '.png', '.bmp'), ('.mp4',)  # What is written as it is named; all else as the first.
 OF_SIDE = 120  # Joints are drawn with the image's longer side over this for a radius, in pixels.
 
 
@@ -28,7 +32,7 @@ class Place(NamedTuple):
     """Where an image is in time.
 
     Attributes:
-        video (str, optional): The video's name; None of an image.
+        video (str, optional): The video's name below the set's folder; None of an image.
         number (int): The frame's number; 0 of an image.
         rate (float): Frames a second of the video.
     """
@@ -54,10 +58,27 @@ def place_of(unlabeled: UnlabeledPoseDataset, number: int) -> Place:
     # Frames that are written have paths of images; their names tell of the video.
     for name in (info['img_id'], info['img_path']):
         if isinstance(name, str) and is_frame(name):
-            video = osp.basename(video_of(name))
-            rates = {osp.basename(path): frames.rate for path, frames in unlabeled.load_report.frames.items()}
-            return Place(video, int(name.rpartition('=')[2]), rates.get(video) or USUAL_RATE)
+            folder = folder_of(unlabeled.data_prefix['img'])
+            path = osp.join(folder, video_of(name))
+            frames = unlabeled.load_report.frames.get(path)
+            rate = frames.rate if frames else _rate_of(path)
+            return Place(osp.relpath(path, folder or '.'), int(name.rpartition('=')[2]), rate or USUAL_RATE)
     return Place(None, 0, USUAL_RATE)
+
+
+@lru_cache(maxsize=None)
+def _rate_of(path: str) -> float:
+    """Frames a second of a video, of which nothing is noted where boxes name its frames; 0 if it is not here."""
+    return mmcv.VideoReader(path).fps if osp.isfile(path) else 0.0
+
+
+def _target(folder: str, name: str, kinds: Tuple[str, ...]) -> str:
+    """Where something of a name is drawn: below the folder, whatever the name, in a file of one of these kinds."""
+    parts = ['_' if part == '..' else part for part in PurePath(name).parts if part != PurePath(name).anchor]
+    path = osp.join(folder, *parts)
+    path = path if osp.splitext(path)[1].lower() in kinds else path + kinds[0]
+    os.makedirs(osp.dirname(path), exist_ok=True)
+    return path
 
 
 def draw(instances: EveryInstance, lines: Sequence[dict], choice: Choice, folder: str) -> List[str]:
@@ -84,20 +105,25 @@ def draw(instances: EveryInstance, lines: Sequence[dict], choice: Choice, folder
     names = names_of(unlabeled)[1]
     places = {image: place_of(unlabeled, those[0]['number']) for image, those in of_image.items()}
     videos: Dict[str, List[int]] = defaultdict(list)
+    sources = {osp.realpath(path) for path in unlabeled.data_list.paths}
     written = []
     for image, those in of_image.items():
         video = places[image].video
         if video is not None:
             videos[video].append(image)
             continue
-        path = osp.join(folder, f'{osp.splitext(names[image])[0]}.jpg')
+        path = _target(folder, names[image], IMAGES)
+        if osp.realpath(path) in sources:
+            raise ValueError(f'--draw: {path} is one of the images that are looked at; name another folder')
         mmcv.imwrite(_drawn(visualizer, instances, those, choice)[..., ::-1], path)
         written.append(path)
     for video, images in videos.items():
         images.sort(key=lambda image: places[image].number)
         steps = np.diff([places[image].number for image in images])
         rate = places[images[0]].rate / (float(np.median(steps)) if len(steps) else 1.0)
-        path = osp.join(folder, f'{osp.splitext(video)[0]}.mp4')
+        path = _target(folder, video, VIDEOS)
+        if osp.realpath(path) == osp.realpath(osp.join(folder_of(unlabeled.data_prefix['img']), video)):
+            raise ValueError(f'--draw: {path} is one of the videos that are looked at; name another folder')
         _write_video(path, rate, (_drawn(visualizer, instances, of_image[image], choice) for image in images))
         written.append(path)
     if videos:

@@ -59,7 +59,7 @@ def moving_box(frame: np.ndarray, background: np.ndarray) -> Optional[np.ndarray
 
 
 def smoothed(boxes: Sequence[Optional[np.ndarray]]) -> List[Optional[np.ndarray]]:
-    """Boxes in time, each the median of those around it; a frame without one has that of the last one that has.
+    """Boxes in time, each the median of those around it; a frame with none around it has that of the last one that has.
 
     Args:
         boxes (Sequence[Optional[np.ndarray]]): (left, top, right, bottom) of each frame in order, or None.

@@ -3,7 +3,13 @@
 
 from typing import Any, Dict, List, Mapping, Optional, Union
 
-from mmpose_dualteach.datasets.labeled_pipeline import innermost, pipeline_of, with_labels, with_pipeline
+from mmpose_dualteach.datasets.labeled_pipeline import (
+    innermost,
+    pipeline_of,
+    with_labels,
+    with_pipeline,
+    without_labels,
+)
 from mmpose_dualteach.datasets.unlabeled_pipeline import unlabeled_pipeline
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
 from mmpose_dualteach.switch.names import DATASET
@@ -69,14 +75,29 @@ def both_sets(labeled: dict, unlabeled: dict, own: OwnParts, alone: bool) -> dic
     Returns:
         dict: Its config.
     """
-    labels = own.labels
-    return dict(
-        type=DATASET,
-        labeled=with_pipeline(labeled, with_labels(pipeline_of(labeled), labels)) if labels else labeled,
-        unlabeled=unlabeled,
-        **(dict(labeled_branches=[own_branch(LABELED, name) for name in (None, *labels)]) if labels else {}),
-        **(dict(labels_alone=True) if alone else {}),
-    )
+    dataset = dict(type=DATASET, labeled=labeled, unlabeled=unlabeled)
+    if own.labels:
+        dataset = with_labels_of(dataset, own.labels)
+    return dict(dataset, labels_alone=True) if alone else dataset
+
+
+def with_labels_of(dataset: dict, labels: Mapping[str, Dict[str, dict]]) -> dict:
+    """A dataset of both kinds with labels of these networks' own in place of all others'.
+
+    Args:
+        dataset (dict): Its config.
+        labels (Mapping[str, Dict[str, dict]]): Transforms by network, see :attr:`OwnParts.labels`.
+
+    Returns:
+        dict: The config.
+    """
+    labeled = dataset['labeled']
+    pipeline = with_labels(without_labels(pipeline_of(labeled)), labels)
+    changed = {key: value for key, value in dataset.items() if key != 'labeled_branches'}
+    changed['labeled'] = with_pipeline(labeled, pipeline)
+    if labels:
+        changed['labeled_branches'] = [own_branch(LABELED, name) for name in (None, *labels)]
+    return changed
 
 
 def loader_of_both(stock: dict, dataset: dict, batch: tuple, epoch: str) -> dict:
@@ -125,6 +146,8 @@ def _source(source: Union[str, dict, None], name: str) -> dict:
         return {}
     if isinstance(source, dict):
         return plain(source)
+    if not isinstance(source, str):
+        raise ValueError(f'{name}={source!r}: name a file or a folder, or give dict(...) of dataset arguments')
     if source.endswith('.json'):
         return dict(ann_file=source)
     if name == 'labeled':

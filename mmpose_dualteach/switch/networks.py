@@ -6,15 +6,19 @@ from typing import Any, Dict, List, Mapping
 
 from mmengine.config import Config
 from mmengine.hub import get_config
+from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT, pipeline_of
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform, is_of_whole_images
 from mmpose_dualteach.models.adapters import finds_instances
 from mmpose_dualteach.models.adapters.kinds import class_name, hashable
-from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
+from mmpose_dualteach.models.estimators.network_ensemble import BESIDE_MODEL, merged_parts
 from mmpose_dualteach.switch.names import BASELINE
+from mmpose_dualteach.switch.plain import plain
+from mmpose_dualteach.switch.stock_repairs import repair_head, repaired
+from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
 
-PARTS = ('backbone', 'neck', 'head', 'test_cfg', 'train_cfg')
+PARTS = ('backbone', 'neck', 'head', 'test_cfg', 'train_cfg', 'init_cfg')
 # Where with_own_config() leaves the pipelines of validation and test of a network that sees images of its own, and the
 # modules that its config imports.
 PIPELINES, IMPORTS = 'pipelines', 'imports'
@@ -47,21 +51,26 @@ class OwnParts:
         Raises:
             ValueError: If a network's config does not fit.
         """
+        check_networks(networks, stock['model']['type'])
         own = {name: with_own_config(name, parts, stock, pipeline) for name, parts in networks.items()}
+        for name, parts in own.items():
+            repair_head(parts.get('head'), f'model.networks.{name}.head')
         imports = [module for parts in own.values() for module in parts.pop(IMPORTS, [])]
         pipelines = {name: parts.pop(PIPELINES) for name, parts in own.items() if PIPELINES in parts}
         return cls(own, imports, pipelines)
 
     def with_baseline(self, alone: bool) -> 'OwnParts':
-        """The same, with one more network like the first that no lesson names.
+        """The same, with one more network that no lesson names, like the first that learns and sees the same images.
 
         Raises:
             ValueError: If every network learns from the labels alone already.
         """
         if alone:
             raise ValueError('baseline=True: without lessons every network is a baseline; leave it out')
-        first: dict = next(iter(self.networks.values()), {})
-        own = {key: part for key, part in first.items() if key != 'seed'}
+        learns = [
+            own for own in self.networks.values() if not own.get('frozen') and CUT not in own.get('transforms', {})
+        ]
+        own = {key: part for key, part in (learns or [{}])[0].items() if key != 'seed'}
         return replace(self, networks={**self.networks, BASELINE: self.networks.get(BASELINE, own)})
 
     @property
@@ -100,7 +109,7 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
     if source is None:
         return own
     where = f'model.networks.{name}.config={source!r}'
-    other = (get_config(source) if '::' in source else Config.fromfile(source)).to_dict()
+    other = repaired(_read(source, where))
     model = other['model']
     if class_name(model) != class_name(stock['model']):
         raise ValueError(f'{where}: its model is {class_name(model)}, the switched one {class_name(stock["model"])}')
@@ -132,6 +141,32 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
     if imports:
         found[IMPORTS] = [imports] if isinstance(imports, str) else list(imports)
     return {**found, **{key: own[key] for key in ('frozen', 'seed') if key in own}}
+
+
+def _read(source: str, where: str) -> dict:
+    """A network's own config in plain dicts."""
+    try:
+        other = plain(get_config(source) if '::' in source else Config.fromfile(source))
+    except FileNotFoundError:
+        raise ValueError(f'{where}: there is no such file') from None
+    missing = [key for key in ('model', 'train_dataloader') if not other.get(key)]
+    if missing:
+        raise ValueError(f'{where}: it has no {missing[0]}; name a config that trains')
+    return other
+
+
+def check_networks(networks: Any, estimator: str) -> None:
+    """Check what the user gave for ``model.networks``.
+
+    Raises:
+        ValueError: If it is no dict of dicts, or a key is none of a model or a network.
+    """
+    if not isinstance(networks, Mapping) or not all(isinstance(own, Mapping) for own in networks.values()):
+        raise ValueError(f'model.networks={networks!r} must be a dict of dicts, dict(a=dict(), b=dict()) for instance')
+    kind = MODELS.get(estimator)
+    if kind is not None and not takes_anything(kind):
+        for name, own in networks.items():
+            check_arguments(own, {'config', *BESIDE_MODEL, *argument_names(kind)}, f'model.networks.{name}')
 
 
 def check_same_images(where: str, pipeline: List[dict], other: List[dict], preprocessor: dict, others: dict) -> None:

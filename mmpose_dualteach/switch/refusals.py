@@ -93,7 +93,9 @@ def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures
     check_model_keys({**stock_model, **(model or {})}, (model or {}).get('estimator', stock_model['type']))
     check_arguments(views, argument_names(EasyHardViews), 'views')
     for view in ('easy', 'hard'):
-        check_arguments((views or {}).get(view), argument_names(ViewLaw), f'views.{view}')
+        law = (views or {}).get(view)
+        check_arguments(law, argument_names(ViewLaw), f'views.{view}')
+        ViewLaw(**(law or {}))  # Which refuses numbers that are out of range.
     check_arguments(hook, {'priority', *argument_names(DualTeacherHook)}, 'hook')
     check_arguments(pictures, {'priority', *argument_names(LessonVisualizationHook)}, 'pictures')
 
@@ -116,17 +118,19 @@ def check_teachers(teachers: List[Teacher], pipeline: List[dict]) -> None:
         )
 
 
-def check_batch(batch: tuple) -> None:
-    """Check that a batch holds both kinds.
+def check_batch(batch: Any, epoch: str) -> None:
+    """Check that a batch holds both kinds, and which set an epoch passes over.
 
     Raises:
         ValueError: If it does not.
     """
-    if len(batch) != 2 or min(batch) < 1:
+    if not isinstance(batch, (list, tuple)) or len(batch) != 2 or min(batch) < 1:
         raise ValueError(
             f'batch={batch}: a batch must hold at least one labelled and one unlabelled instance; give '
             'batch=(labelled, unlabelled)'
         )
+    if epoch not in ('labeled', 'unlabeled'):
+        raise ValueError(f"epoch={epoch!r}; choose 'unlabeled' or 'labeled'")
 
 
 def _comparable(value: Any) -> Any:

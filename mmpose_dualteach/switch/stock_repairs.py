@@ -6,6 +6,8 @@ from typing import Any, List
 
 from mmengine.logging import print_log
 
+# Loops have the pipelines of networks that see images of their own.
+LOOPS = ('val_cfg', 'test_cfg')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # Dataset classes that say ``keypoints_3d=None``.
 WITHOUT_3D = ('CocoWholeBodyDataset', 'UBody2dDataset')
@@ -25,12 +27,7 @@ def repaired(stock: dict) -> dict:
         dict: The same.
     """
     _rename_mmcls(stock)
-    head = (stock.get('model') or {}).get('head')
-    if head and _replace_type(head, UNSTABLE_LOSS, STABLE_LOSS):
-        _say(
-            f'model.head: {STABLE_LOSS} is used for {UNSTABLE_LOSS}, which has no finite gradient where a joint '
-            'is not labelled'
-        )
+    repair_head((stock.get('model') or {}).get('head'), 'model.head')
     if stock.get('train_dataloader') and _without_unknown_argument(stock['train_dataloader']['dataset']):
         _say(f'train_dataloader: {PACK} is built without {UNKNOWN}, which it does not know; the codec says the same')
     for loader in LOADERS:
@@ -42,6 +39,20 @@ def repaired(stock: dict) -> dict:
     return stock
 
 
+def repair_head(head: Any, where: str) -> None:
+    """Repair the config of a head in place.
+
+    Args:
+        head (dict, optional): The config.
+        where (str): Its key, for the log.
+    """
+    if head and _replace_type(head, UNSTABLE_LOSS, STABLE_LOSS):
+        _say(
+            f'{where}: {STABLE_LOSS} is used for {UNSTABLE_LOSS}, which has no finite gradient where a joint is not '
+            'labelled'
+        )
+
+
 def undone(stock: dict) -> dict:
     """Take the repairs that need this package out of a config again.
 
@@ -51,8 +62,8 @@ def undone(stock: dict) -> dict:
     Returns:
         dict: The config without them.
     """
-    stock = {**stock, **{loader: _without_transform(stock[loader]) for loader in LOADERS if stock.get(loader)}}
-    _replace_type(stock['model']['head'], STABLE_LOSS, UNSTABLE_LOSS)
+    stock = {**stock, **{key: _without_transform(stock[key]) for key in (*LOADERS, *LOOPS) if stock.get(key)}}
+    _replace_type(stock['model'], STABLE_LOSS, UNSTABLE_LOSS)  # Of its networks' own heads, too.
     return stock
 
 

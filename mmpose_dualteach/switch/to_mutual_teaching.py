@@ -97,8 +97,8 @@ def mutual_teaching(
     check_options(stock['model'], chosen['model'], chosen['views'], chosen['hook'], chosen['pictures'])
     model = dict(chosen['model'] or {})
     loader = stock['train_dataloader']
-    batch = tuple(batch or (loader['batch_size'], loader['batch_size']))
-    check_batch(batch)
+    batch = batch or (loader['batch_size'], loader['batch_size'])
+    check_batch(batch, epoch)
 
     labels = labeled_set(loader['dataset'], labeled)
     pipeline = pipeline_of(labels)

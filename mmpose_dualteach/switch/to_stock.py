@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of, with_pipeline, without_labels
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
+from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS
 from mmpose_dualteach.switch.data import scaled_lr_rule, stock_of_sampler
 from mmpose_dualteach.switch.names import CONSTRUCTOR, DATASET, HOOKS, LOOPS, PACKAGE, TOPDOWN
 from mmpose_dualteach.switch.plain import plain
@@ -24,9 +25,15 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
 
     Returns:
         Config: A config that stock MMPose understands without this package.
+
+    Raises:
+        ValueError: If there is no such network.
     """
     stock = undone(plain(config))
-    own = (stock['model'].get('networks') or {}).get(network) or {}
+    networks = stock['model'].get('networks') or NETWORKS
+    if network is not None and network not in networks:
+        raise ValueError(f'the config has no network {network!r}; it has {", ".join(networks)}')
+    own = networks[network] if network is not None else {}
     shared = {key: value for key, value in stock['model'].items() if key not in OWN_ARGUMENTS}
     kind = shared.pop('estimator', TOPDOWN)
     stock['model'] = dict(merged_parts(shared, own), type=kind)
@@ -58,8 +65,9 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
             loader = stock.get(f'{key[:-4]}_dataloader')
             if own and loader:
                 loader['dataset'] = with_pipeline(loader['dataset'], own)
-    imports = (stock.pop('custom_imports', None) or {}).get('imports', [])
-    imports = [name for name in ([imports] if isinstance(imports, str) else imports) if name != PACKAGE]
-    if imports:
-        stock['custom_imports'] = dict(imports=imports, allow_failed_imports=False)
+    imports = stock.pop('custom_imports', None) or {}
+    modules = imports.get('imports', [])
+    modules = [name for name in ([modules] if isinstance(modules, str) else modules) if name != PACKAGE]
+    if modules:
+        stock['custom_imports'] = dict(imports, imports=modules)
     return Config(stock)

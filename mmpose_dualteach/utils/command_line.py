@@ -178,6 +178,10 @@ def unlabeled_options(args: argparse.Namespace) -> dict:
     else:
         unlabeled.update(data_root='', ann_file='', data_prefix=dict(img=_here(args.unlabeled)))
     if args.unlabeled_images:
+        if 'ann_file' in unlabeled and not unlabeled['ann_file']:
+            raise ValueError(
+                f'--unlabeled-images: --unlabeled {args.unlabeled} is a folder of images itself; leave one out'
+            )
         unlabeled['data_prefix'] = dict(img=_here(args.unlabeled_images))
     if args.boxes:
         unlabeled['bbox_file'] = _here(args.boxes)
@@ -197,10 +201,11 @@ def unlabeled_options(args: argparse.Namespace) -> dict:
 def switch_options(args: argparse.Namespace) -> dict:
     """The arguments of :func:`mmpose_dualteach.switch.mutual_teaching` that the command line names."""
     chosen: Dict[str, Any] = dict(unlabeled=unlabeled_options(args))
-    if args.labeled:
-        chosen['labeled'] = dict(ann_file=_here(args.labeled))
-        if args.labeled_images:
-            chosen['labeled']['data_prefix'] = dict(img=_here(args.labeled_images))
+    labeled: Dict[str, Any] = dict(ann_file=_here(args.labeled)) if args.labeled else {}
+    if args.labeled_images:
+        labeled['data_prefix'] = dict(img=_here(args.labeled_images))
+    if labeled:
+        chosen['labeled'] = labeled
     if args.batch:
         chosen['batch'] = tuple(args.batch)
     if args.epoch:

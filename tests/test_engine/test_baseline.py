@@ -100,6 +100,9 @@ def test_the_baseline_has_what_the_first_network_has_of_its_own(stock):
     networks = dict(a=dict(seed=7, backbone=dict(depth=34)), b=dict())
     own = switch(stock, baseline=True, model=dict(networks=networks)).model.networks.baseline
     assert own == dict(backbone=dict(depth=34))
+    frozen = dict(frozen=True, init_cfg=dict(type='Pretrained', checkpoint='x.pth'))
+    model = dict(networks=dict(big=frozen, a=dict(seed=3)), lessons=[dict(teacher='big', student='a')])
+    assert switch(stock, baseline=True, model=model).model.networks.baseline == {}
     with pytest.raises(ValueError, match='baseline=True: without lessons'):
         switch(stock, baseline=True, model=dict(lessons=[]))
 

@@ -101,18 +101,26 @@ def test_a_run_of_skipped_lessons_stops_with_the_reason(stock, tmp_path, monkeyp
 # ------------------------------------------------------------------ memory, disk, source, workers
 
 
-def test_out_of_memory_says_what_to_lower(stock, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (
+            dict(),
+            '2 labelled and 6 unlabelled instances of 64x96 pixels: lower the unlabelled part .*--amp.*input_size',
+        ),
+        (dict(autocast='bfloat16'), 'lower the unlabelled part .*--batch.*, then use smaller views'),
+        (dict(lessons=[]), 'with 2 labelled instances of 64x96 pixels: lower the batch first .*--amp'),
+    ],
+)
+def test_out_of_memory_says_what_to_lower(stock, tmp_path, monkeypatch, options, message):
     def too_much(runner):
         def loss(*_):
             raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB')
 
         monkeypatch.setattr(runner.model.networks['b'], 'loss', loss)
 
-    config = switch(stock, batch=(2, 6))
-    with pytest.raises(
-        torch.cuda.OutOfMemoryError,
-        match='2 labelled and 6 unlabelled instances of 64x96 pixels: lower the unlabelled part .*--amp.*input_size',
-    ):
+    config = switch(stock, batch=(2, 6), model=options)
+    with pytest.raises(torch.cuda.OutOfMemoryError, match=message):
         run(config, tmp_path, custom_hooks=calling(config, too_much, 0))
 
 

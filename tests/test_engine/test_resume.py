@@ -247,6 +247,25 @@ def test_nothing_to_resume_from_is_said_in_one_line(stock, tmp_path):
 
 
 @pytest.mark.parametrize('interrupted_at', [4, 7])
+@pytest.mark.parametrize('interrupted_at', [None, 5, 8])
+def test_epochs_behind_a_set_of_another_length_are_whole(crowd, tmp_path, interrupted_at):
+    stock = crowd_config('yoloxpose', crowd)
+    later = dict(copy.deepcopy(stock['train_dataloader']['dataset']), indices=4)
+    stock['custom_hooks'] = [dict(type='YOLOXPoseModeSwitchHook', num_last_epochs=2, new_train_dataset=later)]
+    config = switch(stock, labeled=None, epoch='labeled')
+    changes = dict(
+        train_cfg=dict(max_epochs=5), default_hooks=dict(checkpoint=dict(by_epoch=False, interval=1, max_keep_ckpts=1))
+    )
+    runner = (
+        interrupted(config, tmp_path, interrupted_at, **changes) if interrupted_at else run(config, tmp_path, **changes)
+    )
+    # Two epochs of 10 images, three of 4, in batches of 4; the hook changes the set at the third epoch.
+    assert len(runner.train_dataloader) == 1 and (runner.epoch, runner.iter) == (5, 2 * 3 + 3)
+    config.train_dataloader.dataset.unlabeled.max_broken = 0.5
+    with pytest.raises(ValueError, match='custom_hooks.0.new_train_dataset.unlabeled is not train_dataloader'):
+        run(config, tmp_path / 'other', **changes)
+
+
 def test_a_run_that_is_resumed_has_the_mode_it_had(crowd, tmp_path, interrupted_at):
     """Inside of the epoch at which stock hooks change it, and behind it."""
     stock = crowd_config('yoloxpose', crowd)

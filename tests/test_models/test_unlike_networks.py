@@ -20,7 +20,7 @@ from mmpose_dualteach.engine.checkpoints.export import network_weights
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.methods import passes_of
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
-from mmpose_dualteach.switch import stock_config
+from mmpose_dualteach.switch import stock_config, supervised
 
 LESSON = [dict(teacher='big', student='a')]
 
@@ -315,6 +315,30 @@ def test_networks_that_see_images_of_their_own(stock, larger, tmp_path):
     assert (tmp_path / 'run' / 'student_last.pth').is_file()
     with pytest.raises(ValueError, match="predict_on='b' sees images of its own"):
         MODELS.build(dict(copy.deepcopy(config.model), predict_on='b'))
+
+    alone = copy.deepcopy(config)
+    alone.merge_from_dict(supervised(config))
+    assert list(run(alone, tmp_path / 'alone').message_hub.get_info('mutual_teaching_scores')['networks']) == ['a']
+
+
+def test_a_network_with_a_config_of_its_own_is_repaired_and_keeps_its_weights(stock, tmp_path):
+    other = switch(stock).to_dict()
+    other = stock_config(other)
+    loss = dict(type='MultipleLossWrapper', losses=[dict(type='JSDiscretLoss'), dict(type='SmoothL1Loss')])
+    other.model.update(init_cfg=dict(type='Pretrained', checkpoint='mine.pth'))
+    other.model.head.loss = loss
+    other.dump(tmp_path / 'other.py')
+    stock['model']['init_cfg'] = dict(type='Pretrained', checkpoint='stocks.pth')
+    networks = dict(a=dict(), b=dict(config=str(tmp_path / 'other.py')))
+    config = switch(stock, model=dict(networks=networks))
+    b = config.model.networks.b
+    assert b.init_cfg.checkpoint == 'mine.pth' and b.head.loss.losses[0].type == 'FiniteJSDiscretLoss'
+    assert stock_config(config, 'b').model.head.loss.losses[0].type == 'JSDiscretLoss'
+    other.model.pop('init_cfg')
+    other.dump(tmp_path / 'other.py')
+    assert switch(stock, model=dict(networks=networks)).model.networks.b.init_cfg is None
+    with pytest.raises(ValueError, match="no network 'c'; it has a, b"):
+        stock_config(config, 'c')
 
 
 def test_a_teacher_of_other_keypoints_is_named(stock, simcc):

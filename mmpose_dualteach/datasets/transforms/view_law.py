@@ -58,7 +58,7 @@ class ViewLaw:
             alike. Defaults to ``'truncated'``.
 
     Raises:
-        ValueError: If there is no such law.
+        ValueError: If there is no such law, or a number is out of range.
     """
 
     shift_factor: float = 0.0
@@ -73,6 +73,15 @@ class ViewLaw:
     def __post_init__(self) -> None:
         if self.law not in LAWS:
             raise ValueError(f"views: law={self.law!r}; choose 'truncated', 'clipped' or 'uniform'")
+        pair = self.scale_factor
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not 0 < pair[0] <= pair[1]:
+            raise ValueError(f'views: scale_factor={pair!r}; give two numbers above 0, (least, largest)')
+        for name in ('shift_prob', 'scale_prob', 'rotate_prob', 'flip_prob'):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f'views: {name}={getattr(self, name)} must be between 0 and 1')
+        for name in ('shift_factor', 'rotate_factor'):
+            if getattr(self, name) < 0:
+                raise ValueError(f'views: {name}={getattr(self, name)} must not be negative')
 
     @classmethod
     def of_pipeline(cls, pipeline: List[dict]) -> 'ViewLaw':

@@ -174,8 +174,9 @@ class DualTeacherHook(Hook):
         part = runner.max_iters // (rounds + 2)
         if part < 1:
             raise ValueError(f'hook.rounds={rounds} needs more than {runner.max_iters} iterations; lower it')
+        ramp_up = self.schedule.ramp_up * (len(runner.train_dataloader) if self.by_epoch else 1)
         self.by_epoch, self.snapshot_interval = False, part
-        self.schedule = PseudoSchedule(part, self.schedule.ramp_up, (rounds + 1) * part)
+        self.schedule = PseudoSchedule(part, ramp_up, (rounds + 1) * part)
 
     def _scale(self, runner) -> float:
         return self.schedule.scale(runner.iter / len(runner.train_dataloader) if self.by_epoch else runner.iter)

@@ -21,6 +21,8 @@ from mmpose_dualteach.utils.random_state import set_random_state
 
 SEED = 'mutual_teaching_seed'
 VALIDATED = 'mutual_teaching_validated'
+# The epoch that was begun last, and at which iteration: stock hooks may have changed how long epochs are.
+BEGUN = 'mutual_teaching_epoch_begun'
 VALIDATIONS = 'validations.json'
 
 
@@ -102,7 +104,7 @@ class ExactResumeHook(Hook):
     def _validate_if_due(self, runner) -> None:
         loop, by_epoch = runner.train_loop, isinstance(runner.train_loop, EpochBasedTrainLoop)
         validated = runner.message_hub.runtime_info.get(VALIDATED) == runner.iter
-        if validated or runner.val_loop is None or (by_epoch and self._inside_epoch(runner)):
+        if validated or runner.val_loop is None or (by_epoch and self._begun(runner) is not None):
             return
         compat.decide_val_interval(loop)
         done, last = (runner.epoch, runner.max_epochs) if by_epoch else (runner.iter, runner.max_iters)
@@ -145,16 +147,20 @@ class ExactResumeHook(Hook):
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             sampler = runner.train_dataloader.sampler
             sampler.seed = self._key[0]  # A stock hook may just have built another loader, which drew a seed.
-            sampler.skip_batches(self._inside_epoch(runner))
+            begun = self._begun(runner)
+            sampler.skip_batches(0 if begun is None else max(runner.iter - begun, 0))
+            if begun is None:
+                runner.message_hub.update_info(BEGUN, [runner.epoch, runner.iter])
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         """Set the random states of the networks and of whatever else draws in a step."""
         set_random_state((*self._key, runner.iter), devices=True)
 
     @staticmethod
-    def _inside_epoch(runner) -> int:
-        """Iterations of the current epoch that are done."""
-        return runner.iter - runner.epoch * len(runner.train_dataloader)
+    def _begun(runner) -> Optional[int]:
+        """At which iteration the current epoch began, if the run goes on inside of it."""
+        epoch, iteration = runner.message_hub.runtime_info.get(BEGUN, (None, None))
+        return iteration if epoch == runner.epoch else None
 
 
 def _fingerprint(runner) -> str:

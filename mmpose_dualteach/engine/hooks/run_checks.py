@@ -10,6 +10,7 @@ from mmpose_dualteach.datasets import LabeledUnlabeledDataset, LabeledUnlabeledS
 from mmpose_dualteach.datasets.checks.overlap import image_paths, shared_images
 from mmpose_dualteach.engine.loops import MutualTeachingValLoop
 from mmpose_dualteach.models import MutualTeachingPoseEstimator
+from mmpose_dualteach.switch.names import NEW_SET
 
 
 def model_of(runner) -> Any:
@@ -35,6 +36,7 @@ def check_run(runner: Any) -> None:
             'it to MutualTeachingValLoop'
         )
     _check_loader(runner.train_dataloader)
+    _check_later_sets(runner.cfg)
     _warn_of_shared_images(runner)
 
 
@@ -52,6 +54,19 @@ def _check_loader(loader: Any) -> None:
             f'train_dataloader.batch_size is {loader.batch_size} but its sampler fills batches of {filled} instances; '
             'set batch_size, sampler.labeled and sampler.unlabeled together'
         )
+
+
+def _check_later_sets(config: Any) -> None:
+    """The sets that stock hooks put in the loader's place later have the unlabelled instances that it has now."""
+    now = config.train_dataloader.dataset
+    for number, hook in enumerate(config.get('custom_hooks') or []):
+        later = hook.get(NEW_SET)
+        for key in ('unlabeled', 'labels_alone') if later else ():
+            if later.get(key) != now.get(key):
+                raise ValueError(
+                    f'custom_hooks.{number}.{NEW_SET}.{key} is not train_dataloader.dataset.{key}, so that the run '
+                    'would go on with other data in the middle; change both'
+                )
 
 
 @master_only

@@ -69,6 +69,7 @@ class HeatmapAdapter(OutputAdapter):
         levels, self.stage_weights = stages(head)
         # The teacher's stage that teaches each of the student's.
         self.teaching_stage = [max(i for i, other in enumerate(levels) if other == level) for level in levels]
+        self.kin = (self.kin, tuple(self.teaching_stage))
 
     @classmethod
     def refusal(cls, head: dict) -> Optional[str]:

@@ -6,7 +6,7 @@ from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional,
 
 import torch
 from mmengine.model import ExponentialMovingAverage
-from mmengine.optim import OptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
@@ -422,7 +422,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         data['inputs'] = self.in_format(data['inputs'])
         parts = self.loss_parts(**data)
         log: Losses = {}
-        with explain_out_of_memory(data['inputs']), compat.one_optimizer_step(optim_wrapper):
+        half = isinstance(optim_wrapper, AmpOptimWrapper) or self._own_dtype(data['inputs']) is not None
+        with explain_out_of_memory(data['inputs'], half), compat.one_optimizer_step(optim_wrapper):
             while True:
                 with optim_wrapper.optim_context(self), self._own_autocast(data['inputs']):
                     losses = next(parts, None)
@@ -457,13 +458,16 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         """
         if mode != 'loss':
             return super().forward(inputs, data_samples, mode)
-        with self._own_autocast(inputs), explain_out_of_memory(inputs):
+        half = torch.is_autocast_enabled() or self._own_dtype(inputs) is not None
+        with self._own_autocast(inputs), explain_out_of_memory(inputs, half):
             return self.loss(self.in_format(inputs), data_samples)
 
     def _own_autocast(self, inputs: Dict[str, Tensor]) -> ContextManager:
-        device = inputs[LABELED].device.type
-        dtype = autocast_dtype(self.autocast, device)
-        return torch.autocast(device, dtype) if dtype else nullcontext()
+        dtype = self._own_dtype(inputs)
+        return torch.autocast(inputs[LABELED].device.type, dtype) if dtype else nullcontext()
+
+    def _own_dtype(self, inputs: Dict[str, Tensor]) -> Optional[torch.dtype]:
+        return autocast_dtype(self.autocast, inputs[LABELED].device.type)
 
 
 # The wrapper's own arguments; all others of a switched config's ``model`` are the stock model's.

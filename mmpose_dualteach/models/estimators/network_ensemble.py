@@ -99,8 +99,8 @@ class NetworkEnsemble(BaseModel):
             raise ValueError(f'model.predict_on={predict_on!r}; choose one of {[*networks, MEAN]}')
         if self.own_images.get(self.predict_on) is not None:
             raise ValueError(
-                f'model.predict_on={predict_on!r} sees images of its own, which stock tools do not make; export it, or '
-                'switch its config'
+                f'model.predict_on={self.predict_on!r} sees images of its own, which stock tools do not make; export '
+                'it, or switch its config'
             )
         # Those that have learned from each other and see the same images.
         self.peers = [name for name in self.learning if self.own_images[name] is None and name not in apart]

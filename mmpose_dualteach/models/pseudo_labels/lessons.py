@@ -73,8 +73,8 @@ class Lesson:
         student (str): Name of the network that learns on the hard view; may be among its teachers.
         combine (str): How several teachers become one: ``'mean'``, or ``'closest'``: of each joint the mean of those
             two, of different networks where there are several, that lie closest. Defaults to ``'mean'``.
-        detach (bool): Keep the gradient from the teacher. With False, this is naive consistency, which collapses: it is
-            here to be compared with. Defaults to True.
+        detach (bool): Block the gradient to the teacher. With False it flows there too: naive consistency, which
+            collapses; it is here to be compared with. Defaults to True.
     """
 
     teachers: Tuple[Teacher, ...]

@@ -40,7 +40,9 @@ class RunLog:
             FileNotFoundError: If nothing was logged there.
         """
         curves, found = read_scalars(work_dir), read_scores(work_dir)
-        networks = list(dict.fromkeys(key.split('/')[0] for key in curves if re.match(r'[^/]+/loss', key)))
+        # A frozen network has no loss; what it sees is logged as that of others.
+        own = r'[^/]+/(loss|peak_unlabeled)'
+        networks = list(dict.fromkeys(key.split('/')[0] for key in curves if re.match(own, key)))
         scores: Dict[str, Curves] = {}
         for key, curve in found.items():
             prefix, _, rest = key.partition('/')
