@@ -161,9 +161,23 @@ def a_point_between_boxes(corrected):
     return [dict(id=8, data=dict(file_name='b.png'), annotations=[dict(result=[box, point])])]
 
 
+def too_few_numbers(corrected):
+    corrected['annotations'][0]['keypoints'] = [3, 3, 2, 5, 5, 2]
+
+
+def test_places_of_joints_that_are_not_visible_are_no_labels(files):
+    corrected = from_cvat()
+    before, _ = merged(files, corrected)
+    for each in corrected['annotations']:
+        each['keypoints'] = [value if place % 3 < 2 else 0 for place, value in enumerate(each['keypoints'])]
+    after, _ = merged(files, corrected)
+    assert len(after['annotations']) == 2 < len(before['annotations'])
+
+
 @pytest.mark.parametrize(
     'change, told',
     [
+        (too_few_numbers, 'has 6 numbers in keypoints, not the 9'),
         (wrong_names, "no keypoint 'tail'"),
         (two_categories, 'one category'),
         (lambda corrected: dict(images=[]), "COCO's format"),

@@ -19,6 +19,7 @@ from xtcocotools.coco import COCO
 
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.label_loop import networks as networks_module
+from mmpose_dualteach.label_loop.drawing import IMAGES, _target
 from mmpose_dualteach.switch import mutual_teaching
 
 pseudo_label = tool('pseudo_label')
@@ -151,21 +152,35 @@ def test_what_is_seen_is_drawn_where_it_is_seen(run_files, people, tmp_path):
     folder.mkdir()
     flat = np.full((96, 64, 3), 128, np.uint8)
     cv2.imwrite(str(folder / 'flat.png'), flat)
-    writer = cv2.VideoWriter(str(folder / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 96))
-    for _ in range(10):
-        writer.write(flat)
-    writer.release()
+    for day, frames in ((1, 10), (2, 6)):
+        (folder / f'day {day}').mkdir()
+        path = str(folder / f'day {day}' / 'clip.avi')
+        writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 96))
+        for _ in range(frames):
+            writer.write(flat)
+        writer.release()
     drawn = tmp_path / 'drawn'
     options = ['--unlabeled', str(folder), '--frame-every', '2', '--frame-change', '0', '--draw', str(drawn)]
     content = labelled(run_files, tmp_path / 'labels.json', *EVERY_JOINT, *options)
-    video = cv2.VideoCapture(str(drawn / 'clip.mp4'))
-    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5 and video.get(cv2.CAP_PROP_FPS) == 5  # In their own time.
-    assert (drawn / 'scores.html').read_text().count('<svg') == 1
+    for day, frames in ((1, 5), (2, 3)):
+        video = cv2.VideoCapture(str(drawn / f'day {day}' / 'clip.avi.mp4'))
+        assert video.get(cv2.CAP_PROP_FRAME_COUNT) == frames
+        assert video.get(cv2.CAP_PROP_FPS) == 5  # In their own time.
+    assert (drawn / 'scores.html').read_text().count('<svg') == 2
     number = next(image['id'] for image in content['images'] if image['file_name'] == 'flat.png')
     (each,) = (each for each in content['annotations'] if each['image_id'] == number)
-    changed = np.abs(cv2.imread(str(drawn / 'flat.jpg')).astype(int) - 128).max(axis=2) > 40
+    changed = np.abs(cv2.imread(str(drawn / 'flat.png')).astype(int) - 128).max(axis=2) > 40
     joints = rows_of(each)[rows_of(each)[:, 2] > 0, :2]
     assert len(joints) and changed[tuple(np.round(joints).astype(int).T[::-1])].all()
+    options[-1] = str(folder)
+    with pytest.raises(AssertionError):
+        labelled(run_files, tmp_path / 'again.json', *EVERY_JOINT, *options)
+    assert (cv2.imread(str(folder / 'flat.png')) == flat).all(), 'a source is not drawn over'
+
+
+def test_names_that_lead_elsewhere_are_drawn_below_the_folder(tmp_path):
+    assert _target(str(tmp_path), '../more/x.jpg', IMAGES) == str(tmp_path / '_' / 'more' / 'x.jpg')
+    assert _target(str(tmp_path), '/data/x.webp', IMAGES) == str(tmp_path / 'data' / 'x.webp.jpg')
 
 
 def test_networks_that_find_instances(tmp_path):
