@@ -29,6 +29,7 @@ tar -xzf "$build"/*.tar.gz -C "$build/source" --strip-components=1
 join_sources "$build/source/mmcv/ops/csrc/pytorch"
 sed -i 's/-std=c++14/-std=c++17/' "$build/source/setup.py" # mmcv 2.0's own, with which torch 2.1 does not compile.
 # -g0: half the time and a tenth of the size. The wheel is moved into place whole, or not at all.
-CFLAGS=-g0 MMCV_WITH_OPS=1 FORCE_CUDA=0 MAX_JOBS=$(nproc) "${pip[@]}" wheel --no-deps --no-build-isolation \
-  --wheel-dir "$build" "$build/source"
+# Without a device to be seen: mmcv would compile for one where torch finds it, which needs CUDA's compiler.
+CUDA_VISIBLE_DEVICES='' CFLAGS=-g0 MMCV_WITH_OPS=1 FORCE_CUDA=0 MAX_JOBS=$(nproc) "${pip[@]}" wheel --no-deps \
+  --no-build-isolation --wheel-dir "$build" "$build/source"
 mv "$build"/*.whl "$folder"/

@@ -1,8 +1,10 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What must hold of a run before it trains."""
 
+from itertools import combinations
 from typing import Any
 
+import torch
 from mmengine.dist import master_only
 from mmengine.model import is_model_wrapper
 
@@ -38,6 +40,7 @@ def check_run(runner: Any) -> None:
     _check_loader(runner.train_dataloader)
     _check_later_sets(runner.cfg)
     _warn_of_shared_images(runner)
+    _warn_of_equal_networks(runner)
 
 
 def _check_loader(loader: Any) -> None:
@@ -76,3 +79,22 @@ def _warn_of_shared_images(runner: Any) -> None:
     held_out = dict(validation=image_paths(runner.val_loop.dataloader.dataset))
     for line in shared_images(runner.train_dataloader.dataset.image_paths, held_out):
         runner.logger.warning(line)
+
+
+@master_only
+def _warn_of_equal_networks(runner: Any) -> None:
+    """Two networks with the same weights that teach each other stay the same: they see the same batches and views."""
+    model = model_of(runner)
+    taught = {lesson.student: lesson.networks[:-1] for lesson in model.lessons}
+    for one, other in combinations(model.learning, 2):
+        weights = [dict(model.networks[name].named_parameters()) for name in (one, other)]
+        each_other = other in taught.get(one, ()) and one in taught.get(other, ())
+        if (
+            each_other
+            and weights[0].keys() == weights[1].keys()
+            and all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+        ):
+            runner.logger.warning(
+                f'networks {one} and {other} begin with the same weights and see the same batches: they stay alike and '
+                f'teach each other nothing; give each a checkpoint of its own, model.networks.{other}.init_cfg for instance'
+            )
