@@ -126,6 +126,15 @@ def test_a_checkpoint_elsewhere_is_fetched_once_and_resumed_from(stock, tmp_path
         run(config, tmp_path / 'third', resume=True, load_from='far://bucket/none.pth')
 
 
+def test_networks_that_begin_alike_are_told(stock, tmp_path):
+    config = switch(stock)
+    told = 'networks a and b begin with the same weights'
+    run(config, tmp_path / 'first')
+    run(config, tmp_path / 'second', load_from=str(tmp_path / 'first' / 'student_last.pth'))
+    first, second = (next((tmp_path / name).rglob('*.log')).read_text() for name in ('first', 'second'))
+    assert told not in first and told in second
+
+
 def test_a_run_by_iterations(everything, tmp_path, monkeypatch):
     config = everything.copy()
     config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=15, val_interval=5)
@@ -246,7 +255,6 @@ def test_nothing_to_resume_from_is_said_in_one_line(stock, tmp_path):
     assert run(config, tmp_path / 'new', resume=True).iter == 6, 'a run that was killed before its first checkpoint'
 
 
-@pytest.mark.parametrize('interrupted_at', [4, 7])
 @pytest.mark.parametrize('interrupted_at', [None, 5, 8])
 def test_epochs_behind_a_set_of_another_length_are_whole(crowd, tmp_path, interrupted_at):
     stock = crowd_config('yoloxpose', crowd)
@@ -266,6 +274,7 @@ def test_epochs_behind_a_set_of_another_length_are_whole(crowd, tmp_path, interr
         run(config, tmp_path / 'other', **changes)
 
 
+@pytest.mark.parametrize('interrupted_at', [4, 7])
 def test_a_run_that_is_resumed_has_the_mode_it_had(crowd, tmp_path, interrupted_at):
     """Inside of the epoch at which stock hooks change it, and behind it."""
     stock = crowd_config('yoloxpose', crowd)

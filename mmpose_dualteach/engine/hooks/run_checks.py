@@ -85,16 +85,14 @@ def _warn_of_shared_images(runner: Any) -> None:
 def _warn_of_equal_networks(runner: Any) -> None:
     """Two networks with the same weights that teach each other stay the same: they see the same batches and views."""
     model = model_of(runner)
-    taught = {lesson.student: lesson.networks[:-1] for lesson in model.lessons}
+    pairs = {(teacher.network, lesson.student) for lesson in model.lessons for teacher in lesson.teachers}
     for one, other in combinations(model.learning, 2):
         weights = [dict(model.networks[name].named_parameters()) for name in (one, other)]
-        each_other = other in taught.get(one, ()) and one in taught.get(other, ())
-        if (
-            each_other
-            and weights[0].keys() == weights[1].keys()
-            and all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
-        ):
+        alike = weights[0].keys() == weights[1].keys() and all(
+            torch.equal(value, weights[1][key]) for key, value in weights[0].items()
+        )
+        if alike and {(one, other), (other, one)} <= pairs:
             runner.logger.warning(
                 f'networks {one} and {other} begin with the same weights and see the same batches: they stay alike and '
-                f'teach each other nothing; give each a checkpoint of its own, model.networks.{other}.init_cfg for instance'
+                f'teach each other nothing; give each a checkpoint of its own, in model.networks.{other}.init_cfg'
             )
