@@ -133,6 +133,7 @@ class RecordHook(Hook):
         record = dict(
             drawn=self.drawn,
             weights=weights,
+            means={key: value.tolist() for key, value in state.items() if key.endswith('running_mean')},
             iterations=runner.iter,
             skipped=runner.model.module.guard.counts(),
             sum=sum(float(each.sum()) for each in state.values()),

@@ -57,6 +57,9 @@ def test_a_run_of_two_ranks(people, tmp_path):
     assert done.returncode == 0, done.stdout[-4000:]
     first, second = [json.loads((tmp_path / f'rank{rank}.json').read_text()) for rank in range(2)]
     assert first['weights'] == second['weights'] and first['iterations'] == second['iterations'] == 4
+    assert first['means'] == second['means'] and first['means'], (
+        'by the SyncBuffersHook of the stock config, of every network'
+    )
     drawn = [{path for batch in record['drawn'] for path in batch} for record in (first, second)]
     assert len(drawn[0]) == len(drawn[1]) == 12 and not drawn[0] & drawn[1], 'all 24, and none twice'
     assert (tmp_path / 'work0' / 'epoch_1.pth').exists() and (tmp_path / 'work0' / 'student_last.pth').exists()

@@ -44,11 +44,6 @@ def test_pipeline_switch_changes_the_labelled_pipeline_alone(stock, tmp_path):
     assert left == ['LoadImage', 'WholeImageBox', 'GetBBoxCenterScale', 'EasyHardViews', 'MultiBranch']
 
 
-def test_sync_buffers_hook_finds_every_buffer(stock, tmp_path):
-    stock['custom_hooks'] = [dict(type='SyncBuffersHook')]
-    run(switch(stock), tmp_path)
-
-
 def test_a_constructor_that_goes_by_names_sees_the_stock_names(stock):
     stock['optim_wrapper'] = dict(
         optimizer=dict(type='AdamW', lr=1.0, weight_decay=0.1),
