@@ -1,4 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import argparse
 import copy
 
 import pytest
@@ -10,7 +11,7 @@ from mmpose.registry import MODELS
 from mmpose_dualteach.datasets.unlabeled_pipeline import photometric
 from mmpose_dualteach.switch import mutual_teaching, stock_config
 from mmpose_dualteach.switch.plain import plain  # Without the scope marks that mmengine leaves.
-from mmpose_dualteach.utils.command_line import read_config
+from mmpose_dualteach.utils.command_line import add_switch_options, read_config, switch_options
 
 switch_config = tool('switch_config')
 STOCK = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
@@ -230,6 +231,16 @@ def test_refusals_name_the_reason(stock, change, message):
 def test_bad_options_are_named(stock, options, message):
     with pytest.raises(ValueError, match=message):
         mutual_teaching(stock, unlabeled='train.json', **options)
+
+
+def test_no_option_of_the_command_line_is_dropped(tmp_path):
+    parser = argparse.ArgumentParser()
+    add_switch_options(parser)
+    images = ['stock.py', '--unlabeled', str(tmp_path)]
+    chosen = switch_options(parser.parse_args([*images, '--labeled-images', str(tmp_path / 'labeled')]))
+    assert chosen['labeled'] == dict(data_prefix=dict(img=str(tmp_path / 'labeled')))
+    with pytest.raises(ValueError, match='--unlabeled-images: --unlabeled .* is a folder of images itself'):
+        switch_options(parser.parse_args([*images, '--unlabeled-images', str(tmp_path)]))
 
 
 def test_refusal_on_the_command_line_is_one_line(tmp_path, capsys):

@@ -68,6 +68,13 @@ def test_rounds_begin_with_a_snapshot_and_end_on_labels(stock, tmp_path, monkeyp
         DualTeacherHook(rounds=2)._plan_rounds(runner, 2)
 
 
+@pytest.mark.parametrize('by_epoch, iterations', [(True, 20), (False, 2)])
+def test_rounds_ramp_up_in_the_unit_that_is_asked_for(by_epoch, iterations):
+    hook = DualTeacherHook(rounds=2, ramp_up=2, by_epoch=by_epoch)
+    hook._plan_rounds(SimpleNamespace(max_iters=400, train_dataloader=range(10)), 2)
+    assert (hook.schedule.burn_in, hook.schedule.ramp_up) == (100, iterations)
+
+
 def test_burn_in_ramp_up_and_health_are_in_the_log(stock, tmp_path):
     config = switch(stock, hook=dict(burn_in=2, ramp_up=2, by_epoch=False, interval=1))
     run(config, tmp_path)

@@ -88,6 +88,8 @@ def test_like_level_teaches_like_and_the_last_stage_teaches_where_all_are_alike(
 
     codec = dict(type='MSRAHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=2)
     stages = adapter_for(dict(type='CPMHead', num_stages=3, loss=dict(type='KeypointMSELoss'), decoder=codec))
+    fewer = adapter_for(dict(type='CPMHead', num_stages=2, loss=dict(type='KeypointMSELoss'), decoder=codec))
+    assert fewer.kin != stages.kin, 'no two networks of other stages share an adapter'
     assert stages.teaching_stage == [2, 2, 2] and stages.stage_weights == [1.0, 1.0, 1.0]
 
 
