@@ -142,6 +142,30 @@ def crowd_config(kind: str, root: str) -> dict:
     return config
 
 
+def of_two_modes(root: str) -> dict:
+    """A YOLOX-Pose config whose last but one epoch changes pipeline and losses by stock hooks."""
+    stock = crowd_config('yoloxpose', root)
+    pipeline = copy.deepcopy(stock['train_dataloader']['dataset']['pipeline'])
+    pipeline = [each for each in pipeline if each['type'] != 'YOLOXHSVRandomAug']
+    stock['custom_hooks'] = [
+        dict(type='YOLOXPoseModeSwitchHook', num_last_epochs=1, new_train_pipeline=pipeline, priority=48),
+        *MODE_OF_LOSSES,
+    ]
+    return stock
+
+
+def in_second_mode(runner) -> bool:
+    """Whether it has been changed, of every network and the labelled pipeline."""
+    heads = [network.head for network in runner.model.networks.values()]
+    kinds = [type(each).__name__ for each in runner.train_dataloader.dataset.datasets[0].pipeline.transforms]
+    return (
+        all(head.use_aux_loss is True for head in heads)
+        and (not HAS_RTMO or all(head.loss_bbox.loss_weight == 2.5 for head in heads))
+        and 'YOLOXHSVRandomAug' not in kinds
+        and 'PackPoseInputs' in kinds
+    )
+
+
 def _resize(node, sizes) -> None:
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in items:

@@ -319,7 +319,7 @@ def test_nothing_is_wrong_with_data_that_mmpose_ships_for_its_classes(shared_dat
         problems, paths = labeled_problems(dataset)
         assert not problems and paths, type(dataset).__name__
         count += 1
-    assert count >= 35
+    assert count >= (37 if DATASETS.get('ExlposeDataset') else 35)  # MMPose 1.2 has fewer.
     metainfo = dict(from_file=str(ROOT / 'configs' / 'lspet' / 'lspet_keypoints.py'))
     for kind, name, more in (('CocoDataset', 'lspet', dict(metainfo=metainfo)), ('Face300WDataset', 'faces', {})):
         dataset = DATASETS.build(
