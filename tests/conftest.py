@@ -22,7 +22,7 @@ from mmpose.utils import register_all_modules as register_mmpose
 import mmpose_dualteach  # noqa: F401
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.switch import mutual_teaching
-from mmpose_dualteach.switch.plain import plain
+from mmpose_dualteach.utils.config_dicts import plain
 
 
 def remembering(format_code):

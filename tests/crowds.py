@@ -7,7 +7,7 @@ from conftest import ROOT
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from mmpose_dualteach.switch.plain import plain
+from mmpose_dualteach.utils.config_dicts import plain
 
 INPUT = (96, 64)
 NORM, ACT = dict(type='BN', momentum=0.03, eps=0.001), dict(type='Swish')

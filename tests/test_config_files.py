@@ -6,7 +6,7 @@ from conftest import ROOT, run, tool
 from mmengine.config import Config
 
 from mmpose_dualteach.switch import stock_config
-from mmpose_dualteach.switch.plain import plain  # Without the scope marks that mmengine leaves.
+from mmpose_dualteach.utils.config_dicts import plain  # Without the scope marks that mmengine leaves.
 
 switch_config = tool('switch_config')
 BASE = str(ROOT / 'configs' / 'quickstart' / 'td-hm_res18_1xb16-14e_drawn-64x96.py')

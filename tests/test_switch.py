@@ -10,8 +10,9 @@ from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.unlabeled_pipeline import photometric
 from mmpose_dualteach.switch import mutual_teaching, stock_config
-from mmpose_dualteach.switch.plain import plain  # Without the scope marks that mmengine leaves.
-from mmpose_dualteach.utils.command_line import add_switch_options, read_config, switch_options
+from mmpose_dualteach.utils.command_line import add_switch_options, switch_options
+from mmpose_dualteach.utils.config_dicts import plain  # Without the scope marks that mmengine leaves.
+from mmpose_dualteach.utils.config_file import read_config
 
 switch_config = tool('switch_config')
 STOCK = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'

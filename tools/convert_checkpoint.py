@@ -7,7 +7,8 @@ import sys
 from typing import List, Optional
 
 from mmpose_dualteach.engine.checkpoints.convert import convert
-from mmpose_dualteach.utils.command_line import exit_code, read_config
+from mmpose_dualteach.utils.command_line import exit_code
+from mmpose_dualteach.utils.config_file import read_config
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

@@ -7,13 +7,8 @@ import sys
 from typing import List, Optional
 
 from mmpose_dualteach.prepare.detect import detect_boxes
-from mmpose_dualteach.utils.command_line import (
-    add_access_options,
-    add_video_options,
-    exit_code,
-    read_config,
-    video_options,
-)
+from mmpose_dualteach.utils.command_line import add_access_options, add_video_options, exit_code, video_options
+from mmpose_dualteach.utils.config_file import read_config
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

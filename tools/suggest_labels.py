@@ -13,9 +13,9 @@ from mmpose_dualteach.utils.command_line import (
     add_unlabeled_options,
     exit_code,
     launch,
-    read_config,
     unlabeled_options,
 )
+from mmpose_dualteach.utils.config_file import read_config
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

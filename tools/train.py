@@ -16,11 +16,11 @@ from mmpose_dualteach.utils.command_line import (
     add_switch_options,
     exit_code,
     is_switched,
-    own_message,
-    read_config,
     write_overlay,
     write_supervised,
 )
+from mmpose_dualteach.utils.config_file import read_config
+from mmpose_dualteach.utils.errors import own_message
 from mmpose_dualteach.utils.mmpose_files import mmpose_tool
 
 # Options of MMPose's train.py that take a value; --resume may do without, --cfg-options takes several.

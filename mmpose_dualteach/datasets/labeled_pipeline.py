@@ -4,6 +4,7 @@
 from typing import Dict, List, Mapping, Optional
 
 from mmpose_dualteach.utils.branches import LABELED, own_branch
+from mmpose_dualteach.utils.config_dicts import class_name
 
 CUT, LABELS = 'TopdownAffine', 'GenerateTarget'
 WHOLE_IMAGE_CUT = 'BottomupRandomAffine'
@@ -23,17 +24,17 @@ def with_labels(pipeline: List[dict], own: Mapping[str, Dict[str, dict]]) -> Lis
     """
     if not own:
         return pipeline
-    start = next(index for index, transform in enumerate(pipeline) if _kind(transform) == CUT)
+    start = next(index for index, transform in enumerate(pipeline) if class_name(transform) == CUT)
     branches: Dict[str, List[dict]] = {LABELED: pipeline[start:]}
     for name, transforms in own.items():
-        branches[own_branch(LABELED, name)] = [transforms.get(_kind(each), each) for each in pipeline[start:]]
+        branches[own_branch(LABELED, name)] = [transforms.get(class_name(each), each) for each in pipeline[start:]]
     return [*pipeline[:start], dict(type='mmdet.MultiBranch', branch_field=list(branches), **branches)]
 
 
 def without_labels(pipeline: List[dict], network: Optional[str] = None) -> List[dict]:
     """The stock pipeline again, with the labels that a network learns; see :func:`with_labels`."""
     last = pipeline[-1] if pipeline else {}
-    if _kind(last) != 'MultiBranch' or LABELED not in last:
+    if class_name(last) != 'MultiBranch' or LABELED not in last:
         return pipeline
     return [*pipeline[:-1], *(last.get(own_branch(LABELED, network)) or last[LABELED])]
 
@@ -59,7 +60,3 @@ def innermost(dataset: dict) -> dict:
     if dataset.get('datasets'):
         return innermost(dataset['datasets'][0])
     return dataset
-
-
-def _kind(transform: dict) -> str:
-    return str(transform.get('type', '')).rpartition('.')[2]

@@ -9,6 +9,7 @@ from mmpose.registry import TRANSFORMS
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.utils.branches import HARD, LABELED, easy_view, own_branch
+from mmpose_dualteach.utils.config_dicts import class_name
 
 # How much of what happens to labelled boxes happens to the hard view once more.
 HARD_SHARE = 0.5
@@ -120,7 +121,7 @@ def cut_of(labeled: List[dict]) -> Tuple[Dict[str, Any], dict]:
 
 def is_of_whole_images(pipeline: List[dict]) -> bool:
     """Whether a pipeline cuts whole images, with all instances in them."""
-    return any(transform['type'].split('.')[-1] == WHOLE_IMAGE_CUT for transform in pipeline)
+    return any(class_name(transform) == WHOLE_IMAGE_CUT for transform in pipeline)
 
 
 def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
@@ -209,7 +210,7 @@ def find_transform(pipeline: List[dict], name: str) -> dict:
         ValueError: If there is none of this name.
     """
     for transform in pipeline:
-        if transform['type'].split('.')[-1] == name:
+        if class_name(transform) == name:
             return transform
     raise ValueError(
         f'the training pipeline has no {name}; mutual teaching needs a stock pipeline with LoadImage, '

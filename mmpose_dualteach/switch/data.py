@@ -14,8 +14,8 @@ from mmpose_dualteach.datasets.unlabeled_pipeline import unlabeled_pipeline
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
 from mmpose_dualteach.switch.names import DATASET
 from mmpose_dualteach.switch.networks import OwnParts
-from mmpose_dualteach.switch.plain import plain
 from mmpose_dualteach.utils.branches import LABELED, own_branch
+from mmpose_dualteach.utils.config_dicts import plain
 
 # What the stock loader has that a batch of both kinds cannot keep.
 STOCK_LOADER_KEYS = ('sampler', 'batch_sampler', 'drop_last')

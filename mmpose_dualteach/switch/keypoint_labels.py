@@ -6,8 +6,8 @@ from typing import Any, Dict, List, Mapping
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
 from mmpose_dualteach.models.adapters import ADAPTERS, KeypointAdapter, find_adapter, finds_instances
-from mmpose_dualteach.models.adapters.kinds import class_name, hashable
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
+from mmpose_dualteach.utils.config_dicts import class_name, hashable
 
 LABELLING = (LABELS, 'PackPoseInputs')
 

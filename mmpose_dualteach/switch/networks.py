@@ -4,19 +4,17 @@
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping
 
-from mmengine.config import Config
-from mmengine.hub import get_config
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT, pipeline_of
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform, is_of_whole_images
 from mmpose_dualteach.models.adapters import finds_instances
-from mmpose_dualteach.models.adapters.kinds import class_name, hashable
 from mmpose_dualteach.models.estimators.network_ensemble import BESIDE_MODEL, merged_parts
 from mmpose_dualteach.switch.names import BASELINE
-from mmpose_dualteach.switch.plain import plain
 from mmpose_dualteach.switch.stock_repairs import repair_head, repaired
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
+from mmpose_dualteach.utils.config_dicts import class_name, hashable, plain
+from mmpose_dualteach.utils.config_file import read_config
 
 PARTS = ('backbone', 'neck', 'head', 'test_cfg', 'train_cfg', 'init_cfg')
 # Where with_own_config() leaves the pipelines of validation and test of a network that sees images of its own, and the
@@ -146,7 +144,7 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
 def _read(source: str, where: str) -> dict:
     """A network's own config in plain dicts."""
     try:
-        other = plain(get_config(source) if '::' in source else Config.fromfile(source))
+        other = plain(read_config(source))
     except FileNotFoundError:
         raise ValueError(f'{where}: there is no such file') from None
     missing = [key for key in ('model', 'train_dataloader') if not other.get(key)]

@@ -6,6 +6,8 @@ from typing import Any, List
 
 from mmengine.logging import print_log
 
+from mmpose_dualteach.utils.config_dicts import class_name
+
 # Loops have the pipelines of networks that see images of their own.
 LOOPS = ('val_cfg', 'test_cfg')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -99,8 +101,8 @@ def _let_converters_work(dataset: dict) -> bool:
     inside = list(dataset.get('datasets') or []) + ([dataset['dataset']] if 'dataset' in dataset else [])
     changed = [_let_converters_work(part) for part in inside]
     pipeline: List[dict] = dataset.get('pipeline') or []
-    places = [i for i, transform in enumerate(pipeline) if transform['type'].split('.')[-1] == 'KeypointConverter']
-    if dataset['type'] not in WITHOUT_3D or not places:
+    places = [i for i, transform in enumerate(pipeline) if class_name(transform) == 'KeypointConverter']
+    if class_name(dataset) not in WITHOUT_3D or not places:
         return any(changed)
     dataset['pipeline'] = pipeline[: places[0]] + [dict(type=DROP_3D)] + pipeline[places[0] :]
     return True
@@ -111,7 +113,7 @@ def _without_unknown_argument(dataset: dict) -> bool:
     inside = list(dataset.get('datasets') or []) + ([dataset['dataset']] if 'dataset' in dataset else [])
     found = [_without_unknown_argument(part) for part in inside]
     for transform in dataset.get('pipeline') or []:
-        if transform['type'].split('.')[-1] == PACK and UNKNOWN in transform:
+        if class_name(transform) == PACK and UNKNOWN in transform:
             del transform[UNKNOWN]
             found.append(True)
     return any(found)

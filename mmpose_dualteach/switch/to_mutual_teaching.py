@@ -17,11 +17,11 @@ from mmpose_dualteach.switch.data import both_sets, labeled_set, loader_of_both,
 from mmpose_dualteach.switch.keypoint_labels import keypoint_labels
 from mmpose_dualteach.switch.names import CONSTRUCTOR, HOOKS, LOOPS, PACKAGE, TOPDOWN, WRAPPER
 from mmpose_dualteach.switch.networks import OwnParts
-from mmpose_dualteach.switch.plain import merged, plain
 from mmpose_dualteach.switch.refusals import check_batch, check_codec, check_options, check_switchable, check_teachers
 from mmpose_dualteach.switch.stock_hooks import switched_hooks
 from mmpose_dualteach.switch.stock_repairs import repaired
-from mmpose_dualteach.utils.config_file import BASE, OpenConfigFile
+from mmpose_dualteach.utils.config_dicts import merged, plain
+from mmpose_dualteach.utils.config_file import BASE, SCOPE, OpenConfigFile, read_config
 
 
 def mutual_teaching(
@@ -45,7 +45,9 @@ def mutual_teaching(
     switch sets. Whatever is not named in the result keeps holding as the stock config says it.
 
     Args:
-        stock (dict | Config): The stock config; ``_base_`` (or ``globals()``) in a config file.
+        stock (dict | Config | str): The stock config; ``_base_`` (or ``globals()``) in a config file. A file or a name
+            such as ``'mmpose::...'`` in a config file with ``_base_ = []``: the way for stock configs in mmengine's
+            pure Python style, from which no config in the other style inherits.
         unlabeled (str | dict): The instances, or images, without labels: a COCO-format annotation file or a folder of
             images, or arguments of :class:`UnlabeledPoseDataset`. ``data_root`` and ``data_prefix`` are those of the
             labelled dataset where they are not given.
@@ -71,14 +73,17 @@ def mutual_teaching(
             of two networks. Defaults to False.
 
     Returns:
-        dict: The keys of the config that change, for mmengine to merge into the stock config.
+        dict: The keys of the config that change, for mmengine to merge into the stock config; the whole switched config
+            where ``stock`` is a file or a name.
 
     Raises:
         ValueError: If the config cannot be switched; names the reason and the remedy.
     """
     own_frame = inspect.currentframe()
     file = OpenConfigFile.that_calls(stock, own_frame and own_frame.f_back)
-    base = plain(stock[BASE] if isinstance(stock, Mapping) and BASE in stock else stock)
+    whole = isinstance(stock, str)
+    base = read_config(stock) if whole else stock
+    base = plain(base[BASE] if isinstance(base, Mapping) and BASE in base else base)
     original = merged(base, file.assigned) if file else base
     stock = repaired(copy.deepcopy(original))
     if stock.get('custom_imports'):  # Heads and codecs of others; mmengine imports them when it has read all files.
@@ -116,33 +121,20 @@ def mutual_teaching(
     dataset = both_sets(labels, images, own, alone)
 
     switched: Dict[str, Any] = dict(
+        default_scope=stock.get('default_scope') or SCOPE,
         custom_imports=_with_modules(stock.get('custom_imports'), [*own.imports, PACKAGE]),
         model=_switched_model(stock['model'], model, own, pipeline),
         train_dataloader=loader_of_both(loader, dataset, batch, epoch),
         default_hooks=_with_own_hooks(stock.get('default_hooks'), chosen['hook'], chosen['pictures']),
+        **_loops(stock, own),
+        **_by_names_of_parameters(stock.get('optim_wrapper') or {}),
     )
-    for key, loop in LOOPS.items():
-        if stock.get(key) is not None:
-            theirs = {name: each[key[:-4]] for name, each in own.pipelines.items() if key[:-4] in each}
-            switched[key] = dict(stock[key], type=loop, **(dict(pipelines=theirs) if theirs else {}))
     if stock.get('auto_scale_lr') and not alone:
         switched['auto_scale_lr'] = scaled_lr_rule(stock['auto_scale_lr'], sum(batch), batch[0])
-    hooks = switched_hooks(stock.get('custom_hooks') or [], dataset, own, all_labels=labeled is None)
-    if hooks != (stock.get('custom_hooks') or []):
-        switched['custom_hooks'] = hooks
-    for key in ('val_dataloader', 'test_dataloader'):
-        if stock.get(key) != original.get(key):  # It was repaired.
-            switched[key] = stock[key]
-    optim = stock.get('optim_wrapper') or {}
-    if 'constructor' in optim:  # It may go by the names of parameters, which have a prefix in the wrapper.
-        switched['optim_wrapper'] = dict(
-            optim,
-            constructor=CONSTRUCTOR,
-            paramwise_cfg=dict(optim.get('paramwise_cfg') or {}, stock_constructor=optim['constructor']),
-        )
-    for key, value in switched.items():
-        if isinstance(base.get(key), dict):
-            value['_delete_'] = True  # It is complete; mmengine would merge it into the stock one otherwise.
+    if stock.get('custom_hooks'):
+        switched['custom_hooks'] = switched_hooks(stock['custom_hooks'], dataset, own, all_labels=labeled is None)
+    switched.update({key: stock[key] for key in ('val_dataloader', 'test_dataloader') if stock.get(key)})
+    switched = {**original, **switched} if whole else _changes_of(base, original, switched)
     if file:
         file.refuse_assignments_below(
             switched, 'put it above the switch, or into a config of its own that inherits from this one'
@@ -171,3 +163,32 @@ def _with_modules(imports: Optional[dict], modules: List[str]) -> dict:
     imports = dict(imports or dict(imports=[]))
     names = [imports['imports']] if isinstance(imports['imports'], str) else list(imports['imports'])
     return dict(imports, imports=list(dict.fromkeys([*names, *modules])))
+
+
+def _loops(stock: dict, own: OwnParts) -> Dict[str, dict]:
+    """The loops of validation and test, which score every network."""
+    loops = {}
+    for key, loop in LOOPS.items():
+        if stock.get(key) is not None:
+            stage = key[: -len('_cfg')]
+            pipelines = {name: each[stage] for name, each in own.pipelines.items() if stage in each}
+            loops[key] = dict(stock[key], type=loop, **(dict(pipelines=pipelines) if pipelines else {}))
+    return loops
+
+
+def _by_names_of_parameters(optim_wrapper: dict) -> Dict[str, dict]:
+    """The optimizer wrapper whose constructor may go by the names of parameters, which have a prefix in the wrapper of
+    networks; nothing where there is no constructor."""
+    if 'constructor' not in optim_wrapper:
+        return {}
+    options = dict(optim_wrapper.get('paramwise_cfg') or {}, stock_constructor=optim_wrapper['constructor'])
+    return dict(optim_wrapper=dict(optim_wrapper, constructor=CONSTRUCTOR, paramwise_cfg=options))
+
+
+def _changes_of(base: dict, original: dict, switched: dict) -> Dict[str, Any]:
+    """What mmengine is to merge into a base: the keys that differ, each complete."""
+    changes = {key: value for key, value in switched.items() if value != original.get(key)}
+    for key, value in changes.items():
+        if isinstance(base.get(key), dict):
+            value['_delete_'] = True  # mmengine would merge it into the stock one otherwise.
+    return changes

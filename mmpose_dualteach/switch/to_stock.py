@@ -11,9 +11,9 @@ from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS
 from mmpose_dualteach.switch.data import scaled_lr_rule, stock_of_sampler
 from mmpose_dualteach.switch.names import CONSTRUCTOR, DATASET, HOOKS, LOOPS, PACKAGE, TOPDOWN
-from mmpose_dualteach.switch.plain import plain
 from mmpose_dualteach.switch.stock_hooks import stock_hooks
 from mmpose_dualteach.switch.stock_repairs import undone
+from mmpose_dualteach.utils.config_dicts import plain
 
 
 def stock_config(config: Any, network: Optional[str] = None) -> Config:

@@ -7,8 +7,8 @@ from mmpose_dualteach.datasets.labeled_pipeline import CUT
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS
 from mmpose_dualteach.switch.data import scaled_lr_rule, with_labels_of
 from mmpose_dualteach.switch.names import LOOPS, NEW_SET, WRAPPER
-from mmpose_dualteach.switch.plain import plain
 from mmpose_dualteach.switch.stock_hooks import hooks_on_labels_alone, hooks_with_labels_of
+from mmpose_dualteach.utils.config_dicts import plain
 
 
 def supervised(config: Any) -> dict:

@@ -5,23 +5,18 @@ import argparse
 import os
 import os.path as osp
 import pprint
-import re
 import sys
-import traceback
 from typing import Any, Callable, Dict, Optional, Union
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.config.utils import ConfigParsingError
 from mmengine.dist import init_dist
-from mmengine.hub import get_config
 
-import mmpose_dualteach
 from mmpose_dualteach.methods import DEFAULT, find_method, method_names
 from mmpose_dualteach.switch import WRAPPER, mutual_teaching, supervised
+from mmpose_dualteach.utils.config_file import is_pure_python, read_config
 from mmpose_dualteach.utils.file_io import atomic_write
 
-EXAMPLE = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
 # Options of the switch, by their names in the parsed command line.
 SWITCH_OPTIONS = (
     *('labeled', 'labeled_images', 'unlabeled', 'unlabeled_images', 'boxes', 'max_broken', 'allow_outside'),
@@ -32,6 +27,11 @@ OVERLAY = """_base_ = {base!r}
 from mmpose_dualteach.switch import mutual_teaching
 
 globals().update(mutual_teaching(globals(), **{options}))
+"""
+OVERLAY_OF_PURE_PYTHON = """_base_ = []  # No config inherits from one in pure Python.
+from mmpose_dualteach.switch import mutual_teaching
+
+globals().update(mutual_teaching({base!r}, **{options}))
 """
 SUPERVISED = """_base_ = {base!r}
 from mmpose_dualteach.switch import supervised
@@ -282,7 +282,8 @@ def write_overlay(args: argparse.Namespace, path: str) -> str:
     mutual_teaching(read_config(args.config), **chosen)
     os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
     with atomic_write(path) as overlay:
-        overlay.write(OVERLAY.format(base=base, options=pprint.pformat(chosen, width=110, sort_dicts=False)))
+        text = OVERLAY_OF_PURE_PYTHON if is_pure_python(args.config) else OVERLAY
+        overlay.write(text.format(base=base, options=pprint.pformat(chosen, width=110, sort_dicts=False)))
     return path
 
 
@@ -306,24 +307,6 @@ def write_supervised(config: str, path: str) -> str:
     return path
 
 
-def read_config(name: str) -> Config:
-    """Read a config by path or by a name such as ``mmpose::...``.
-
-    Raises:
-        FileNotFoundError: If it does not exist; names it.
-        ValueError: If it cannot be read; names it and says why.
-    """
-    if '::' not in name and not osp.isfile(name):
-        raise FileNotFoundError(f'config {name} does not exist; give a file or a name such as {EXAMPLE}')
-    try:
-        return get_config(name) if '::' in name else Config.fromfile(name)
-    except Exception as error:  # A config is code: it may raise anything, and mmengine adds its own.
-        message = own_message(error) or one_line(error)
-        if isinstance(error, ConfigParsingError) and 'inheritance chain' in str(error):
-            message += '; does it import mmpose_dualteach above _base_? Such lines belong below it'
-        raise ValueError(f'config {name} cannot be read: {message}') from error
-
-
 def exit_code(action: Callable[[argparse.Namespace], Optional[int]], args: argparse.Namespace) -> int:
     """Run a tool; an error that explains itself becomes one line.
 
@@ -339,27 +322,6 @@ def exit_code(action: Callable[[argparse.Namespace], Optional[int]], args: argpa
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
-
-
-def own_message(error: BaseException) -> Optional[str]:
-    """The message of an error that this package raised and that explains itself, or None for any other."""
-    if not isinstance(error, (ValueError, OSError, RuntimeError)):
-        return None
-    message, files = str(error), [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    if 'in DataLoader worker process' in message:  # torch wraps an error of a loader's worker, its traceback included.
-        files = re.findall(r'^  File "(.+?)", line', message, flags=re.M)
-        message = message.strip().splitlines()[-1].partition(': ')[2]
-    folder = osp.dirname(osp.abspath(mmpose_dualteach.__file__)) + os.sep
-    return message if files and osp.abspath(files[-1]).startswith(folder) else None
-
-
-def one_line(error: BaseException) -> str:
-    """Any error in one line: its kind and the first line of what it says; of an import the module that is missing."""
-    inner = error.__cause__ or error.__context__
-    if isinstance(error, ImportError) and isinstance(inner, ImportError):
-        return one_line(inner)
-    said = str(error).strip().splitlines()
-    return f'{type(error).__name__}: {said[0]}' if said else type(error).__name__
 
 
 def _number_or_name(text: str) -> Union[int, str]:

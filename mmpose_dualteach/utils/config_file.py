@@ -1,13 +1,50 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""An mmengine config file while it is being read, seen from a function that it calls."""
+"""An mmengine config file: read, or while it is being read, seen from a function that it calls."""
 
 import dis
 import inspect
+import os.path as osp
 import types
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 
+from mmengine.config import Config
+from mmengine.config.utils import ConfigParsingError
+from mmengine.hub import get_config
+
+from mmpose_dualteach.utils.config_dicts import plain
+from mmpose_dualteach.utils.errors import one_line, own_message
+
 BASE = '_base_'
+EXAMPLE = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
+SCOPE = 'mmpose'
+
+
+def is_pure_python(name: str) -> bool:
+    """Whether a config is one in mmengine's pure Python style, from which no config in the other style can inherit."""
+    return '::' not in name and Config._is_lazy_import(name)
+
+
+def read_config(name: str) -> Config:
+    """Read a config by path or by a name such as ``mmpose::...``; one in pure Python as if it were written in the other
+    style, classes by their registered names.
+
+    Raises:
+        FileNotFoundError: If it does not exist; names it.
+        ValueError: If it cannot be read; names it and says why.
+    """
+    if '::' not in name and not osp.isfile(name):
+        raise FileNotFoundError(f'config {name} does not exist; give a file or a name such as {EXAMPLE}')
+    try:
+        if not is_pure_python(name):
+            return get_config(name) if '::' in name else Config.fromfile(name)
+        config = plain(Config.fromfile(name))
+        return Config(dict(config, default_scope=config.get('default_scope') or SCOPE), filename=name)
+    except Exception as error:  # A config is code: it may raise anything, and mmengine adds its own.
+        message = own_message(error) or one_line(error)
+        if isinstance(error, ConfigParsingError) and 'inheritance chain' in str(error):
+            message += '; does it import mmpose_dualteach above _base_? Such lines belong below it'
+        raise ValueError(f'config {name} cannot be read: {message}') from error
 
 
 @dataclass(frozen=True)
@@ -33,16 +70,27 @@ class OpenConfigFile:
         """The config file that a frame executes.
 
         Args:
-            base (Any): What the function was called with: the file's ``_base_`` or its ``globals()``.
+            base (Any): What the function was called with: the file's ``_base_``, its ``globals()``, or the name of
+                another file.
             frame (FrameType, optional): The caller's frame.
 
         Returns:
             Optional[OpenConfigFile]: The file; None if the caller is no config file, or called with something else.
+
+        Raises:
+            ValueError: If the file inherits from one config and calls with the name of another.
         """
         if frame is None:
             return None
         names = frame.f_globals
-        if BASE not in names or '__file__' in names or (base is not names[BASE] and base is not names):
+        if BASE not in names or '__file__' in names:
+            return None
+        if isinstance(base, str) and names[BASE]:
+            raise ValueError(
+                f'{inspect.getfile(frame)}, line {frame.f_lineno}: it inherits from a config and switches {base!r}; '
+                f'switch {BASE} itself, or set {BASE} = []'
+            )
+        if not isinstance(base, str) and base is not names[BASE] and base is not names:
             return None
         assigned = {
             name: value

@@ -9,6 +9,7 @@ from mmpose.registry import TRANSFORMS
 from scipy.stats import truncnorm
 
 from mmpose_dualteach.datasets.labeled_pipeline import WHOLE_IMAGE_CUT
+from mmpose_dualteach.utils.config_dicts import class_name
 
 LAWS = ('truncated', 'clipped', 'uniform')
 
@@ -93,7 +94,7 @@ class ViewLaw:
         """
         found: Dict[str, Any] = {}
         for config in pipeline:
-            kind = config['type'].split('.')[-1]
+            kind = class_name(config)
             if kind in ('RandomBBoxTransform', WHOLE_IMAGE_CUT):
                 stock = TRANSFORMS.build(config)
                 found.update({name: getattr(stock, name) for name in cls.__dataclass_fields__ if hasattr(stock, name)})

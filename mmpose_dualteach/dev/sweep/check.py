@@ -24,8 +24,8 @@ from mmpose_dualteach import compat
 from mmpose_dualteach.dev.sweep.samples import on_samples, unlabeled_on_samples
 from mmpose_dualteach.engine.checkpoints.export import network_weights
 from mmpose_dualteach.models.adapters import finds_instances
-from mmpose_dualteach.models.adapters.kinds import class_name
 from mmpose_dualteach.switch import WRAPPER, mutual_teaching, stock_config
+from mmpose_dualteach.utils.config_dicts import class_name
 from mmpose_dualteach.utils.mmpose_files import read_stock_config
 
 LABELED = UNLABELED = 2

@@ -29,6 +29,7 @@ from torch import Tensor
 from mmpose_dualteach.engine.checkpoints.export import save_stock_checkpoint
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.switch import WRAPPER, check_switchable, stock_config
+from mmpose_dualteach.utils.config_dicts import class_name
 
 # Rows of their last layer, by MMPose's names: JointsDataset.union_joints.
 UNION_JOINTS = (
@@ -299,7 +300,7 @@ def _matched(path: str, theirs: List[str], ours: List[str], network: Optional[in
 
 
 def _check_head(head: dict) -> None:
-    kinds = [str(part.get('type')).split('.')[-1] for part in (head, head.get('decoder') or {})]
+    kinds = [class_name(part) for part in (head, head.get('decoder') or {})]
     if kinds != ['HeatmapHead', 'MSRAHeatmap']:
         raise ValueError(
             f"the config's head is {kinds[0]} with the codec {kinds[1]}; the authors' networks fit a "

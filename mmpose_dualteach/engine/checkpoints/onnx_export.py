@@ -17,6 +17,7 @@ from mmpose_dualteach import compat
 from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.adapters import finds_instances
+from mmpose_dualteach.utils.config_dicts import class_name
 from mmpose_dualteach.utils.config_text import parse_config_text
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json
 
@@ -120,7 +121,7 @@ def export_onnx(checkpoint: str, path: str) -> Dict[str, Any]:
 def _about(config: Config, dataset_meta: dict) -> Dict[str, Any]:
     """What a student takes, and what its joints are."""
     pipeline = pipeline_of((config.get('test_dataloader') or config.val_dataloader).dataset)
-    kinds = {transform['type'].rpartition('.')[2]: transform for transform in pipeline}
+    kinds = {class_name(transform): transform for transform in pipeline}
     preprocessor = config.model.data_preprocessor
     codec = config.model.head.decoder
     names = dataset_meta.get('keypoint_id2name') or {}

@@ -11,8 +11,9 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach.models.adapters.kinds import ancestor, class_name, hashable
+from mmpose_dualteach.models.adapters.kinds import ancestor
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.utils.config_dicts import class_name, hashable
 
 # Adapters, the last registered one that knows a head is taken.
 ADAPTERS = Registry('output adapter')

@@ -11,8 +11,9 @@ from torch import Tensor
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
-from mmpose_dualteach.models.adapters.kinds import ancestor, class_name
+from mmpose_dualteach.models.adapters.kinds import ancestor
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.utils.config_dicts import class_name
 
 
 @ADAPTERS.register_module()

@@ -14,7 +14,7 @@ from torch import Tensor
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.joints import blobs
-from mmpose_dualteach.models.adapters.kinds import class_name, class_of
+from mmpose_dualteach.models.adapters.kinds import class_of
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, first_tensor
 from mmpose_dualteach.models.pseudo_labels.instances import (
     DOUBT,
@@ -30,6 +30,7 @@ from mmpose_dualteach.models.pseudo_labels.instances import (
     some_of,
 )
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.utils.config_dicts import class_name
 
 CELL = 4  # Pixels of a cell of the map of what is known.
 # Of COCO's boxes, what MMPose takes for the area of an instance that tells none.

@@ -8,7 +8,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmpose_dualteach.models.adapters.base import OutputAdapter, Target
-from mmpose_dualteach.models.adapters.kinds import class_name
+from mmpose_dualteach.utils.config_dicts import class_name
 
 
 class JointAdapter(OutputAdapter):

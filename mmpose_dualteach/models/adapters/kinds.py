@@ -1,22 +1,9 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Which stock class a config's class is, or descends from."""
 
-from typing import Any, Collection, Mapping, Optional, Sequence
+from typing import Any, Collection, Optional, Sequence
 
 from mmengine.registry import Registry
-
-
-def hashable(value: Any) -> Any:
-    """A config as what can be compared and hashed; lists and tuples are alike."""
-    if isinstance(value, Mapping):
-        return tuple(sorted((key, hashable(item)) for key, item in value.items()))
-    return tuple(hashable(item) for item in value) if isinstance(value, (list, tuple)) else value
-
-
-def class_name(config: dict) -> str:
-    """The class name that a config asks for, without its scope."""
-    kind = config.get('type', 'unnamed')
-    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
 
 
 def class_of(config: dict, registry: Registry) -> Any:

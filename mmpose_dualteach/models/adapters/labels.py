@@ -14,10 +14,10 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from mmpose_dualteach.models.adapters.base import OutputAdapter, Target, detached, features_for_test
-from mmpose_dualteach.models.adapters.kinds import class_name
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.modes import evaluation_mode
 from mmpose_dualteach.models.utils.stock_losses import tensors_of
+from mmpose_dualteach.utils.config_dicts import class_name
 
 
 @dataclass

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from mmpose_dualteach.models.adapters.base import ADAPTERS
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
-from mmpose_dualteach.models.adapters.kinds import ancestor, class_name
+from mmpose_dualteach.models.adapters.kinds import ancestor
+from mmpose_dualteach.utils.config_dicts import class_name
 
 
 @ADAPTERS.register_module()

@@ -15,6 +15,7 @@ from mmpose_dualteach.prepare.importing.coco_keypoints import read_coco
 from mmpose_dualteach.prepare.importing.deeplabcut import is_table, join, read_project, read_table
 from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
 from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of
+from mmpose_dualteach.utils.config_file import is_pure_python, read_config
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json
 
 BASE = 'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_ap10k-256x256.py'
@@ -206,9 +207,9 @@ def _box(points: np.ndarray, width: int, height: int) -> List[float]:
 
 
 def _stock_config(base: str, folder: str, labels: Labels, source: str, instances: int) -> str:
-    from mmpose_dualteach.utils.command_line import read_config  # It imports the switch, which imports datasets.
-
     config: Config = read_config(base)
+    if is_pure_python(base):
+        raise ValueError(f'{base} is in pure Python, from which no config inherits; name one with a _base_')
     head = config.model.get('head') or {}
     key = next((key for key in ('out_channels', 'num_joints', 'num_keypoints') if key in head), None)
     if key is None:

@@ -1,0 +1,43 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Configs as plain dicts, and the classes that they ask for."""
+
+import copy
+from typing import Any, Dict, Mapping
+
+from mmengine.config import Config
+
+from mmpose_dualteach.utils.registered_names import registered_name
+
+
+def plain(value: Any) -> Any:
+    """A deep copy in plain dicts, as an old-style config has them: classes go by their registered names, and the scope
+    marks are gone that mmengine leaves in values of a foreign base.
+    """
+    if isinstance(value, Config):
+        value = value.to_dict()
+    if isinstance(value, dict):
+        copied = {key: plain(value[key]) for key in value if key != '_scope_'}
+        return dict(copied, type=registered_name(copied['type'])) if 'type' in copied else copied
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item) for item in value)
+    return copy.deepcopy(value)
+
+
+def merged(base: dict, changes: Dict[str, Any]) -> dict:
+    """A config with what a file assigns on top, as mmengine merges it."""
+    merged = Config(copy.deepcopy(base))
+    merged.merge_from_dict(plain(changes), allow_list_keys=False)
+    return plain(merged)
+
+
+def class_name(config: Mapping[str, Any]) -> str:
+    """The class name that a config asks for, without its scope."""
+    kind = config.get('type', 'unnamed')
+    return kind.rpartition('.')[2] if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+
+
+def hashable(value: Any) -> Any:
+    """A config as what can be compared and hashed; lists and tuples are alike."""
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, hashable(item)) for key, item in value.items()))
+    return tuple(hashable(item) for item in value) if isinstance(value, (list, tuple)) else value
