@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
+import functools
 import gc
 import importlib.util
 import json
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import mmengine.config.config as mmengine_config
+import mmengine.config.utils as mmengine_config_utils
 import mmengine.runner.loops as mmengine_loops
 import pytest
 import torch
@@ -17,25 +19,13 @@ from mmdet.utils import register_all_modules as register_mmdet
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 from mmengine.runner import Runner
+from mmengine.utils import package_utils
 from mmpose.utils import register_all_modules as register_mmpose
 
 import mmpose_dualteach  # noqa: F401
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.switch import mutual_teaching
 from mmpose_dualteach.utils.config_dicts import plain
-
-
-def remembering(format_code):
-    """A formatter that answers the same question once."""
-    formatted = {}
-
-    def format_once(text, **options):
-        if text not in formatted:
-            formatted[text] = format_code(text, **options)
-        return formatted[text]
-
-    return format_once
-
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / 'shared' / 'data'
@@ -45,9 +35,14 @@ warnings.filterwarnings('ignore', message='.*pkg_resources.*')
 for register in (register_mmdet, register_mmpose):
     register(init_default_scope=False)
 gc.freeze()
-# mmengine formats a run's config by yapf, a second each time, for every checkpoint; here once for each config.
-if hasattr(mmengine_config, 'FormatCode'):  # Its fork has another formatter.
-    mmengine_config.FormatCode = remembering(mmengine_config.FormatCode)
+# mmengine formats a run's config by yapf, a second and more for each run and checkpoint; here its text is left as it
+# is, but in what tests the text. Its fork has another formatter.
+YAPF = getattr(mmengine_config, 'FormatCode', None)
+mmengine_config.FormatCode = lambda text, **_: (text, True)
+# mmengine reads 150 metafiles, and pkg_resources anew, to find a config by its name: a third of a second each time.
+mmengine_config_utils._get_cfg_metainfo = functools.lru_cache(None)(mmengine_config_utils._get_cfg_metainfo)
+Config._get_cfg_path = staticmethod(functools.lru_cache(None)(Config._get_cfg_path))
+package_utils.is_installed = functools.lru_cache(None)(package_utils.is_installed)
 # mmengine waits 2 seconds between epochs of a run by iterations, for the sake of worker processes.
 mmengine_loops.time = SimpleNamespace(sleep=lambda seconds: None)
 # The same kernels in every run on a GPU; on a CPU they are.
@@ -175,8 +170,19 @@ def run(config: Config, work_dir, **changes) -> Runner:
     # mmengine keeps runners and visualizers by name, also across tests.
     config.experiment_name = config.visualizer.name = f'{Path(work_dir).name}_{os.urandom(4).hex()}'
     runner = Runner.from_cfg(config)
-    runner.train()
+    try:
+        runner.train()
+    finally:
+        end_workers(runner)
     return runner
+
+
+def end_workers(runner: Runner) -> None:
+    """End the processes that load data. torch waits 5 seconds for each once its loader is collected in a cycle."""
+    loops = [loop for loop in (runner._train_loop, runner._val_loop) if hasattr(loop, 'dataloader')]
+    for owner in [each for loop in loops for each in (loop.dataloader, getattr(loop, 'dataloader_iterator', None))]:
+        if hasattr(getattr(owner, '_iterator', None), '_shutdown_workers'):
+            owner._iterator._shutdown_workers()
 
 
 def edit_json(source: Path, target: Path, change) -> Path:

@@ -107,6 +107,10 @@ class Plan:
         times = {name: arguments.get('times', 1) for name, arguments in self._arguments.items()}
         return {name: passes_of(model) * times[name] / passes_of(ALONE) for name, model in models.items()}
 
+    @cached_property
+    def _stock(self) -> Config:
+        return Config.fromfile(self.stock)
+
     def runs(self) -> List[Run]:
         """Every run, seed by seed, so that an unfinished plan has compared all methods already."""
         return [Run(method, labels, seed) for seed in self.seeds for labels in self.labels for method in self.methods]
@@ -121,7 +125,7 @@ class Plan:
             dict(switch=dict({key: {} for key in own if isinstance(own[key], dict)}, **self._switch.to_dict()))
         )
         options.merge_from_dict(dict(switch=own))
-        config = Config.fromfile(self.stock)
+        config = copy.deepcopy(self._stock)
         config.merge_from_dict(mutual_teaching(config, labeled=dict(indices=run.labels), **options.switch.to_dict()))
         config.merge_from_dict(dict(randomness=dict(seed=run.seed)))
         stretch_schedule(config, self.steps * times)
