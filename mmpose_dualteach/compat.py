@@ -64,6 +64,12 @@ def set_versions(state_dict: Any, versions: Dict[str, dict]) -> None:
 # ---------------------------------------------------------------------- mmengine
 
 
+def is_pure_python(config: str) -> bool:
+    """Whether a config, a file or a name such as ``mmpose::...``, is in mmengine's pure Python style, from which no
+    other can inherit."""
+    return '::' not in config and Config._is_lazy_import(config)
+
+
 @contextmanager
 def one_optimizer_step(wrapper: OptimWrapper) -> Iterator[None]:
     """Let several backward passes inside count as one step of gradient accumulation."""

@@ -14,6 +14,7 @@ import torch
 from conftest import ROOT, tool
 from mmengine.config import Config
 from mmpose.apis import MMPoseInferencer, inference_topdown, init_model
+from processes import ForkedTool
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.switch import stock_config
@@ -45,8 +46,16 @@ test_evaluator = val_evaluator
 """
 
 
-def call(*command, cwd) -> str:
-    environment = dict(os.environ, OMP_NUM_THREADS='2', PYTHONWARNINGS='ignore')
+def call(script, *arguments, cwd) -> str:
+    tool = ForkedTool(script, *arguments, log=cwd / 'printed.log', cwd=cwd)
+    assert tool.wait() == 0, tool.output[-3000:]
+    output = tool.output
+    (cwd / 'printed.log').unlink()
+    return output
+
+
+def python(*command, cwd, environment) -> str:
+    """A process that shares nothing with this one."""
     done = subprocess.run(
         [sys.executable, *map(str, command)],
         cwd=cwd,
@@ -65,8 +74,8 @@ def trained(shared_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp('user')
     (folder / 'base.py').write_text(BASE.format(data=shared_data / 'coco_mini'))
     (folder / 'overlay.py').write_text(OVERLAY.format(base='base.py'))
-    output = call(mmpose_tool('train.py'), 'overlay.py', '--work-dir', 'work', cwd=folder)
-    return folder, output
+    command = (mmpose_tool('train.py'), 'overlay.py', '--work-dir', 'work')
+    return folder, python(*command, cwd=folder, environment=dict(os.environ, PYTHONWARNINGS='ignore'))
 
 
 def test_stock_train_runs_the_overlay(trained):
@@ -164,16 +173,7 @@ def test_the_student_is_stock_mmposes_own_where_this_package_is_not(trained, sha
     image = str(next((shared_data / 'coco_mini' / 'val2017').glob('*.jpg')))
     (folder / 'stock_only.py').write_text(STOCK_ONLY)
     bare = {key: value for key, value in os.environ.items() if key in ('PATH', 'HOME', 'LANG')}
-    done = subprocess.run(
-        [sys.executable, 'stock_only.py', image],
-        cwd=folder,
-        env=bare,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert 'coco/AP' in done.stdout
+    assert 'coco/AP' in python('stock_only.py', image, cwd=folder, environment=dict(bare, OMP_NUM_THREADS='1'))
     (best,) = (folder / 'work').glob('best_coco_AP_*.pth')
     network = load_safely(str(best))['message_hub']['runtime_info']['mutual_teaching_scores']['best']
     call(mmpose_tool('test.py'), 'overlay.py', best, '--work-dir', 'plugin_test', '--dump', 'plugin.pkl', cwd=folder)

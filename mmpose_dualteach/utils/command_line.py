@@ -12,9 +12,10 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.dist import init_dist
 
+from mmpose_dualteach.compat import is_pure_python
 from mmpose_dualteach.methods import DEFAULT, find_method, method_names
 from mmpose_dualteach.switch import WRAPPER, mutual_teaching, supervised
-from mmpose_dualteach.utils.config_file import is_pure_python, read_config
+from mmpose_dualteach.utils.config_file import read_config
 from mmpose_dualteach.utils.file_io import atomic_write
 
 # Options of the switch, by their names in the parsed command line.

@@ -12,17 +12,13 @@ from mmengine.config import Config
 from mmengine.config.utils import ConfigParsingError
 from mmengine.hub import get_config
 
+from mmpose_dualteach.compat import is_pure_python
 from mmpose_dualteach.utils.config_dicts import plain
 from mmpose_dualteach.utils.errors import one_line, own_message
 
 BASE = '_base_'
 EXAMPLE = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
 SCOPE = 'mmpose'
-
-
-def is_pure_python(name: str) -> bool:
-    """Whether a config is one in mmengine's pure Python style, from which no config in the other style can inherit."""
-    return '::' not in name and Config._is_lazy_import(name)
 
 
 def read_config(name: str) -> Config:

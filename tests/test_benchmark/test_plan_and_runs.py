@@ -16,14 +16,17 @@ import pytest
 from conftest import ROOT, small_config, tool
 from mmengine.config import Config
 from mmpose.registry import TRANSFORMS
+from processes import ForkedTool
 
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
+from mmpose_dualteach.dev.benchmark import runs
 from mmpose_dualteach.dev.benchmark.plan import Metric, Plan, Run
 from mmpose_dualteach.dev.benchmark.report import as_markdown, score_table
 from mmpose_dualteach.dev.benchmark.results import COLUMNS, Results, read_csv
 from mmpose_dualteach.dev.benchmark.runs import commit
 from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
 from mmpose_dualteach.methods import method_names
+from mmpose_dualteach.utils.mmpose_files import mmpose_tool
 from mmpose_dualteach.visualization.report import read_scalars
 
 benchmark = tool('benchmark')
@@ -58,6 +61,16 @@ def folder(people, tmp_path_factory):
     shutil.copytree(PLANS / 'methods', folder / 'methods')
     (folder / 'tiny.py').write_text(PLAN)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def tools_without_imports(monkeypatch):
+    """MMPose's tools as processes that were forked when all was imported."""
+
+    def start(name, *arguments, output, threads=None):
+        return ForkedTool(mmpose_tool(name), *arguments, log=output.name)
+
+    monkeypatch.setattr(runs, 'start_tool', start)
 
 
 def finished(folder: Path) -> Path:

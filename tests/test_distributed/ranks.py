@@ -1,5 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""What each of two processes does; torchrun starts them: ``ranks.py JOB FOLDER``."""
+"""What each of two processes does; torchrun starts them: ``ranks.py JOB FOLDER DATA``, or several in a row."""
 
 import copy
 import json
@@ -165,9 +165,9 @@ if __name__ == '__main__':
     distributed.init_process_group('gloo')
     init_default_scope('mmpose')
     torch.set_num_threads(1)
-    job, where, people = sys.argv[1:]
-    if job == 'steps':
-        steps(Path(where), people)
-    else:
-        whole_run(Path(where), people, job)
+    for job, where, data in zip(*[iter(sys.argv[1:])] * 3):
+        if job == 'steps':
+            steps(Path(where), data)
+        else:
+            whole_run(Path(where), data, job)
     distributed.destroy_process_group()

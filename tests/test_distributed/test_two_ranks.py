@@ -19,10 +19,6 @@ RANKS = Path(__file__).parent / 'ranks.py'
 ON_CPUS = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', CUDA_VISIBLE_DEVICES='')
 
 
-def start(job, folder, people) -> subprocess.CompletedProcess:
-    return torchrun(folder, RANKS, job, folder, people)
-
-
 def torchrun(folder, *script) -> subprocess.CompletedProcess:
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
     command += [str(each) for each in script]
@@ -39,48 +35,52 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope='module')
-def steps(people, tmp_path_factory) -> dict:
-    folder = tmp_path_factory.mktemp('steps')
-    done = start('steps', folder, people)
-    assert done.returncode == 0, done.stdout[-4000:]
-    return json.loads((folder / 'steps.json').read_text())
+def done(people, crowd, tmp_path_factory) -> dict:
+    """The folder of each job. They are done in a row by the same two processes, which take long to start."""
+    data = dict(steps=people, run=people, supervised=people, skip=people, instances=crowd)
+    folders = {job: tmp_path_factory.mktemp(job) for job in data}
+    jobs = [each for job, folder in folders.items() for each in (job, folder, data[job])]
+    ended = torchrun(tmp_path_factory.mktemp('ranks'), RANKS, *jobs)
+    assert ended.returncode == 0, ended.stdout[-4000:]
+    return folders
+
+
+def records(folder) -> list:
+    """What the ranks have seen."""
+    return [json.loads((folder / f'rank{rank}.json').read_text()) for rank in range(2)]
 
 
 @pytest.mark.parametrize('variant', ['frozen', 'synced', 'accumulated', 'clipped', 'compiled', 'bfloat16'])
-def test_two_ranks_step_like_one_process_with_the_joined_batch(steps, variant):
+def test_two_ranks_step_like_one_process_with_the_joined_batch(done, variant):
+    steps = json.loads((done['steps'] / 'steps.json').read_text())
     tolerance = dict(bfloat16=0.02, synced=1e-3).get(variant, 1e-4)  # Sums over ranks are in another order.
     assert steps[variant]['moved'] > 1e-3 and steps[variant]['differ'] < tolerance * steps[variant]['moved']
 
 
-def test_a_run_of_two_ranks(people, tmp_path):
-    done = start('run', tmp_path, people)
-    assert done.returncode == 0, done.stdout[-4000:]
-    first, second = [json.loads((tmp_path / f'rank{rank}.json').read_text()) for rank in range(2)]
+def test_a_run_of_two_ranks(done):
+    folder = done['run']
+    first, second = records(folder)
     assert first['weights'] == second['weights'] and first['iterations'] == second['iterations'] == 4
     assert first['means'] == second['means'] and first['means'], (
         'by the SyncBuffersHook of the stock config, of every network'
     )
     drawn = [{path for batch in record['drawn'] for path in batch} for record in (first, second)]
     assert len(drawn[0]) == len(drawn[1]) == 12 and not drawn[0] & drawn[1], 'all 24, and none twice'
-    assert (tmp_path / 'work0' / 'epoch_1.pth').exists() and (tmp_path / 'work0' / 'student_last.pth').exists()
-    written = [path for path in (tmp_path / 'work1').rglob('*') if path.is_file() and path.suffix != '.log']
+    assert (folder / 'work0' / 'epoch_1.pth').exists() and (folder / 'work0' / 'student_last.pth').exists()
+    written = [path for path in (folder / 'work1').rglob('*') if path.is_file() and path.suffix != '.log']
     assert not written, 'mmengine keeps a log of each rank; all else is of the first'
 
 
 @pytest.mark.parametrize('job, images, iterations', [('supervised', 8, 4), ('instances', 10, 2)])
-def test_other_runs_of_two_ranks(job, images, iterations, people, crowd, tmp_path):
-    done = start(job, tmp_path, crowd if job == 'instances' else people)
-    assert done.returncode == 0, done.stdout[-4000:]
-    first, second = [json.loads((tmp_path / f'rank{rank}.json').read_text()) for rank in range(2)]
+def test_other_runs_of_two_ranks(job, images, iterations, done):
+    first, second = records(done[job])
     assert first['weights'] == second['weights'] and first['iterations'] == second['iterations'] == iterations
     assert first['drawn'][0] != second['drawn'][0]
     assert len({path for record in (first, second) for batch in record['drawn'] for path in batch}) == images
 
 
-def test_a_lesson_that_is_not_finite_on_one_rank_is_skipped_there(people, tmp_path):
-    done = start('skip', tmp_path, people)
-    assert done.returncode == 0, done.stdout[-4000:]
-    first, second = [json.loads((tmp_path / f'rank{rank}.json').read_text()) for rank in range(2)]
+def test_a_lesson_that_is_not_finite_on_one_rank_is_skipped_there(done):
+    first, second = records(done['skip'])
     assert first['skipped'] == {'a': [0, 0], 'b': [0, 0]} and second['skipped'] == {'a': [0, 0], 'b': [1, 0]}
     assert first['weights'] == second['weights'] and first['iterations'] == second['iterations'] == 4
     assert math.isfinite(first['sum']) and math.isfinite(second['sum'])
@@ -137,6 +137,6 @@ def test_the_script_trains_on_cpus_too(people, tmp_path):
 
 def test_a_rank_that_dies_ends_the_job_in_less_than_a_minute(people, tmp_path):
     begin = time.time()
-    done = start('die', tmp_path, people)
+    done = torchrun(tmp_path, RANKS, 'die', tmp_path, people)
     assert done.returncode != 0 and 'SIGKILL' in done.stdout, done.stdout[-4000:]
     assert not (tmp_path / 'rank0.json').exists() and time.time() - begin < 90, 'its start included'

@@ -2,13 +2,12 @@
 """Text in a checkpoint is never run, and odd files end in one line, through the command lines."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 import torch
 from conftest import ROOT, run, switch, tool
 from mmengine.config import Config
+from processes import ForkedTool
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 
@@ -74,19 +73,9 @@ def test_the_config_in_a_checkpoint_is_not_executed_by_resume(trained, tmp_path)
         checkpoint['meta']['config'] = checkpoint['message_hub']['runtime_info']['cfg'] = code
 
     changed(trained, tmp_path / 'bad.pth', spoil)
-    command = [
-        sys.executable,
-        '-W',
-        'ignore',
-        str(ROOT / 'tools' / 'train.py'),
-        str(tmp_path / 'config.py'),
-        '--work-dir',
-        str(tmp_path / 'work'),
-        '--resume',
-        str(tmp_path / 'bad.pth'),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'))
-    assert done.returncode == 0, done.stderr[-2000:]
+    options = ['--work-dir', tmp_path / 'work', '--resume', tmp_path / 'bad.pth']
+    tool = ForkedTool(ROOT / 'tools' / 'train.py', tmp_path / 'config.py', *options, log=tmp_path / 'log')
+    assert tool.wait() == 0, tool.output[-2000:]
     assert not canary.exists()
     resumed = load_safely(str(tmp_path / 'work' / 'epoch_2.pth'))
     told = resumed['message_hub']['runtime_info']['cfg']

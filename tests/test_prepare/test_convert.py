@@ -2,8 +2,6 @@
 """Made-up files with the names of xierc/Semi_Human_Pose, whose forward passes are written down again by those names."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ import torch.nn.functional as F
 from conftest import ROOT, small_config, switch, tool
 from mmengine.config import Config
 from mmpose.registry import MODELS
+from processes import ForkedTool
 
 convert_checkpoint = tool('convert_checkpoint')
 export_network = tool('export')
@@ -437,22 +436,10 @@ def test_the_tool_takes_a_config_by_its_name(tmp_path):
     """A whole ResNet-50, in a process of its own."""
     state = {f'resnet.{key}': value for key, value in resnet50().items()}
     torch.save(state, tmp_path / 'theirs.pth')
-    done = subprocess.run(
-        [
-            sys.executable,
-            '-W',
-            'ignore',
-            str(ROOT / 'tools' / 'convert_checkpoint.py'),
-            'theirs.pth',
-            'mmpose::body_2d_keypoint/topdown_heatmap/mpii/td-hm_res50_8xb64-210e_mpii-256x256.py',
-            '-o',
-            'ours.pth',
-        ],
-        cwd=tmp_path,
-        text=True,
-        capture_output=True,
-    )
-    assert done.returncode == 0 and done.stdout == 'ours.pth: the network is theirs.pth, network resnet\n', done.stderr
+    config = 'mmpose::body_2d_keypoint/topdown_heatmap/mpii/td-hm_res50_8xb64-210e_mpii-256x256.py'
+    options = ('theirs.pth', config, '-o', 'ours.pth')
+    tool = ForkedTool(ROOT / 'tools' / 'convert_checkpoint.py', *options, log=tmp_path / 'log', cwd=tmp_path)
+    assert tool.wait() == 0 and 'ours.pth: the network is theirs.pth, network resnet\n' in tool.output
     ours = torch.load(tmp_path / 'ours.pth')['state_dict']
     assert ours['head.final_layer.bias'].tolist() == [row + 1 for row in MPII]
 

@@ -9,13 +9,14 @@ import numpy as np
 from mmengine.config import Config
 from mmpose.datasets.transforms import LoadImage
 
+from mmpose_dualteach.compat import is_pure_python
 from mmpose_dualteach.datasets.sources.files import leads_outside
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.prepare.importing.coco_keypoints import read_coco
 from mmpose_dualteach.prepare.importing.deeplabcut import is_table, join, read_project, read_table
 from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
 from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of
-from mmpose_dualteach.utils.config_file import is_pure_python, read_config
+from mmpose_dualteach.utils.config_file import read_config
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json
 
 BASE = 'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_ap10k-256x256.py'
