@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import List, Optional
 
-from mmpose_dualteach.label_loop.corrections import merge_labels
+from mmpose_dualteach.label_loop.corrections import common_root, merge_labels
 from mmpose_dualteach.utils.command_line import exit_code
 
 
@@ -19,18 +19,27 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
         '--corrected', required=True, help="what a labelling tool exports: COCO format, or Label Studio's own JSON"
     )
     parser.add_argument('--unlabeled', help='the unlabelled annotation file, in COCO format')
+    parser.add_argument(
+        '--images',
+        nargs=2,
+        metavar=('LABELED', 'CORRECTED'),
+        help='folder of the labelled images, and that of the corrected and unlabelled ones, where these are two; '
+        'images are then named from the folder that holds both',
+    )
     parser.add_argument('--share-images', action='store_true', help='instances of one image may be on either side')
     parser.add_argument('-o', '--output', required=True, metavar='FOLDER', help='gets labeled.json and unlabeled.json')
     return parser.parse_args(arguments)
 
 
 def run(args: argparse.Namespace) -> None:
-    counts = merge_labels(args.labeled, args.corrected, args.output, args.unlabeled, args.share_images)
+    counts = merge_labels(args.labeled, args.corrected, args.output, args.unlabeled, args.share_images, args.images)
     left = f'; {counts["unlabeled"]} instances are still unlabelled' if args.unlabeled else ''
     print(
         f'{counts["replaced"]} labelled instances were corrected and {counts["new"]} are new, {counts["labeled"]} in '
         f'all{left}: {args.output}'
     )
+    if args.images:
+        print(f'images are named from {common_root(args.images)}: --labeled-images {common_root(args.images)}')
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

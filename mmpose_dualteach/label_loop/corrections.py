@@ -5,7 +5,7 @@ import os
 import os.path as osp
 from collections import defaultdict
 from itertools import count
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -23,7 +23,12 @@ INSIDE = 0.8  # Least share of a box around keypoints that lies in the box of th
 
 
 def merge_labels(
-    labeled: str, corrected: str, folder: str, unlabeled: Optional[str] = None, share_images: bool = False
+    labeled: str,
+    corrected: str,
+    folder: str,
+    unlabeled: Optional[str] = None,
+    share_images: bool = False,
+    roots: Optional[Tuple[str, str]] = None,
 ) -> Dict[str, int]:
     """Write a labelled file that has the corrections, and what is still unlabelled.
 
@@ -39,6 +44,9 @@ def merge_labels(
             written.
         share_images (bool): Whether instances of a labelled image may stay unlabelled. Defaults to False: an image with
             labels is taken out of the unlabelled file with all its instances.
+        roots (Tuple[str, str], optional): The folder of the labelled images, and that of the corrected and unlabelled
+            ones. What is written names all images by their paths below :func:`common_root` of both. Defaults to None:
+            there is but one folder.
 
     Returns:
         Dict[str, int]: Counts: ``replaced`` and ``new`` labelled instances, ``labeled`` ones in all, and ``unlabeled``
@@ -53,6 +61,10 @@ def merge_labels(
     content = read_json(corrected)
     new = coco_of_tasks(content, category, corrected) if is_label_studio(content) else _coco(corrected)
     rest = _coco(unlabeled) if unlabeled else dict(images=[], annotations=[])
+    if roots:
+        root = common_root(roots)
+        old = _named_from(root, old, roots[0])
+        new, rest = (_named_from(root, each, roots[1]) for each in (new, rest))
     order = _order(category, _category(new, corrected), corrected)
 
     known = _by_name(old, rest)
@@ -86,6 +98,27 @@ def merge_labels(
         dump_json(left, osp.join(folder, 'unlabeled.json'))
         counts['unlabeled'] = len(left['annotations'])
     return counts
+
+
+def common_root(roots: Tuple[str, str]) -> str:
+    """The folder that holds two folders of images.
+
+    Raises:
+        ValueError: If there is none but the file system's root.
+    """
+    root = osp.commonpath([osp.abspath(each) for each in roots])
+    if root == osp.dirname(root):
+        raise ValueError(f'{roots[0]} and {roots[1]} are in no folder together; move one, or link both into a folder')
+    return root
+
+
+def _named_from(root: str, content: dict, folder: str) -> dict:
+    """A COCO-style file of a folder's images, named by their paths from one that holds it."""
+    way = osp.relpath(osp.abspath(folder), root)
+    images = [
+        dict(image, file_name=image_name(dict(file_name=f'{way}/{image_name(image)}'))) for image in content['images']
+    ]
+    return dict(content, images=images)
 
 
 def _coco(path: str) -> dict:

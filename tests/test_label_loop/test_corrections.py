@@ -96,6 +96,20 @@ def test_instances_of_a_labelled_image_may_stay_unlabelled(files):
     assert [each['id'] for each in unlabeled['annotations']] == [6, 7]
 
 
+def test_labels_of_two_folders_of_images_are_named_from_the_one_that_holds_both(files, capsys, monkeypatch):
+    monkeypatch.chdir(files)
+    labeled, unlabeled = merged(files, from_cvat(), '--images', 'data/project', f'{files}/data/videos/frames')
+    names = {image['id']: image['file_name'] for image in labeled['images']}
+    # An image of the same name in the other folder is another image.
+    assert sorted(names.values()) == ['project/day 1/a.png', 'videos/frames/b.png', 'videos/frames/day 1/a.png']
+    assert [image['file_name'] for image in unlabeled['images']] == ['videos/frames/c.png']
+    there = {each['id']: (names[each['image_id']], each['keypoints'][:2]) for each in labeled['annotations']}
+    assert there[1] == ('project/day 1/a.png', [5, 5]) and len(there) == 4
+    assert f'--labeled-images {files}/data\n' in capsys.readouterr().out
+    merged(files, from_cvat(), '--images', '/proc', str(files), code=1)
+    assert 'are in no folder together' in capsys.readouterr().err
+
+
 def test_what_comes_back_from_label_studio(files):
     seen = content([(20, 'b.png'), (30, 'c.png')], [])
     for number, image, box, x in ((5, 20, [10, 10, 40, 40], 20), (6, 20, [55, 10, 40, 40], 65)):

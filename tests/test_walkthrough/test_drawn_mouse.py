@@ -1,6 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The walkthrough's mouse is where its labels say, and its project is what tools/import_labels.py reads."""
 
+import json
+
 import mmcv
 import numpy as np
 import pytest
@@ -40,3 +42,18 @@ def test_frames_are_those_of_the_video(example):
     image = read_project(str(example / 'project')).images[1]
     frame = VideoReader(str(example / 'videos' / 'day1.mp4'))[int(image.name[-8:-4])]
     assert (mmcv.imread(f'{example}/project/{image.name}') == frame).all()
+
+
+def test_what_is_corrected_is_what_the_project_says(example):
+    image = read_project(str(example / 'project')).images[1]
+    frame = f'day1.mp4/{int(image.name[-8:-4]):08d}.jpg'
+    suggested = dict(
+        images=[dict(id=7, file_name=frame)],
+        annotations=[dict(id=1, image_id=7, bbox=[1, 2, 3, 4], keypoints=[0] * 18, keypoint_scores=[0.5] * 6)],
+        categories=[],
+    )
+    (example / 'next.json').write_text(json.dumps(suggested))
+    assert drawn_mouse.correct(example / 'next.json', example / 'corrected.json') == 1
+    (label,) = json.loads((example / 'corrected.json').read_text())['annotations']
+    assert 'keypoint_scores' not in label and label['num_keypoints'] == 6 and label['bbox'] == [1, 2, 3, 4]
+    np.testing.assert_allclose(np.reshape(label['keypoints'], (6, 3))[:, :2], image.instances[0][:, :2], atol=0.01)

@@ -11,6 +11,9 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 import cv2
 import numpy as np
 
+from mmpose_dualteach.datasets.checks import read_json
+from mmpose_dualteach.utils.file_io import dump_json
+
 JOINTS = ('nose', 'ear_left', 'ear_right', 'body', 'tail_base', 'tail_tip')
 SKELETON = (('nose', 'body'), ('ear_left', 'ear_right'), ('body', 'tail_base'), ('tail_base', 'tail_tip'))
 SIZE = (320, 240)  # Width and height.
@@ -57,9 +60,8 @@ def draw_example(folder: Union[str, Path], seed: int = 0) -> Dict[str, int]:
         OSError: If a video cannot be written.
     """
     folder, counts = Path(folder), {}
-    for day, (name, seconds) in enumerate(SECONDS.items()):
-        random = np.random.default_rng((seed, day))
-        poses = walk(round(seconds * RATE), random)
+    for name in SECONDS:
+        poses, random = _day(name, seed)
         path = folder / ('test' if name == 'day3' else 'videos') / f'{name}.mp4'
         path.parent.mkdir(parents=True, exist_ok=True)
         writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), RATE, SIZE)
@@ -74,6 +76,41 @@ def draw_example(folder: Union[str, Path], seed: int = 0) -> Dict[str, int]:
             chosen = np.linspace(0, len(poses) - 1, labels + 2).round().astype(int)[1:-1]
             write_project(folder / project, path, poses, chosen.tolist())
     return counts
+
+
+def correct(suggested: Union[str, Path], output: Union[str, Path], seed: int = 0) -> int:
+    """Label suggested frames, as an annotator would in a labelling tool.
+
+    Args:
+        suggested (str | Path): What ``tools/suggest_labels.py`` has written of ``videos``.
+        output (str | Path): Where the labels go, COCO-style.
+        seed (int): That of :func:`draw_example`.
+
+    Returns:
+        int: How many frames.
+
+    Raises:
+        ValueError: If a frame is of no video of :func:`draw_example`; names it.
+    """
+    content = read_json(str(suggested))
+    joints = {}
+    for image in content['images']:
+        day, _, number = image['file_name'].partition('.mp4/')
+        if day not in SECONDS:
+            raise ValueError(f'{suggested}: {image["file_name"]} is no frame of the drawn videos')
+        joints[image['id']] = _day(day, seed)[0][int(Path(number).stem)].joints
+    for each in content['annotations']:
+        rows = [(*point, 2) for point in joints[each['image_id']].round(2).tolist()]
+        each.update(keypoints=[number for row in rows for number in row], num_keypoints=len(rows))
+        each.pop('keypoint_scores', None)
+    dump_json(content, str(output))
+    return len(joints)
+
+
+def _day(name: str, seed: int) -> Tuple[List[Pose], np.random.Generator]:
+    """A day's walk, and what all else of the day is drawn from."""
+    random = np.random.default_rng((seed, list(SECONDS).index(name)))
+    return walk(round(SECONDS[name] * RATE), random), random
 
 
 def walk(count: int, random: np.random.Generator) -> List[Pose]:
