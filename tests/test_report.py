@@ -330,6 +330,16 @@ def test_runs_are_told_apart_by_name_and_network(tmp_path):
     assert set(RunLog.of('mean', tmp_path / 'mean').scores) == {'mean', 'a', 'b'}
 
 
+def test_a_frozen_network_is_one_of_a_run_by_what_it_sees(tmp_path):
+    lines = [
+        {'step': 10, 'iter': 10, 'a/loss_kpt': 0.5, 'a/peak_unlabeled': 0.4, 'large/peak_unlabeled': 0.6},
+        {'step': 2, 'coco/AP': 0.4, 'large/coco/AP': 0.7},
+    ]
+    write_scalars(tmp_path, '20260101_000000', lines)
+    scores = RunLog.of('run', tmp_path).scores
+    assert {name: each['coco/AP'] for name, each in scores.items()} == {'a': [(2, 0.4)], 'large': [(2, 0.7)]}
+
+
 def test_a_page_that_compares_runs(tmp_path, capsys):
     write_scalars(tmp_path / 'taught', '20260101_000000', TAUGHT)
     write_scalars(tmp_path / 'stock', '20260101_000000', STOCK)

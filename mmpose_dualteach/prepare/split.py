@@ -206,7 +206,7 @@ def _choose(weights: Dict[str, int], count: int, seed: int) -> set:
     return chosen
 
 
-def in_words(manifest: dict) -> List[str]:
+def split_in_words(manifest: dict) -> List[str]:
     """A manifest, for a terminal."""
     lines = [
         f'{side}: {counts["instances_with_labels"]} instances with labels, {counts["instances"]} instances in '

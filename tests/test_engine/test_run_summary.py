@@ -4,7 +4,7 @@
 from conftest import run, switch
 
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
-from mmpose_dualteach.engine.hooks.run_summary import in_words
+from mmpose_dualteach.engine.hooks.run_summary import law_in_words
 
 
 def log_of(folder) -> str:
@@ -32,7 +32,7 @@ def test_data_steps_views_and_lessons_are_told(stock, tmp_path):
 
 
 def test_a_view_in_words():
-    assert in_words(ViewLaw()) == 'unchanged'
-    assert in_words(ViewLaw(rotate_factor=30, rotate_prob=0.0, shift_factor=0.1, shift_prob=0.3)) == (
+    assert law_in_words(ViewLaw()) == 'unchanged'
+    assert law_in_words(ViewLaw(rotate_factor=30, rotate_prob=0.0, shift_factor=0.1, shift_prob=0.3)) == (
         'shifted up to 10% 30%'
     )

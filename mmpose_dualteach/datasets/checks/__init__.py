@@ -4,7 +4,7 @@
 from .annotation_files import check_entries, is_coco, is_entry, listed_categories, read_json, short
 from .boxes import box_problem, boxes_are_usable, layout_problem, listed_side, stock_class_of
 from .keypoints import check_same_keypoints
-from .labels import build_labeled, check_labeled, image_problem, innermost, instances_of, labeled_problems
+from .labels import build_labeled, check_labeled, image_problem, instances_of, labeled_problems, readers_of
 from .overlap import image_paths, shared_images
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     'check_same_keypoints',
     'image_paths',
     'image_problem',
-    'innermost',
+    'readers_of',
     'instances_of',
     'is_coco',
     'is_entry',

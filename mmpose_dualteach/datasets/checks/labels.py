@@ -103,7 +103,7 @@ def labeled_problems(dataset: BaseDataset) -> Tuple[List[str], List[str]]:
     problems: List[str] = []
     paths: Set[str] = set()
     read: Set[Tuple[str, type]] = set()
-    for part in innermost(dataset):
+    for part in readers_of(dataset):
         if (part.ann_file, type(part)) not in read:
             problems += label_problems(part)
             read.add((part.ann_file, type(part)))
@@ -118,7 +118,7 @@ def labeled_problems(dataset: BaseDataset) -> Tuple[List[str], List[str]]:
     return problems, sorted(paths)
 
 
-def innermost(dataset: BaseDataset) -> Iterator[BaseDataset]:
+def readers_of(dataset: BaseDataset) -> Iterator[BaseDataset]:
     """The datasets inside wrappers, which have pipelines of their own.
 
     Args:
@@ -132,7 +132,7 @@ def innermost(dataset: BaseDataset) -> Iterator[BaseDataset]:
         if part is None:
             yield dataset
         else:
-            yield from innermost(part)
+            yield from readers_of(part)
 
 
 def instances_of(dataset: BaseDataset) -> Iterator[dict]:

@@ -7,7 +7,7 @@ from typing import Callable, Dict, Hashable, Iterable, Iterator, List, Mapping, 
 
 from mmengine.dataset import BaseDataset
 
-from mmpose_dualteach.datasets.checks.labels import innermost, instances_of
+from mmpose_dualteach.datasets.checks.labels import instances_of, readers_of
 from mmpose_dualteach.utils.file_io import printable
 
 MOST_LINKS = 50000  # Asking a file system for each of more would take long; folders that are links are always followed.
@@ -23,7 +23,7 @@ def image_paths(dataset: BaseDataset) -> List[str]:
         List[str]: Each once.
     """
     paths: Dict[str, None] = {}
-    for part in innermost(dataset):
+    for part in readers_of(dataset):
         part.full_init()
         listed = getattr(part, 'image_paths', None)
         paths.update(dict.fromkeys(listed if listed is not None else (each['img_path'] for each in instances_of(part))))

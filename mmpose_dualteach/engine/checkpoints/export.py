@@ -56,7 +56,9 @@ def save_stock_checkpoint(path: str, weights: Dict[str, Tensor], dataset_meta: d
             in it torch 2.6 and later would refuse the file where this package is not imported.
         config (str, optional): Text of the stock config, to be kept in the file.
     """
-    meta = dict(mmengine_version=mmengine.__version__, mmpose_version=mmpose_version, dataset_meta=plain(dataset_meta))
+    meta = dict(
+        mmengine_version=mmengine.__version__, mmpose_version=mmpose_version, dataset_meta=in_builtins(dataset_meta)
+    )
     if config is not None:
         meta['cfg'] = config
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
@@ -68,14 +70,14 @@ def save_stock_checkpoint(path: str, weights: Dict[str, Tensor], dataset_meta: d
         file.write(content.getbuffer())
 
 
-def plain(value: Any) -> Any:
+def in_builtins(value: Any) -> Any:
     """Numbers, strings, lists and dicts alone, whatever arrays they were; what is none of these becomes its text."""
     if isinstance(value, (np.ndarray, np.generic, Tensor)):
         return value.tolist()
     if isinstance(value, dict):
-        return {plain(key): plain(item) for key, item in value.items()}
+        return {in_builtins(key): in_builtins(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
+        return [in_builtins(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 

@@ -7,7 +7,7 @@ import torch
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
-from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, in_words
+from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, scores_in_words
 from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
 from mmpose_dualteach.engine.hooks.run_checks import check_run, model_of
 from mmpose_dualteach.engine.hooks.run_summary import run_summary
@@ -162,7 +162,7 @@ class DualTeacherHook(Hook):
         taught = {name: value for name, value in found.values.items() if name not in (*alone, *model.frozen)}
         best_alone = (min if found.less else max)(alone.values())
         verdicts = {found.is_better(value, best_alone) for value in taught.values()}
-        scores = f'{found.score}: {in_words(taught)}; of the labels alone: {in_words(alone)}'
+        scores = f'{found.score}: {scores_in_words(taught)}; of the labels alone: {scores_in_words(alone)}'
         if verdicts == {True}:
             runner.logger.info(f'teaching helps. {scores}')
         elif verdicts == {False}:

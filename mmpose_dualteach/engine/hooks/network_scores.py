@@ -53,7 +53,7 @@ class NetworkScores:
         return one < other if self.less else one > other
 
 
-def in_words(scores: Mapping[str, float]) -> str:
+def scores_in_words(scores: Mapping[str, float]) -> str:
     """Scores by name, for a line of the log."""
     return ', '.join(f'{name} {value:.4f}' for name, value in scores.items())
 

@@ -45,7 +45,7 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
     for views in (each for each in transforms if isinstance(each, EasyHardViews)):
         second = 'drawn alone' if views.independent else 'on top of it'
         several = f'{views.easy_views} easy ones, each' if views.easy_views > 1 else 'easy'
-        lines.append(f'views: {several} {in_words(views.easy)}; hard, {second}, {in_words(views.hard)}')
+        lines.append(f'views: {several} {law_in_words(views.easy)}; hard, {second}, {law_in_words(views.hard)}')
     lines.append(_lessons(model, schedule, 'epoch' if by_epoch else 'iteration'))
     for group in model.groups:
         if isinstance(group.adapter, KeypointAdapter):
@@ -89,7 +89,7 @@ def _what_counts(model: Any) -> Iterator[str]:
         yield f'on {len(model.paths)} paths'
 
 
-def in_words(law: ViewLaw) -> str:
+def law_in_words(law: ViewLaw) -> str:
     """The law of a view in a few words."""
     return ', '.join(_parts(law)) or 'unchanged'
 

@@ -8,7 +8,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from mmpose_dualteach.engine.checkpoints.export import SCORES, network_weights, save_stock_checkpoint
-from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, in_words
+from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, scores_in_words
 from mmpose_dualteach.engine.hooks.run_checks import model_of
 from mmpose_dualteach.switch import stock_config
 
@@ -51,14 +51,16 @@ class StudentExportHook(Hook):
                 best,
                 'student_best.pth',
                 f'{found.score} of {found.decides} is the best so far, {now:.4f}; of the networks: '
-                f'{in_words(networks)}',
+                f'{scores_in_words(networks)}',
             )
 
     def after_train(self, runner) -> None:
         """Export the better network of the last weights."""
         scores = runner.message_hub.runtime_info.get(SCORES)
         network = scores['best'] if scores else model_of(runner).test_network
-        reason = f'{scores["indicator"]}: {in_words(scores["networks"])}' if scores else 'there was no validation'
+        reason = (
+            f'{scores["indicator"]}: {scores_in_words(scores["networks"])}' if scores else 'there was no validation'
+        )
         self._export(runner, network, 'student_last.pth', reason)
 
     @master_only
