@@ -125,23 +125,24 @@ def decide_val_interval(loop: Any) -> None:
     loop._decide_current_val_interval()
 
 
-class ResumedIterator(_InfiniteDataloaderIterator):
-    """mmengine's endless iterator over a loader, at a place of the run behind its first batches, which are not loaded.
+class EndlessIterator(_InfiniteDataloaderIterator):
+    """What a run by iterations takes its batches from, at any place of the run: pass after pass of an endless sampler.
 
-    mmengine loads and drops all of them (0.10), or none, and so goes on with the first ones (0.9).
+    mmengine's own restarts the loader after each pass and sleeps two seconds then. When a run is resumed it loads and
+    drops all batches that the run has had (0.10), or none, and so goes on with the first ones (0.9).
 
     Args:
         dataloader (DataLoader): The loader; its sampler is a :class:`LabeledUnlabeledSampler`.
         batches (int): How many the run has had.
     """
 
-    # The loop's own next() calls for them.
+    # The loop's own next() calls for those that the run has had.
     DROPS = 'range' in IterBasedTrainLoop.run.__code__.co_names
 
     def __init__(self, dataloader: Any, batches: int) -> None:
         self._dataloader = dataloader
         self._iterator: Any = None
-        self._epoch, self._inside = divmod(batches, len(dataloader))
+        self._batches = batches
         self._to_drop = batches if self.DROPS else 0
 
     def skip_iter(self, num_iters: int) -> None:
@@ -152,10 +153,9 @@ class ResumedIterator(_InfiniteDataloaderIterator):
             self._to_drop -= 1
             return None
         if self._iterator is None:  # Not before: stock hooks set the sampler's epoch when training begins.
-            self._dataloader.sampler.set_epoch(self._epoch)
-            self._dataloader.sampler.skip_batches(self._inside)
+            self._dataloader.sampler.go_on_endlessly(self._batches)
             self._iterator = iter(self._dataloader)
-        return super().__next__()
+        return next(self._iterator)
 
 
 def history(buffer: HistoryBuffer) -> np.ndarray:

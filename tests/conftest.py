@@ -7,11 +7,9 @@ import json
 import os
 import warnings
 from pathlib import Path
-from types import SimpleNamespace
 
 import mmengine.config.config as mmengine_config
 import mmengine.config.utils as mmengine_config_utils
-import mmengine.runner.loops as mmengine_loops
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -61,8 +59,6 @@ def reading_once(read):
 
 
 Config.fromfile = reading_once(Config.fromfile)
-# mmengine waits 2 seconds between epochs of a run by iterations, for the sake of worker processes.
-mmengine_loops.time = SimpleNamespace(sleep=lambda seconds: None)
 # The same kernels in every run on a GPU; on a CPU they are.
 torch.backends.cudnn.deterministic = True
 # The same examples in every run, and no limit of time for each on a busy machine.

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from collections import Counter
+from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -71,6 +72,20 @@ def test_resume_draws_what_would_have_been_drawn(monkeypatch):
     resumed = sampler(monkeypatch)
     resumed.set_epoch(2)
     assert list(resumed) == expected
+
+
+@pytest.mark.parametrize('had', [0, 1, 3, 7])
+def test_a_run_by_iterations_draws_one_epoch_after_the_other(monkeypatch, had):
+    expected = []
+    for epoch in range(5):
+        one = sampler(monkeypatch)
+        one.set_epoch(epoch)
+        expected += list(one)
+    endless = sampler(monkeypatch)
+    endless.go_on_endlessly(had)
+    begin = had * endless.batch_size
+    drawn = list(islice(endless, len(expected) - begin))
+    assert drawn == expected[begin:] and [each.key for each in drawn] == [each.key for each in expected[begin:]]
 
 
 def test_an_epoch_over_the_labelled(monkeypatch):

@@ -61,7 +61,7 @@ class LabeledUnlabeledSampler(Sampler):
         self.leader = ('labeled', 'unlabeled').index(epoch)
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
-        self._done = 0
+        self._done, self._endless = 0, False
         if self.sizes[self.leader] < self.world_size:
             raise ValueError(
                 f'the {epoch} set has {self.sizes[self.leader]} instances, fewer than the '
@@ -89,10 +89,23 @@ class LabeledUnlabeledSampler(Sampler):
         """
         self._done = batches
 
+    def go_on_endlessly(self, batches: int) -> None:
+        """From now on draw one epoch after the other without an end, as a run by iterations wants it, beginning behind
+        so many batches."""
+        self.epoch, self._done = divmod(batches, self.num_batches)
+        self._endless = True
+
     def __len__(self) -> int:
         return self.num_batches * self.batch_size
 
     def __iter__(self) -> Iterator[int]:
+        yield from self._drawn()
+        while self._endless:
+            self.epoch += 1
+            yield from self._drawn()
+
+    def _drawn(self) -> Iterator[int]:
+        """What is drawn in the epoch, behind the batches that are to be skipped."""
         drawn = [self._round(kind) if kind != self.leader else self._pass(kind) for kind in (0, 1)]
         labeled, unlabeled = [part.reshape(self.num_batches, -1) for part in drawn]
         if self.images is not None:

@@ -96,8 +96,8 @@ class ExactResumeHook(Hook):
         self._key = (sampler.seed, get_rank())
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             switch_modes_again(runner)
-        elif isinstance(runner.train_loop, IterBasedTrainLoop) and runner.iter:
-            runner.train_loop.dataloader_iterator = compat.ResumedIterator(runner.train_dataloader, runner.iter)
+        elif isinstance(runner.train_loop, IterBasedTrainLoop):
+            runner.train_loop.dataloader_iterator = compat.EndlessIterator(runner.train_dataloader, runner.iter)
         if runner.iter:
             self._validate_if_due(runner)
 
