@@ -65,8 +65,8 @@ def set_versions(state_dict: Any, versions: Dict[str, dict]) -> None:
 
 
 def is_pure_python(config: str) -> bool:
-    """Whether a config, a file or a name such as ``mmpose::...``, is in mmengine's pure Python style, from which no
-    other can inherit."""
+    """Whether a config's file is in mmengine's pure Python style, from which no other can inherit. Names such as
+    ``mmpose::...`` are of the other style, so far."""
     return '::' not in config and Config._is_lazy_import(config)
 
 

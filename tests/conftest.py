@@ -1,4 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import ast
 import copy
 import functools
 import gc
@@ -36,7 +37,7 @@ gc.freeze()
 # mmengine formats a run's config by yapf, a second and more for each run and checkpoint; here its text is left as it
 # is, but in what tests the text. Its fork has another formatter.
 YAPF = getattr(mmengine_config, 'FormatCode', None)
-mmengine_config.FormatCode = lambda text, **_: (text, True)
+mmengine_config.FormatCode = lambda text, **_: (text, bool(ast.parse(text)))  # Which yapf would refuse as well.
 # mmengine reads 150 metafiles, and pkg_resources anew, to find a config by its name: a third of a second each time.
 mmengine_config_utils._get_cfg_metainfo = functools.lru_cache(None)(mmengine_config_utils._get_cfg_metainfo)
 Config._get_cfg_path = staticmethod(functools.lru_cache(None)(Config._get_cfg_path))

@@ -2,16 +2,19 @@
 """Tools as processes of their own, but for the imports, most of a short run's time: they are done once, before a
 process is forked. Nor does mmengine format configs there, see conftest."""
 
+import ast
 import multiprocessing
 import os
 import runpy
 import sys
+import warnings
 
 import mmengine.config.config as mmengine_config
 import torch
 
+TESTS = os.path.dirname(os.path.abspath(__file__))
 FORKS = multiprocessing.get_context('forkserver')
-FORKS.set_forkserver_preload(['mmpose_dualteach', 'mmpose.apis'])
+FORKS.set_forkserver_preload(['mmpose.apis', 'mmdet.apis'])  # Not the package: a config has to import it.
 
 
 class ForkedTool:
@@ -27,8 +30,6 @@ class ForkedTool:
 
     def __init__(self, script, *arguments, log, cwd=None, **environment) -> None:
         self.args = [str(each) for each in (script, *arguments)]
-        # A process that was forked cannot use a device.
-        environment.update(CUDA_VISIBLE_DEVICES='', PYTHONWARNINGS='ignore')
         self._log = str(log)
         self._process = FORKS.Process(target=_run, args=(self.args, str(cwd or os.getcwd()), environment, self._log))
         self._process.start()
@@ -63,5 +64,6 @@ def _run(arguments, cwd, environment, log) -> None:
         *environment.get('PYTHONPATH', '').split(os.pathsep),
     ]
     torch.set_num_threads(1)
-    mmengine_config.FormatCode = lambda text, **_: (text, True)
+    mmengine_config.FormatCode = lambda text, **_: (text, bool(ast.parse(text)))
+    warnings.simplefilter('ignore')
     runpy.run_path(arguments[0], run_name='__main__')

@@ -39,7 +39,9 @@ def run(args: argparse.Namespace) -> None:
         f'all{left}: {args.output}'
     )
     if args.images:
-        print(f'images are named from {common_root(args.images)}: --labeled-images {common_root(args.images)}')
+        root = common_root(args.images)
+        options = [f'--labeled-images {root}', *([f'--unlabeled-images {root}'] if args.unlabeled else [])]
+        print(f'images are named from {root}: {" ".join(options)}')
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -65,6 +65,12 @@ def merge_labels(
         root = common_root(roots)
         old = _named_from(root, old, roots[0])
         new, rest = (_named_from(root, each, roots[1]) for each in (new, rest))
+        named = [{image_name(image) for image in each['images']} for each in (new, rest)]
+        if named[1] and not named[0] & named[1]:
+            raise ValueError(
+                f'{corrected} and {unlabeled} have no image of the same name; the second folder of --images is that '
+                'from which both name theirs'
+            )
     order = _order(category, _category(new, corrected), corrected)
 
     known = _by_name(old, rest)
@@ -115,10 +121,8 @@ def common_root(roots: Tuple[str, str]) -> str:
 def _named_from(root: str, content: dict, folder: str) -> dict:
     """A COCO-style file of a folder's images, named by their paths from one that holds it."""
     way = osp.relpath(osp.abspath(folder), root)
-    images = [
-        dict(image, file_name=image_name(dict(file_name=f'{way}/{image_name(image)}'))) for image in content['images']
-    ]
-    return dict(content, images=images)
+    named = [dict(image, file_name=osp.join(way, str(image['file_name']))) for image in content['images']]
+    return dict(content, images=named)
 
 
 def _coco(path: str) -> dict:

@@ -22,6 +22,7 @@ from mmpose_dualteach.switch.stock_hooks import switched_hooks
 from mmpose_dualteach.switch.stock_repairs import repaired
 from mmpose_dualteach.utils.config_dicts import merged, plain
 from mmpose_dualteach.utils.config_file import BASE, SCOPE, OpenConfigFile, read_config
+from mmpose_dualteach.utils.registered_names import with_registered_names
 
 
 def mutual_teaching(
@@ -46,8 +47,8 @@ def mutual_teaching(
 
     Args:
         stock (dict | Config | str): The stock config; ``_base_`` (or ``globals()``) in a config file. A file or a name
-            such as ``'mmpose::...'`` in a config file with ``_base_ = []``: the way for stock configs in mmengine's
-            pure Python style, from which no config in the other style inherits.
+            such as ``'mmpose::...'`` in a config file with ``_base_ = []``, from whose folder it is named as ``_base_``
+            is: the way for stock configs in mmengine's pure Python style, from which no other inherits.
         unlabeled (str | dict): The instances, or images, without labels: a COCO-format annotation file or a folder of
             images, or arguments of :class:`UnlabeledPoseDataset`. ``data_root`` and ``data_prefix`` are those of the
             labelled dataset where they are not given.
@@ -82,8 +83,8 @@ def mutual_teaching(
     own_frame = inspect.currentframe()
     file = OpenConfigFile.that_calls(stock, own_frame and own_frame.f_back)
     whole = isinstance(stock, str)
-    base = read_config(stock) if whole else stock
-    base = plain(base[BASE] if isinstance(base, Mapping) and BASE in base else base)
+    base = read_config(file.beside(stock) if file else stock) if whole else stock
+    base = with_registered_names(plain(base[BASE] if isinstance(base, Mapping) and BASE in base else base))
     original = merged(base, file.assigned) if file else base
     stock = repaired(copy.deepcopy(original))
     if stock.get('custom_imports'):  # Heads and codecs of others; mmengine imports them when it has read all files.
@@ -136,8 +137,9 @@ def mutual_teaching(
     switched.update({key: stock[key] for key in ('val_dataloader', 'test_dataloader') if stock.get(key)})
     switched = {**original, **switched} if whole else _changes_of(base, original, switched)
     if file:
+        lost = [key for key, value in switched.items() if isinstance(value, (dict, list))]
         file.refuse_assignments_below(
-            switched, 'put it above the switch, or into a config of its own that inherits from this one'
+            lost, 'put it above the switch, or into a config of its own that inherits from this one'
         )
     return switched
 

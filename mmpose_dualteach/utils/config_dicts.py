@@ -6,18 +6,13 @@ from typing import Any, Dict, Mapping
 
 from mmengine.config import Config
 
-from mmpose_dualteach.utils.registered_names import registered_name
-
 
 def plain(value: Any) -> Any:
-    """A deep copy in plain dicts, as an old-style config has them: classes go by their registered names, and the scope
-    marks are gone that mmengine leaves in values of a foreign base.
-    """
+    """A deep copy in plain dicts, without the scope marks that mmengine leaves in values of a foreign base."""
     if isinstance(value, Config):
         value = value.to_dict()
     if isinstance(value, dict):
-        copied = {key: plain(value[key]) for key in value if key != '_scope_'}
-        return dict(copied, type=registered_name(copied['type'])) if 'type' in copied else copied
+        return {key: plain(value[key]) for key in value if key != '_scope_'}
     if isinstance(value, (list, tuple)):
         return type(value)(plain(item) for item in value)
     return copy.deepcopy(value)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 
 from mmengine.config import Config
-from mmengine.config.utils import ConfigParsingError
 from mmengine.hub import get_config
 
 from mmpose_dualteach.compat import is_pure_python
 from mmpose_dualteach.utils.config_dicts import plain
 from mmpose_dualteach.utils.errors import one_line, own_message
+from mmpose_dualteach.utils.registered_names import with_registered_names
 
 BASE = '_base_'
 EXAMPLE = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
@@ -25,6 +25,8 @@ def read_config(name: str) -> Config:
     """Read a config by path or by a name such as ``mmpose::...``; one in pure Python as if it were written in the other
     style, classes by their registered names.
 
+    A file that is not trusted must not be read: configs are code.
+
     Raises:
         FileNotFoundError: If it does not exist; names it.
         ValueError: If it cannot be read; names it and says why.
@@ -34,12 +36,17 @@ def read_config(name: str) -> Config:
     try:
         if not is_pure_python(name):
             return get_config(name) if '::' in name else Config.fromfile(name)
-        config = plain(Config.fromfile(name))
+        config = with_registered_names(plain(Config.fromfile(name)))
         return Config(dict(config, default_scope=config.get('default_scope') or SCOPE), filename=name)
     except Exception as error:  # A config is code: it may raise anything, and mmengine adds its own.
         message = own_message(error) or one_line(error)
-        if isinstance(error, ConfigParsingError) and 'inheritance chain' in str(error):
-            message += '; does it import mmpose_dualteach above _base_? Such lines belong below it'
+        if 'inheritance chain' in str(error):
+            message += (
+                '; does it import mmpose_dualteach above _base_? Such lines belong below it. Or does it inherit from a '
+                f"config in pure Python? Then set {BASE} = [] and switch by mutual_teaching('THAT_CONFIG.py', ...)"
+            )
+        if not str(error) and is_pure_python(name):
+            message += f'; a config that calls mutual_teaching() needs a {BASE}, be it {BASE} = [], above the import'
         raise ValueError(f'config {name} cannot be read: {message}') from error
 
 
@@ -96,6 +103,11 @@ class OpenConfigFile:
             and not isinstance(value, (types.ModuleType, types.FunctionType, type))
         }
         return cls(inspect.getfile(frame), frame.f_lineno, frame.f_code, frame.f_lasti, assigned)
+
+    def beside(self, name: str) -> str:
+        """Another config that the file names: from its folder, as mmengine has it for ``_base_``, or from here."""
+        path = osp.join(osp.dirname(self.path), name)
+        return path if '::' not in name and osp.isfile(path) else name
 
     def refuse_assignments_below(self, names: Iterable[str], remedy: str) -> None:
         """Check that the rest of the file assigns none of some names.

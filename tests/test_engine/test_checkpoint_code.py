@@ -49,6 +49,20 @@ def test_the_config_in_a_checkpoint_is_not_executed_by_export(trained, tmp_path,
     assert Config.fromstring(meta['cfg'], '.py').model.type == 'TopdownPoseEstimator'
 
 
+def test_an_export_imports_nothing_that_a_checkpoint_names(trained, tmp_path, monkeypatch):
+    (tmp_path / 'named_in_a_checkpoint.py').write_text(f'open({str(tmp_path / "canary")!r}, "w")')
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def spoil(checkpoint):
+        old = "type='HeatmapHead'"
+        assert old in checkpoint['meta']['cfg']
+        checkpoint['meta']['cfg'] = checkpoint['meta']['cfg'].replace(old, "type='named_in_a_checkpoint.some.Head'")
+
+    changed(trained, tmp_path / 'bad.pth', spoil)
+    export_network([str(tmp_path / 'bad.pth'), '--network', 'a', '-o', str(tmp_path / 'out.pth')])
+    assert not (tmp_path / 'canary').exists()
+
+
 @pytest.mark.parametrize('key', ["x': __import__('os').system('touch CANARY'), 'y", "it's", 'a\nb'])
 def test_an_export_carries_no_code_on(key, tmp_path, capsys, monkeypatch):
     """mmengine prints a key as it is: what was data in this file would be code in the exported one."""

@@ -39,7 +39,8 @@ def start(folder, work_dir, kill='never:0', resume=False):
     """Stock train.py."""
     log = folder / f'{work_dir.name} {kill}.log'
     arguments = [folder / 'config.py', '--work-dir', work_dir, *['--resume'] * resume]
-    return ForkedTool(mmpose_tool('train.py'), *arguments, log=log, PYTHONPATH=str(folder), KILL=kill)
+    environment = dict(PYTHONPATH=str(folder), KILL=kill, CUDA_VISIBLE_DEVICES='')  # Bit for bit, on a CPU.
+    return ForkedTool(mmpose_tool('train.py'), *arguments, log=log, **environment)
 
 
 def test_a_run_killed_three_times_ends_where_the_uninterrupted_one_ends(everything, tmp_path):

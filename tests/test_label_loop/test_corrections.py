@@ -3,6 +3,7 @@
 
 import copy
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -105,9 +106,13 @@ def test_labels_of_two_folders_of_images_are_named_from_the_one_that_holds_both(
     assert [image['file_name'] for image in unlabeled['images']] == ['videos/frames/c.png']
     there = {each['id']: (names[each['image_id']], each['keypoints'][:2]) for each in labeled['annotations']}
     assert there[1] == ('project/day 1/a.png', [5, 5]) and len(there) == 4
-    assert f'--labeled-images {files}/data\n' in capsys.readouterr().out
+    assert f'--labeled-images {files}/data --unlabeled-images {files}/data\n' in capsys.readouterr().out
     merged(files, from_cvat(), '--images', '/proc', str(files), code=1)
     assert 'are in no folder together' in capsys.readouterr().err
+    # What the first round wrote is named from the folder of both, what was corrected since is not.
+    shutil.copy(files / 'out' / 'unlabeled.json', files / 'unlabeled.json')
+    merged(files, from_cvat(), '--images', 'data', 'data/videos/frames', code=1)
+    assert 'have no image of the same name' in capsys.readouterr().err
 
 
 def test_what_comes_back_from_label_studio(files):

@@ -439,7 +439,7 @@ def test_the_tool_takes_a_config_by_its_name(tmp_path):
     config = 'mmpose::body_2d_keypoint/topdown_heatmap/mpii/td-hm_res50_8xb64-210e_mpii-256x256.py'
     options = ('theirs.pth', config, '-o', 'ours.pth')
     tool = ForkedTool(ROOT / 'tools' / 'convert_checkpoint.py', *options, log=tmp_path / 'log', cwd=tmp_path)
-    assert tool.wait() == 0 and 'ours.pth: the network is theirs.pth, network resnet\n' in tool.output
+    assert tool.wait() == 0 and tool.output == 'ours.pth: the network is theirs.pth, network resnet\n'
     ours = torch.load(tmp_path / 'ours.pth')['state_dict']
     assert ours['head.final_layer.bias'].tolist() == [row + 1 for row in MPII]
 

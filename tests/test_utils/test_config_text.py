@@ -21,7 +21,8 @@ def test_what_mmengine_writes_is_read_as_mmengine_reads_it(name, monkeypatch):
     assert parse_config_text(text) == Config.fromstring(text, file_format='.py').to_dict()
 
 
-def test_odd_keys_and_numbers():
+def test_odd_keys_and_numbers(monkeypatch):
+    monkeypatch.setattr(mmengine_config, 'FormatCode', YAPF)
     config = Config(dict(a={'1x': -1, 2: (1.0,)}, b=dict(lr=float('inf'), mean=[-1e-3, None, True]), c={}))
     assert parse_config_text(config.pretty_text) == config.to_dict()
 

@@ -95,10 +95,11 @@ def correct(suggested: Union[str, Path], output: Union[str, Path], seed: int = 0
     content = read_json(str(suggested))
     joints = {}
     for image in content['images']:
-        day, _, number = image['file_name'].partition('.mp4/')
-        if day not in SECONDS:
+        day, _, frame = image['file_name'].partition('.mp4/')
+        number, poses = Path(frame).stem, _day(day, seed)[0] if day in SECONDS else []
+        if not number.isdecimal() or int(number) >= len(poses):
             raise ValueError(f'{suggested}: {image["file_name"]} is no frame of the drawn videos')
-        joints[image['id']] = _day(day, seed)[0][int(Path(number).stem)].joints
+        joints[image['id']] = poses[int(number)].joints
     for each in content['annotations']:
         rows = [(*point, 2) for point in joints[each['image_id']].round(2).tolist()]
         each.update(keypoints=[number for row in rows for number in row], num_keypoints=len(rows))
