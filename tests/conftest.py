@@ -2,15 +2,16 @@
 import ast
 import copy
 import functools
-import gc
 import importlib.util
 import json
 import os
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import mmengine.config.config as mmengine_config
 import mmengine.config.utils as mmengine_config_utils
+import mmengine.dataset.base_dataset as mmengine_base_dataset
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -29,11 +30,11 @@ from mmpose_dualteach.utils.config_dicts import plain
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / 'shared' / 'data'
 warnings.filterwarnings('ignore', message='.*pkg_resources.*')
-# Stock datasets collect garbage whenever they are built, which takes half a second with all of MMPose in memory: what
-# stays to the end is left out of it.
 for register in (register_mmdet, register_mmpose):
     register(init_default_scope=False)
-gc.freeze()
+# Stock datasets collect garbage whenever they are built, a third of a second each with all of MMPose and the tests
+# before in memory; Python does so by itself.
+mmengine_base_dataset.gc = SimpleNamespace(collect=lambda: 0)
 # mmengine formats a run's config by yapf, a second and more for each run and checkpoint; here its text is left as it
 # is, but in what tests the text. Its fork has another formatter.
 YAPF = getattr(mmengine_config, 'FormatCode', None)
