@@ -75,12 +75,6 @@ settings.register_profile(
 settings.load_profile('tests')
 
 
-def pytest_collection_modifyitems(items):
-    """Files of more than a minute first, so that no process waits for the other at the end."""
-    long = ('test_sweep.py', 'test_resume.py', 'test_two_ranks.py')
-    items.sort(key=lambda item: long.index(item.path.name) if item.path.name in long else len(long))
-
-
 @pytest.fixture(autouse=True)
 def quiet_and_reproducible():
     """Two threads (one in each of pytest-xdist's processes), MMPose's scope and a fixed random state for each test."""
