@@ -87,30 +87,6 @@ def test_burn_in_ramp_up_and_health_are_in_the_log(stock, tmp_path):
     assert list(tmp_path.rglob('lessons_6.png')), 'the last step is drawn'
 
 
-@pytest.mark.parametrize('by_epoch, until', [(True, 'epoch 1.5'), (False, 'iteration 9')])
-def test_a_run_cools_down_on_labels_alone(stock, tmp_path, by_epoch, until):
-    stock['train_cfg'].update(max_epochs=2)  # Of 6 iterations.
-    config = switch(stock, hook=dict(cool_down=0.25, by_epoch=by_epoch))
-    runner = run(config, tmp_path)
-    counts = [len(runner.message_hub.get_scalar(f'train/a/loss_{kind}').data[0]) for kind in ('kpt', 'pseudo')]
-    assert counts == [12, 9]
-    assert f'they count from the first step on, until {until}, ' in next(tmp_path.rglob('*.log')).read_text()
-
-
-@pytest.mark.parametrize(
-    'options, message',
-    [
-        (dict(cool_down=1), 'cool_down=1 is a share of the run'),
-        (dict(cool_down=-0.1), 'cool_down=-0.1 is a share of the run'),
-        (dict(cool_down=0.1, rounds=2), 'leave out burn_in, cool_down'),
-        (dict(cool_down=0.5, burn_in=0.5), 'leave no lesson of 1 epochs'),
-    ],
-)
-def test_a_cool_down_that_cannot_be(stock, tmp_path, options, message):
-    with pytest.raises(ValueError, match=message):
-        run(switch(stock, hook=options), tmp_path)
-
-
 def test_scores_of_all_and_exports(stock, tmp_path):
     config = switch(stock)
     runner = run(config, tmp_path)

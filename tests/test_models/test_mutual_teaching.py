@@ -186,6 +186,23 @@ def test_training_mode_of_a_teacher_updates_its_statistics(switched):
     assert not torch.equal(before, model.networks['a'].backbone.bn1.running_mean)
 
 
+@pytest.mark.parametrize('checkpointed', [False, True])  # Whose blocks run forward again in the backward pass.
+def test_hard_views_count_in_running_statistics_where_asked(stock, checkpointed):
+    stock['model']['backbone']['with_cp'] = checkpointed
+    counts, steps, (batch,) = {}, {}, batches(switch(stock), 1)
+    for counted in (False, True):
+        model = build(switch(stock, model=dict(hard_statistics=counted)))
+        train(model, [batch])
+        norms = [each.backbone.layer1[0].bn1 for each in model.networks.values()]
+        assert all(norm.track_running_stats for norm in norms)
+        counts[counted] = [int(norm.num_batches_tracked) for norm in norms]
+        steps[counted] = dict(model.named_parameters())
+    with_gradient = 2 if checkpointed else 1
+    assert counts[False] == [with_gradient + 1] * 2  # Labelled and easy views.
+    assert counts[True] == [2 * with_gradient + 1] * 2
+    assert all(torch.equal(value, steps[True][name]) for name, value in steps[False].items())
+
+
 def test_weights_of_joints_carry_no_gradient_even_where_the_teacher_gets_one(stock):
     config = switch(stock, model=dict(networks=dict(a=dict()), lessons=[dict(teacher='a', student='a', detach=False)]))
     model = build(config)

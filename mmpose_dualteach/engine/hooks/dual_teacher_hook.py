@@ -1,6 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import math
-from dataclasses import replace
 from functools import partial
 from typing import Dict, List, Optional
 
@@ -23,7 +22,7 @@ class DualTeacherHook(Hook):
     """Schedules mutual teaching and watches over it; the model computes.
 
     - At the start, what the run is about to do: instances, frames, steps, passes, views, lessons.
-    - Burn-in, ramp-up and cool-down of the pseudo losses. While they are off the unlabelled images are not forwarded.
+    - Burn-in and ramp-up of the pseudo losses. While they are off the unlabelled images are not forwarded.
     - Moving averages, buffers included, of the networks that teach by their average.
     - Snapshots of the networks that teach as they were a while ago.
     - At every ``interval`` the mean peak of the pseudo-heatmaps (``a/peak_unlabeled``) and of the predictions on
@@ -41,8 +40,6 @@ class DualTeacherHook(Hook):
         burn_in (float): Supervised-only beginning. Defaults to 0, as in the authors' released code. With
             ``model.confidence=False`` networks that start from nothing want one.
         ramp_up (float): Linear ramp-up of the pseudo losses after the burn-in. Defaults to 0.
-        cool_down (float): Share of the run, at its end, in which labels alone count. Where labels show all that there
-            is, lessons cost the last of a network's exactness, and this gives it back. Defaults to 0.
         by_epoch (bool): Count burn-in and ramp-up in epochs; otherwise in iterations. Defaults to True.
         momentum (float): Share of the network's weights in each update of its moving average; while that is greater,
             10 / (10 + iteration), as otherwise the average of a short run would hold on to its first, random weights.
@@ -50,8 +47,8 @@ class DualTeacherHook(Hook):
         snapshot_interval (int, optional): Iterations between two snapshots. Defaults to None, an epoch.
         rounds (int, optional): Cut the run into this many rounds and two more parts, all of one length: in the first
             part labels alone count, snapshots are taken at the start of each round and teach to its end, and in the
-            last part labels alone count again. Takes the place of ``burn_in``, ``cool_down`` and
-            ``snapshot_interval``. Defaults to None.
+            last part labels alone count again. Takes the place of ``burn_in`` and ``snapshot_interval``. Defaults to
+            None.
         interval (int): Iterations between two looks at the pseudo-heatmaps. Defaults to 50, stock MMPose's log
             interval.
         collapse_fraction (float): The watch reports when the mean peak on unlabelled instances falls below this
@@ -70,7 +67,6 @@ class DualTeacherHook(Hook):
         self,
         burn_in: float = 0,
         ramp_up: float = 0,
-        cool_down: float = 0,
         by_epoch: bool = True,
         momentum: float = 0.001,
         snapshot_interval: Optional[int] = None,
@@ -87,15 +83,12 @@ class DualTeacherHook(Hook):
         for name, value in (('interval', interval), ('snapshot_interval', snapshot_interval), ('rounds', rounds)):
             if value is not None and value < 1:
                 raise ValueError(f'DualTeacherHook: {name}={value} must be at least 1')
-        if not 0 <= cool_down < 1:
-            raise ValueError(f'DualTeacherHook: cool_down={cool_down} is a share of the run; give 0 to less than 1')
-        if rounds and (burn_in or cool_down or snapshot_interval):
+        if rounds and (burn_in or snapshot_interval):
             raise ValueError(
                 f'DualTeacherHook: rounds={rounds} says when lessons begin and end and snapshots are taken; leave out '
-                'burn_in, cool_down and snapshot_interval, or rounds'
+                'burn_in and snapshot_interval, or rounds'
             )
         self.schedule = PseudoSchedule(burn_in, ramp_up)
-        self.cool_down = cool_down
         self.by_epoch = by_epoch
         self.momentum = momentum
         self.snapshot_interval = snapshot_interval
@@ -113,8 +106,6 @@ class DualTeacherHook(Hook):
         check_run(runner)
         if self.rounds:
             self._plan_rounds(runner, self.rounds)
-        if self.cool_down:
-            self._plan_cool_down(runner)
         for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
             runner.logger.info(line)
         unlabeled = runner.train_dataloader.dataset.datasets[1]
@@ -186,16 +177,6 @@ class DualTeacherHook(Hook):
         ramp_up = self.schedule.ramp_up * (len(runner.train_dataloader) if self.by_epoch else 1)
         self.by_epoch, self.snapshot_interval = False, part
         self.schedule = PseudoSchedule(part, ramp_up, (rounds + 1) * part)
-
-    def _plan_cool_down(self, runner) -> None:
-        whole = runner.max_iters / (len(runner.train_dataloader) if self.by_epoch else 1)
-        self.schedule = replace(self.schedule, end=whole * (1 - self.cool_down))
-        if self.schedule.end <= self.schedule.burn_in:
-            unit = 'epochs' if self.by_epoch else 'iterations'
-            raise ValueError(
-                f'DualTeacherHook: burn_in={self.schedule.burn_in:g} and cool_down={self.cool_down:g} leave no lesson '
-                f'of {whole:g} {unit}; lower one of them'
-            )
 
     def _scale(self, runner) -> float:
         return self.schedule.scale(runner.iter / len(runner.train_dataloader) if self.by_epoch else runner.iter)

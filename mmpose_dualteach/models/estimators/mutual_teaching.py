@@ -22,6 +22,7 @@ from mmpose_dualteach.models.pseudo_labels.lessons import EMA, LESSONS, NETWORKS
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
+from mmpose_dualteach.models.utils.modes import kept_running_statistics
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
 from mmpose_dualteach.models.utils.stock_losses import tensors_of
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
@@ -74,6 +75,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             False.
         teacher_mode (str): ``'train'``: teachers normalise by the easy batch's own statistics and update their running
             ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
+        hard_statistics (bool): Whether hard views count in the running statistics of batch norm, by which a network
+            normalises at test time, as they do in the released code. While it trains it normalises by each batch's own
+            either way. Defaults to False: no image at test time is distorted as hard views are.
         paths (Sequence[Sequence[dict]]): The ways in which each student sees a hard view, each one part of the loss:
             for each the configs of its occlusions (:class:`JointCutout`, :class:`JointOcclude`, :class:`KeypointMix`,
             :class:`RandomCutout`, :class:`RandomCutMix`), one after the other, and last, if wanted, that of a
@@ -114,6 +118,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         max_disagreement: Optional[float] = None,
         redraw: bool = False,
         teacher_mode: str = 'train',
+        hard_statistics: bool = False,
         paths: Sequence[Sequence[dict]] = ((),),
         predict_on: Optional[str] = None,
         autocast: Optional[str] = None,
@@ -156,6 +161,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.teachers = list(dict.fromkeys(teacher for lesson in self.lessons for teacher in lesson.teachers))
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
+        self.hard_statistics = hard_statistics
         self.paths = parse_paths(paths)
         self.selection = Selection(confidence, pseudo_label_thr, pseudo_label_quantile, max_disagreement)
         if self.selection.uses_agreement and any(len(lesson.teachers) < 2 for lesson in parsed):
@@ -240,7 +246,10 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 health = group.health(predictions, targets) if self.watching else {}
                 health = {key: value for key, value in health.items() if key not in told}
                 told.update(health)
-                yield from self.unsup_losses(group, inputs, views, opinions, targets, health)
+                students = {lesson.student for lesson in group.lessons if not self.hard_statistics}
+                # Also while the caller takes gradients: checkpointed blocks run forward again then.
+                with kept_running_statistics(self.networks[name] for name in students):
+                    yield from self.unsup_losses(group, inputs, views, opinions, targets, health)
 
     def sup_losses(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Iterator[Losses]:
         """Each network's own stock losses, weighted, and, when watched, the mean peak of its predictions.

@@ -1,8 +1,9 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @contextmanager
@@ -15,3 +16,17 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def kept_running_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Batch norm goes on normalising by each batch's own statistics, and leaves its running ones as they are."""
+    norms = [module for network in networks for module in network.modules() if isinstance(module, _BatchNorm)]
+    tracking = [norm for norm in norms if norm.track_running_stats]
+    for norm in tracking:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in tracking:
+            norm.track_running_stats = True
