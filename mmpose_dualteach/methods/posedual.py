@@ -3,7 +3,7 @@
 
 Xie et al., "An Empirical Study of the Collapsing Problem in Semi-Supervised 2D Human Pose Estimation", ICCV 2021, as
 the released code has it (xierc/Semi_Human_Pose: views in ``lib/dataset/mix_coco_coco.py``, weights in
-``lib/core/loss.py``, ``PoseCoLoss``): labels count half, every joint of a lesson alike, hard views count in batch
+``lib/core/loss.py``, ``PoseCoLoss``): labels count half, every joint of a lesson alike, all images count in batch
 norm's running statistics, no burn-in, since its networks come from ImageNet. Networks from scratch want a burn-in:
 ``hook=dict(burn_in=...)``.
 
@@ -16,6 +16,4 @@ from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
 
 TITLE = 'PoseDual'
 SOURCE = 'Xie et al., ICCV 2021'
-OPTIONS = dict(
-    views=PAPER_VIEWS, rand_augment=False, model=dict(sup_weight=0.5, confidence=False, hard_statistics=True)
-)
+OPTIONS = dict(views=PAPER_VIEWS, rand_augment=False, model=dict(sup_weight=0.5, confidence=False, statistics='all'))

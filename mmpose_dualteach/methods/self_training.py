@@ -17,7 +17,7 @@ OPTIONS = dict(
         lessons=[dict(teacher='a.snapshot', student='a')],
         redraw=True,
         teacher_mode='eval',
-        hard_statistics=True,
+        statistics='all',
     ),
     hook=dict(rounds=2),
 )

@@ -186,21 +186,47 @@ def test_training_mode_of_a_teacher_updates_its_statistics(switched):
     assert not torch.equal(before, model.networks['a'].backbone.bn1.running_mean)
 
 
+def mean_input(model, name, images):
+    """What the first batch norm of a network's backbone sees of images, per channel."""
+    with torch.no_grad():
+        return model.networks[name].backbone.conv1(images).mean(dim=(0, 2, 3))
+
+
 @pytest.mark.parametrize('checkpointed', [False, True])  # Whose blocks run forward again in the backward pass.
-def test_hard_views_count_in_running_statistics_where_asked(stock, checkpointed):
+def test_running_statistics_are_of_easy_views_or_of_all(stock, checkpointed):
     stock['model']['backbone']['with_cp'] = checkpointed
     counts, steps, (batch,) = {}, {}, batches(switch(stock), 1)
-    for counted in (False, True):
-        model = build(switch(stock, model=dict(hard_statistics=counted)))
+    for statistics in ('easy', 'all'):
+        model = build(switch(stock, model=dict(statistics=statistics)))
+        means = {branch: mean_input(model, 'b', images) for branch, images in preprocessed(model, batch)[0].items()}
         train(model, [batch])
-        norms = [each.backbone.layer1[0].bn1 for each in model.networks.values()]
+        backbone = model.networks['b'].backbone
+        expected = torch.zeros_like(means['easy'])
+        for branch in ['easy'] if statistics == 'easy' else ['labeled', 'easy', 'hard']:
+            expected.lerp_(means[branch], backbone.bn1.momentum)
+        torch.testing.assert_close(backbone.bn1.running_mean, expected, rtol=0, atol=1e-5)
+        counts[statistics] = int(backbone.layer1[0].bn1.num_batches_tracked)
+        steps[statistics] = dict(model.named_parameters())
+        norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
         assert all(norm.track_running_stats for norm in norms)
-        counts[counted] = [int(norm.num_batches_tracked) for norm in norms]
-        steps[counted] = dict(model.named_parameters())
-    with_gradient = 2 if checkpointed else 1
-    assert counts[False] == [with_gradient + 1] * 2  # Labelled and easy views.
-    assert counts[True] == [2 * with_gradient + 1] * 2
-    assert all(torch.equal(value, steps[True][name]) for name, value in steps[False].items())
+    assert counts == dict(easy=1, all=5 if checkpointed else 3)
+    assert all(torch.equal(value, steps['all'][name]) for name, value in steps['easy'].items()), 'training is the same'
+
+
+@pytest.mark.parametrize(
+    'options, scale, seen',
+    [
+        (dict(), 0.0, 1),  # Burn-in: labels.
+        (dict(teacher_mode='eval'), 1.0, 2),  # Labels and hard views.
+        (dict(lessons=[dict(teacher='a', student='b')]), 1.0, 2),  # The student's.
+        (dict(lessons=[dict(teacher='a.ema', student='b'), dict(teacher='b.ema', student='a')]), 1.0, 2),
+    ],
+)
+def test_a_network_that_sees_no_easy_view_has_statistics_of_all_it_sees(stock, options, scale, seen):
+    config = switch(stock, model=options)
+    model = build(config)
+    train(model, batches(config, 1), scale)
+    assert model.networks['b'].backbone.bn1.num_batches_tracked == seen
 
 
 def test_weights_of_joints_carry_no_gradient_even_where_the_teacher_gets_one(stock):
@@ -292,6 +318,7 @@ def test_bfloat16_channels_last_trains(stock):
         (dict(lessons=[dict(teacher='a')]), 'takes teacher, student'),
         (dict(lessons=[dict(teacher='a.ema', student='b', detach=False)]), 'takes no gradient'),
         (dict(teacher_mode='frozen'), "'train' or 'eval'"),
+        (dict(statistics='hard'), "statistics='hard'; choose 'easy' or 'all'"),
         (dict(predict_on='c'), 'predict_on'),
         (dict(networks=dict()), 'networks is empty'),
     ],

@@ -2,7 +2,7 @@
 import copy
 from contextlib import ExitStack, nullcontext
 from functools import lru_cache
-from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 import torch
 from mmengine.model import ExponentialMovingAverage
@@ -18,7 +18,15 @@ from mmpose_dualteach.models.occlusions import BlockShuffle, parse_paths
 from mmpose_dualteach.models.pseudo_labels.lesson_group import LessonGroup, group_lessons
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
-from mmpose_dualteach.models.pseudo_labels.lessons import EMA, LESSONS, NETWORKS, SNAPSHOT, Teacher, parse_lessons
+from mmpose_dualteach.models.pseudo_labels.lessons import (
+    EMA,
+    LESSONS,
+    NETWORKS,
+    OWN,
+    SNAPSHOT,
+    Teacher,
+    parse_lessons,
+)
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
@@ -75,9 +83,10 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             False.
         teacher_mode (str): ``'train'``: teachers normalise by the easy batch's own statistics and update their running
             ones, as the released code does; ``'eval'``: by their running statistics. Defaults to ``'train'``.
-        hard_statistics (bool): Whether hard views count in the running statistics of batch norm, by which a network
-            normalises at test time, as they do in the released code. While it trains it normalises by each batch's own
-            either way. Defaults to False: no image at test time is distorted as hard views are.
+        statistics (str): Of which images the running statistics of batch norm are, by which a network normalises at
+            test time, in backbone and neck of one that teaches; in training it normalises by each batch's own.
+            ``'easy'``: of easy views alone, the images that it is for, undistorted; ``'all'``: of all that it sees, as
+            in the released code. Defaults to ``'easy'``; what sees no easy view in training mode has those of all.
         paths (Sequence[Sequence[dict]]): The ways in which each student sees a hard view, each one part of the loss:
             for each the configs of its occlusions (:class:`JointCutout`, :class:`JointOcclude`, :class:`KeypointMix`,
             :class:`RandomCutout`, :class:`RandomCutMix`), one after the other, and last, if wanted, that of a
@@ -118,7 +127,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         max_disagreement: Optional[float] = None,
         redraw: bool = False,
         teacher_mode: str = 'train',
-        hard_statistics: bool = False,
+        statistics: str = 'easy',
         paths: Sequence[Sequence[dict]] = ((),),
         predict_on: Optional[str] = None,
         autocast: Optional[str] = None,
@@ -133,6 +142,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         check_model_keys(stock, estimator)
         if teacher_mode not in ('train', 'eval'):
             raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
+        if statistics not in ('easy', 'all'):
+            raise ValueError(f"model.statistics={statistics!r}; choose 'easy' or 'all'")
         if not networks:
             raise ValueError('model.networks is empty; name at least one network')
         parsed = parse_lessons(lessons, list(networks))
@@ -161,7 +172,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.teachers = list(dict.fromkeys(teacher for lesson in self.lessons for teacher in lesson.teachers))
         self.sup_weight = sup_weight
         self.unsup_weight = unsup_weight
-        self.hard_statistics = hard_statistics
         self.paths = parse_paths(paths)
         self.selection = Selection(confidence, pseudo_label_thr, pseudo_label_quantile, max_disagreement)
         if self.selection.uses_agreement and any(len(lesson.teachers) < 2 for lesson in parsed):
@@ -189,6 +199,10 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             **{Teacher(name, SNAPSHOT): snapshot for name, snapshot in self.snapshots.items()},
         }
         self.modules_by_teacher = modules
+        # The networks that see easy views themselves, while lessons count.
+        self._seeing_easy: Set[str] = set()
+        if statistics == 'easy' and teacher_mode == 'train':
+            self._seeing_easy = {teacher.network for teacher in self.teachers if teacher.weights == OWN}
         self._labeled_branch = {
             name: own_branch(LABELED, name if own.get('transforms') else None) for name, own in networks.items()
         }
@@ -206,9 +220,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.guard = LessonGuard({teacher: each for teacher, each in modules.items() if teacher.network in in_lessons})
         if compile:
             for network in modules.values():
-                for part in (network.backbone, getattr(network, 'neck', None)):
-                    if part is not None:
-                        part.compile(**(compile if isinstance(compile, dict) else {}))
+                for part in _feature_extractor(network):
+                    part.compile(**(compile if isinstance(compile, dict) else {}))
 
         # Set by DualTeacherHook and LessonVisualizationHook; the defaults make the model complete without them.
         self.unsup_scale = 1.0
@@ -229,7 +242,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             Dict[str, Tensor]: Scalars by name; those with "loss" in their name add up to the loss.
         """
         # 1. Every network learns from the labels by its own stock loss.
-        yield from self.sup_losses(inputs, data_samples)
+        with self.easy_statistics():
+            yield from self.sup_losses(inputs, data_samples)
         if not self.teaches:
             return
         self.records = []
@@ -246,10 +260,14 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 health = group.health(predictions, targets) if self.watching else {}
                 health = {key: value for key, value in health.items() if key not in told}
                 told.update(health)
-                students = {lesson.student for lesson in group.lessons if not self.hard_statistics}
-                # Also while the caller takes gradients: checkpointed blocks run forward again then.
-                with kept_running_statistics(self.networks[name] for name in students):
+                with self.easy_statistics():
                     yield from self.unsup_losses(group, inputs, views, opinions, targets, health)
+
+    def easy_statistics(self) -> ContextManager:
+        """While lessons count, and for as long as a caller takes gradients, keep labelled and hard images from the
+        running statistics that easy views make: checkpointed blocks run forward again in the backward pass."""
+        names = self._seeing_easy if self.teaches else ()
+        return kept_running_statistics(part for name in names for part in _feature_extractor(self.networks[name]))
 
     def sup_losses(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Iterator[Losses]:
         """Each network's own stock losses, weighted, and, when watched, the mean peak of its predictions.
@@ -504,6 +522,11 @@ def add_up(losses: Losses, more: Losses) -> None:
     """Add scalars to those of the same name."""
     for key, value in more.items():
         losses[key] = losses[key] + value if key in losses else value
+
+
+def _feature_extractor(network: Any) -> List[nn.Module]:
+    """Backbone and, where there is one, neck: what runs on every image, whatever a network is asked."""
+    return [part for part in (network.backbone, getattr(network, 'neck', None)) if part is not None]
 
 
 def _weighted(value: Any, weight: float) -> Any:
