@@ -40,9 +40,10 @@ class SyncedBN(torch.nn.BatchNorm2d):
         count = images.numel() / images.shape[1] * get_world_size()
         mean = all_reduce(images.sum(dim=(0, 2, 3))) / count
         square = all_reduce((images - mean[:, None, None]).square().sum(dim=(0, 2, 3))) / count
-        with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(square * count / (count - 1), self.momentum)
+        if self.track_running_stats:
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(square * count / (count - 1), self.momentum)
         scale = self.weight / (square + self.eps).sqrt()
         return (images - mean[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]
 
