@@ -2,6 +2,7 @@
 """What networks see, in COCO's format, beside the images and boxes that it is seen in."""
 
 import os.path as osp
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -170,8 +171,11 @@ def category_of(unlabeled: UnlabeledPoseDataset, labeled_file: str = '') -> dict
 
 
 def _by_id(annotations: Sequence[dict]) -> Dict[Any, dict]:
-    """Annotations by their ids, or where they have none by their places, as the set has them."""
-    return {each.get('id', place): each for place, each in enumerate(annotations) if isinstance(each, dict)}
+    """Annotations by their ids, or where they have none by their places, as the set has them; an id that several have
+    tells none."""
+    entries = [(each.get('id', place), each) for place, each in enumerate(annotations) if isinstance(each, dict)]
+    counts = Counter(key for key, _ in entries)
+    return {key: each for key, each in entries if counts[key] == 1}
 
 
 def _seen_box(seen: dict, line: dict, whole_images: bool) -> List[float]:

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Subset
 
 from mmpose_dualteach.label_loop.instances import EveryInstance, pipeline_of_test
 from mmpose_dualteach.label_loop.networks import Networks, Seen
+from mmpose_dualteach.utils.file_io import keep_inputs
 from mmpose_dualteach.utils.progress_file import Progress, digest
 
 DECIMALS = 2  # Of pixels.
@@ -39,7 +40,7 @@ class Look:
 
     Raises:
         FileNotFoundError: If the checkpoint or source is missing.
-        ValueError: If the checkpoint is none of the config.
+        ValueError: If the checkpoint is none of the config, or the output is a file that is read.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class Look:
         init_default_scope('mmpose')
         self.networks = Networks(config, checkpoint, network, device)
         self.instances = EveryInstance(unlabeled, pipeline_of_test(config))
+        listed = self.instances.unlabeled
+        keep_inputs([output], [listed.ann_file, listed.bbox_file, checkpoint])
         rank, world = get_dist_info()
         self._share = range(rank, len(self.instances), world)
         self._parts = [f'{output}.part' if world == 1 else f'{output}.{process}.part' for process in range(world)]
@@ -64,7 +67,7 @@ class Look:
             config=digest(config.pretty_text),
             checkpoint=[osp.abspath(checkpoint), weights.st_size, weights.st_mtime_ns],
             source=digest(str(dict(unlabeled, pipeline=None))),
-            instances=len(self.instances),
+            instances=self.instances.unlabeled.data_list.checksum(),
             answers=self.networks.answers,
             processes=world,
         )

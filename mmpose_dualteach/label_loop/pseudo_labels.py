@@ -7,6 +7,7 @@ from typing import Any, Mapping, Optional
 from mmengine.config import Config
 
 from mmpose_dualteach.datasets.labeled_pipeline import innermost
+from mmpose_dualteach.datasets.sources.videos import is_frame
 from mmpose_dualteach.label_loop.coco import Choice, Counts, as_coco, category_of
 from mmpose_dualteach.label_loop.drawing import draw
 from mmpose_dualteach.label_loop.formats import FORMATS, beside
@@ -64,13 +65,17 @@ def pseudo_labels(
     networks, instances = look.networks, look.instances
     if choice.agreement is not None and len(networks.peers) < 2:
         raise ValueError(f'agreement needs two networks that see the same images; {checkpoint} has one')
+    form = FORMATS[format_name]
+    if form.beside and any(is_frame(path) for path in instances.unlabeled.data_list.paths):
+        raise ValueError(
+            f'--format {format_name}: labelling tools open images, no frames of videos; write them: --frames'
+        )
     lines = look.lines(batch, workers)
     if lines is None:
         return Counts()
     category = category_of(instances.unlabeled, labeled_file(config))
     description = f'pseudo-labels of network {networks.answers} of {osp.basename(checkpoint)}, {choice}'
     coco, counts = as_coco(instances.unlabeled, lines, choice, category, description)
-    form = FORMATS[format_name]
     dump_json(form.convert(coco, address), output)
     if form.beside:
         with atomic_write(beside(output, form)) as file:

@@ -3,6 +3,7 @@
 where the frame before had them."""
 
 import itertools
+import re
 import sys
 from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -81,6 +82,7 @@ def find_boxes(
     if told:
         print_log(told, logger='current')
     frames = [Frame(name, path, _sequence_of(name)) for name, path in found.items()]
+    frames.sort(key=lambda frame: (frame.sequence, _in_counting_order(frame.name)))
     folders = [folder_of(source), *([chosen.folder] if chosen.folder else [])]
     reader = _Reader(ImageReader(LoadImage(), None if allow_outside else folders))
     results: List[dict] = []
@@ -100,6 +102,11 @@ def find_boxes(
     dump_skipped(dict(reader.problems, **load_report.broken), output)
     unusable = len(reader.problems) + sum(load_report.broken.values())
     return dict(images=len(frames) - len(reader.problems), boxes=len(results), unusable=unusable)
+
+
+def _in_counting_order(name: str) -> List[Tuple[int, str]]:
+    """A key that sorts f2.png before f10.png."""
+    return [(int(part), '') if part.isdecimal() else (0, part) for part in re.split(r'(\d+)', name)]
 
 
 def _sequence_of(name: str) -> str:

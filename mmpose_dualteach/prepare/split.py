@@ -5,13 +5,14 @@ import hashlib
 import json
 import os
 import os.path as osp
+from contextlib import suppress
 from typing import Any, Dict, List, Tuple, Union
 
 import numpy as np
 
 from mmpose_dualteach.datasets.checks import check_entries, is_coco, read_json
 from mmpose_dualteach.prepare.identity import first_of_each
-from mmpose_dualteach.utils.file_io import dump_json
+from mmpose_dualteach.utils.file_io import dump_json, keep_inputs
 
 UNITS = ('instances', 'images')
 # What of an annotation is no label. Everything else stays out of the unlabelled file.
@@ -84,14 +85,12 @@ def split_labels(
         raise ValueError(
             'share_images splits images between the sides, so that they cannot be counted; count instances'
         )
+    outputs = [osp.join(folder, f'{name}.json') for name in ('labeled', 'unlabeled', 'manifest')]
+    keep_inputs(outputs, [ann_file])
     content = read_json(ann_file)
     instances = _instances(content, ann_file)
     image_of = 'image' if isinstance(content, list) else 'image_id'
-    # MPII's instances have no id; their places are theirs.
-    own = [
-        _identity(each['id'] if 'id' in each else [each.get(key) for key in ('image', 'center', 'scale')])
-        for each in instances
-    ]
+    own = _identities(instances)
     # One image that the file lists twice is one.
     same = first_of_each(content['images']) if isinstance(content, dict) else {}
     image_of_each = [
@@ -180,6 +179,16 @@ def _instances(content: Any, ann_file: str) -> List[dict]:
         f"{ann_file} is neither in COCO's format, a dict with 'images' and 'annotations', nor in MPII's, "
         "a list of instances with 'image'"
     )
+
+
+def _identities(instances: List[dict]) -> List[str]:
+    """What tells instances apart: their ids; where they have none, or share one, as MPII's, the places of people."""
+    for told in (lambda each: each['id'], lambda each: [each[key] for key in ('image', 'center', 'scale')]):
+        with suppress(KeyError):
+            names = [_identity(told(each)) for each in instances]
+            if len(set(names)) == len(names):
+                return names
+    return [_identity([number]) for number in range(len(instances))]
 
 
 def _identity(value: Any) -> str:

@@ -5,7 +5,7 @@ import json
 import os
 import re
 from contextlib import contextmanager
-from typing import IO, Any, Collection, Iterator, Optional
+from typing import IO, Any, Collection, Iterable, Iterator, Optional
 
 UNFINISHED = '.unfinished-'
 # Control characters, whatever else splits lines, and the surrogates that stand for bytes that are no UTF-8.
@@ -40,6 +40,22 @@ def dump_json(content: Any, path: str, **options: Any) -> None:
     """Write JSON that appears under its name when it is whole; ``options`` are ``json.dump``'s."""
     with atomic_write(path) as file:
         json.dump(content, file, **options)
+
+
+def keep_inputs(outputs: Iterable[str], inputs: Iterable[Optional[str]]) -> None:
+    """Refuse to write over what is read.
+
+    Args:
+        outputs (Iterable[str]): Files that a call writes.
+        inputs (Iterable[str, optional]): Files that it reads; those without a name are none.
+
+    Raises:
+        ValueError: If one is both; names it.
+    """
+    read = {os.path.realpath(path) for path in inputs if path}
+    for path in outputs:
+        if os.path.realpath(path) in read:
+            raise ValueError(f'{path} is read and would be written over; name another output')
 
 
 def dump_skipped(skipped: Collection, output: str) -> None:

@@ -499,8 +499,6 @@ def test_frames_are_written_once_where_that_is_asked_for(tmp_path):
     before = [path.stat().st_mtime_ns for path in written]
     folder_set(tmp_path / 'videos', video=options)
     assert [path.stat().st_mtime_ns for path in written] == before
-    folder_set(tmp_path / 'videos', video=dict(options, every=15))
-    assert [path.name for path in sorted((tmp_path / 'frames').rglob('*.jpg'))] == ['00000000.jpg', '00000015.jpg']
 
 
 def written_by(folder, target, ready):
@@ -698,6 +696,13 @@ def test_a_missing_video_is_called_one(tmp_path):
 # ------------------------------------------------------------------ found in review
 
 
+def test_hidden_files_are_no_images(tmp_path):
+    for name in ('a.jpg', '._a.jpg', '.thumbnails/a.jpg'):
+        picture(tmp_path / 'images' / name)
+    dataset = folder_set(tmp_path / 'images')
+    assert len(dataset) == 1 and dataset.load_report.left_out == {'hidden files': 2}
+
+
 def test_frames_never_replace_what_others_made_nor_lie_among_the_images(tmp_path):
     video(tmp_path / 'videos' / 'clip.avi', range(10, 250, 8))
     precious = tmp_path / 'frames' / 'clip.avi' / 'thesis.txt'
@@ -719,9 +724,33 @@ def test_frames_that_got_lost_are_written_again(tmp_path):
     (tmp_path / 'frames' / 'clip.avi' / '00000010.jpg').unlink()
     dataset = folder_set(tmp_path / 'videos', video=options)
     assert dataset[1]['img'].mean() == pytest.approx(90, abs=2)
-    (tmp_path / 'frames' / 'clip.avi' / 'frames.json').write_text('{"made_')
-    assert len(folder_set(tmp_path / 'videos', video=options)) == 3
     assert [path.name for path in (tmp_path / 'frames').iterdir()] == ['clip.avi']
+    (tmp_path / 'frames' / 'clip.avi' / 'frames.json').write_text('{"made_')
+    with pytest.raises(ValueError, match='frames/clip.avi is there and not made from the video clip.avi'):
+        folder_set(tmp_path / 'videos', video=options)
+
+
+def test_another_choice_of_frames_removes_none_that_labels_may_name(tmp_path):
+    video(tmp_path / 'videos' / 'clip.avi', range(10, 250, 8))
+    folder = tmp_path / 'frames' / 'clip.avi'
+
+    def listed(**choice):
+        dataset = folder_set(tmp_path / 'videos', video=dict(choice, min_change=0, folder=str(tmp_path / 'frames')))
+        return [int(os.path.basename(path)[:8]) for path in paths(dataset)]
+
+    assert listed(every=10) == [0, 10, 20]
+    (folder / 'mine.json').write_text('{}')
+    before = {path: path.stat().st_mtime_ns for path in folder.glob('*.jpg')}
+    assert listed(every=15) == [0, 15]
+    os.utime(tmp_path / 'videos' / 'clip.avi')  # A copy is as good.
+    assert listed(every=10) == [0, 10, 20]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    there = {'mine.json', 'frames.json', *(f'{number:08d}.jpg' for number in (0, 10, 15, 20))}
+    assert {path.name for path in folder.iterdir()} == there
+    video(tmp_path / 'videos' / 'clip.avi', range(250, 10, -8))
+    with pytest.raises(ValueError, match='frames/clip.avi is there and not made from the video clip.avi'):
+        listed(every=10)
+    assert {path.name for path in folder.iterdir()} == there
 
 
 def test_odd_videos_are_told_and_the_others_serve(tmp_path):

@@ -120,7 +120,50 @@ def test_goes_on_where_it_was_interrupted(run_files, tmp_path, monkeypatch):
     assert len(seen) == 24 and json.loads(output.read_text())['annotations'] == whole['annotations']
 
 
-def test_a_folder_with_a_video_and_a_broken_image(run_files, people, tmp_path):
+def test_another_set_of_as_many_is_not_gone_on_with(run_files, people, tmp_path, monkeypatch, capsys):
+    def failing(self, samples):
+        raise OSError('the disk is gone')
+
+    content = json.loads((people / 'train.json').read_text())
+    images, source = str(people / 'images'), tmp_path / 'source.json'
+    options = [
+        '--unlabeled',
+        str(source),
+        '--unlabeled-images',
+        images,
+        '-o',
+        str(tmp_path / 'labels.json'),
+        '--workers',
+        '0',
+    ]
+    options += ['--device', 'cpu', *EVERY_JOINT]
+    source.write_text(json.dumps(content))
+    see = networks_module.Networks.see
+    monkeypatch.setattr(networks_module.Networks, 'see', failing)
+    assert pseudo_label([*run_files, *options]) == 1
+    monkeypatch.setattr(networks_module.Networks, 'see', see)
+    content['annotations'][0]['bbox'][0] += 1
+    source.write_text(json.dumps(content))
+    assert pseudo_label([*run_files, *options]) == 1
+    assert 'was begun with another network, source or option' in capsys.readouterr().err
+    assert pseudo_label([*run_files, *options[:4], '-o', str(source), *options[6:]]) == 1
+    assert f'{source} is read and would be written over' in capsys.readouterr().err
+    assert json.loads(source.read_text()) == content
+
+
+def test_an_id_that_several_instances_have_gives_none_the_box_of_another(run_files, people, tmp_path):
+    content = json.loads((people / 'train.json').read_text())
+    boxes = sorted(each['bbox'] for each in content['annotations'])
+    for each in content['annotations']:
+        each['id'] = 0
+    (tmp_path / 'source.json').write_text(json.dumps(content))
+    options = ['--unlabeled', str(tmp_path / 'source.json'), '--unlabeled-images', str(people / 'images'), *EVERY_JOINT]
+    written = labelled(run_files, tmp_path / 'labels.json', *options)['annotations']
+    np.testing.assert_allclose(sorted(each['bbox'] for each in written), boxes, atol=1)  # Cut at the image's edge.
+    assert len({each['id'] for each in written}) == len(boxes)
+
+
+def test_a_folder_with_a_video_and_a_broken_image(run_files, people, tmp_path, capsys):
     folder = tmp_path / 'images'
     (folder / 'day 1').mkdir(parents=True)
     for number, path in enumerate(sorted((people / 'images').iterdir())[:3]):
@@ -141,7 +184,10 @@ def test_a_folder_with_a_video_and_a_broken_image(run_files, people, tmp_path):
     assert boxes[names['clip.avi#frame=0']['id']] == [0, 0, 64, 48]
     (problem,) = json.loads((tmp_path / 'labels.json.skipped.json').read_text())
     assert 'broken.png' in problem
-    # Frames that are written are images like others.
+    # Labelling tools open no videos. Frames that are written are images like others.
+    for tool_format in ('cvat', 'label-studio'):
+        assert pseudo_label([*run_files, '-o', str(output), *options, '--format', tool_format]) == 1
+        assert 'labelling tools open images, no frames of videos; write them: --frames' in capsys.readouterr().err
     content = labelled(run_files, output, *options, '--frames', str(tmp_path / 'frames'))
     for image in content['images']:
         assert cv2.imread(f'{content["info"]["images_in"]}/{image["file_name"]}') is not None

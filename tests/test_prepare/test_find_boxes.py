@@ -135,3 +135,12 @@ def test_what_an_earlier_call_skipped_is_not_left_behind(tmp_path):
     assert find(command) == 0 and list(json.loads(skipped.read_text())) == ['broken.png']
     (folder / 'broken.png').unlink()
     assert find(command) == 0 and not skipped.exists()
+
+
+def test_frames_of_a_folder_come_in_counting_order(tmp_path):
+    for number, frame in enumerate(frames(), 1):
+        mmcv.imwrite(frame, str(tmp_path / 'room' / f'f{number}.png'))
+    mmcv.imwrite(next(frames()), str(tmp_path / 'room' / 'f3' / 'other.png'))  # Sorts between the others.
+    find_boxes(str(tmp_path / 'room'), str(tmp_path / 'boxes.json'), region=[0, 0, 50, 50])
+    names = [each['image_id'] for each in json.loads((tmp_path / 'boxes.json').read_text())]
+    assert names == [*(f'f{number}.png' for number in range(1, FRAMES + 1)), 'f3/other.png']

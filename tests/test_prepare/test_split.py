@@ -197,3 +197,23 @@ def test_the_tool_prints_what_to_compare_and_names_what_is_wrong(tmp_path, capsy
         assert 'x.json' in error and error.count('\n') == 1
         assert message.split(' ', 2)[-1] in error or message in error
     assert not (tmp_path / 'no').exists()
+
+
+def test_a_source_is_never_written_over(tmp_path):
+    source = write(tmp_path / 'labeled.json', people())
+    with pytest.raises(ValueError, match='labeled.json is read and would be written over; name another output'):
+        split(source, 5, str(tmp_path))
+    assert len(json.loads((tmp_path / 'labeled.json').read_text())['annotations']) == len(people()['annotations'])
+
+
+@pytest.mark.parametrize('ids', [[None] * 100, [7] * 100], ids=['without', 'shared'])
+def test_instances_are_told_apart_whatever_their_ids(tmp_path, ids):
+    content = people()
+    for own, each in zip(ids, content['annotations']):
+        each.pop('id')
+        if own is not None:
+            each['id'] = own
+    source = write(tmp_path / 'source.json', content)
+    manifests = [split(source, 9, str(tmp_path / f'{seed}'), seed=seed, share_images=True) for seed in (0, 1)]
+    assert [each['labeled']['instances_with_labels'] for each in manifests] == [9, 9]
+    assert manifests[0]['checksum'] != manifests[1]['checksum']

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
+import hashlib
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -71,6 +72,16 @@ class InstanceIndex:
         instance = dict(id=_plain(self.ids[row]), img_id=_plain(self.image_ids[image]), img_path=self.paths[image])
         instance.update({key: values[row][None].copy() for key, values in self.boxes.items()})
         return instance
+
+    def checksum(self) -> str:
+        """Tells what is listed from anything else, however many it is."""
+        columns = [self.images, *(self.boxes[key] for key in sorted(self.boxes))]
+        content = hashlib.sha256(
+            repr([list(self.paths), list(self.ids), sorted(self.boxes)]).encode('utf-8', 'replace')
+        )
+        for column in columns:
+            content.update(np.ascontiguousarray(column[self.rows]).tobytes())
+        return content.hexdigest()
 
     @property
     def image_of_each(self) -> np.ndarray:

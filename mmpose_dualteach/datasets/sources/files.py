@@ -36,7 +36,9 @@ def list_folder(
     names = []
     for name in _walk(folder, backend_args, load_report):
         suffix = osp.splitext(name)[1].lower()
-        if suffix in suffixes:
+        if any(part.startswith('.') for part in name.split(os.sep)):  # Thumbnails, and what macOS leaves on its copies.
+            load_report.left_out['hidden files'] += 1
+        elif suffix in suffixes:
             names.append(name)
         else:
             load_report.left_out[f'files with suffix {suffix!r}'] += 1

@@ -3,9 +3,7 @@
 
 import os
 import os.path as osp
-import tempfile
 from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from itertools import takewhile
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
@@ -14,15 +12,14 @@ import cv2
 import mmcv
 import numpy as np
 from mmcv import VideoReader
-from mmengine.fileio import dump, load
 
 from mmpose_dualteach.datasets.sources.files import is_local, link_outside
+from mmpose_dualteach.datasets.sources.frame_folder import FrameFolder, file_name
 from mmpose_dualteach.datasets.sources.load_report import FrameCount, LoadReport
 from mmpose_dualteach.utils.file_io import printable
 
 VIDEO_SUFFIXES = ('.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm', '.mpg', '.mpeg', '.wmv', '.flv')
 MARK = '#frame='
-INDEX = 'frames.json'
 MOST_OPEN = 8
 THUMBNAIL = (32, 32)
 SLOW_MOTION = 100  # Frames a second.
@@ -128,7 +125,7 @@ def list_frames(
         Dict[str, str]: Path by name of each frame, in order.
 
     Raises:
-        ValueError: If what is in the way of a video's frames was not made from it.
+        ValueError: If what is in the way of a video's frames is not of it.
     """
     video = osp.join(root, name)
     problem = None
@@ -203,7 +200,7 @@ def _numbers(
             last = thumbnail.astype(int)
         numbers.append(number)
         if folder:
-            mmcv.imwrite(frame, osp.join(folder, f'{number:08d}.jpg'))
+            mmcv.imwrite(frame, osp.join(folder, file_name(number)))
     if not numbers:
         load_report.broken[f'video {video} gives no frame'] += 1
     if named is None:
@@ -227,72 +224,27 @@ def _decoded(video: cv2.VideoCapture, wanted: Iterator[int]) -> Iterator[Tuple[i
 def _written(
     root: str, video: str, name: str, choice: FrameSelection, load_report: LoadReport, named: Optional[Dict[str, int]]
 ) -> Dict[str, str]:
-    """The same as files, written unless they are there already: of this video, and of this choice or those named."""
-    folder = osp.join(root, name)
-    state = os.stat(video)
-    source = dict(bytes=state.st_size, modified=state.st_mtime_ns)
-    numbers: List[int] = [] if named is None else sorted(set(named.values()))
-    made_of = dict(source, **(dict(asdict(choice), folder=None) if named is None else dict(named=numbers)))
-
-    def is_there(content: dict) -> bool:
-        if content['made_of'] == made_of:
-            return _has_frames(folder, content['numbers'])
-        # A detector may have read and written more frames of the video than have boxes.
-        return named is not None and _is_of(content, source) and _has_frames(folder, numbers)
-
-    content = _index(folder)
-    if osp.exists(folder) and content is None:
-        raise ValueError(f'{folder} is there and not made from the video {name}; name another folder for frames')
-    if content is None or not is_there(content):
-        os.makedirs(root, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix='.unfinished-', dir=root) as unfinished:
-            new, old = osp.join(unfinished, 'new'), osp.join(unfinished, 'old')
-            os.makedirs(new)
-            own = LoadReport()
-            found = _numbers(video, choice, own, new, None if named is None else numbers)
-            content = dict(
-                made_of=made_of, numbers=found, broken=own.broken, left_out=own.left_out, frames=own.frames.get(video)
-            )
-            dump(content, osp.join(new, INDEX))
-            os.makedirs(osp.dirname(folder), exist_ok=True)
-            # Another process may do the same: its frames are as good, and may be in use.
-            theirs = _index(folder)
-            if theirs is None or not is_there(theirs):
-                with suppress(OSError):
-                    os.rename(folder, old)
-                with suppress(OSError):
-                    os.rename(new, folder)
-    if content['made_of'] == made_of:
-        numbers = content['numbers']
-        load_report.broken.update(content['broken'])
-        load_report.left_out.update(content['left_out'])
-        if content.get('frames'):
-            load_report.frames[video] = FrameCount(*content['frames'])
+    """The same as files, written unless they are there already: of this choice, or those named."""
+    folder = FrameFolder(root, name, video)
+    numbers = None if named is None else sorted(set(named.values()))
+    chosen = dict(asdict(choice), folder=None) if numbers is None else dict(named=numbers)
+    found = folder.found(chosen)
+    # A detector may have read and written more frames of the video than have boxes.
+    if found is None and numbers is not None and folder.has(numbers):
+        found = dict(numbers=numbers)
+    if found is None:
+        own = LoadReport()
+        with folder.more(chosen) as (unfinished, found):
+            found['numbers'] = _numbers(video, choice, own, unfinished, numbers)
+            found.update(broken=own.broken, left_out=own.left_out, frames=own.frames.get(video))
+    load_report.broken.update(found.get('broken', {}))
+    load_report.left_out.update(found.get('left_out', {}))
+    if found.get('frames'):
+        load_report.frames[video] = FrameCount(*found['frames'])
     if named is None:
-        named = {f'{name}{MARK}{number}': number for number in numbers}
-    there = set(numbers)
-    return {frame: osp.join(folder, f'{number:08d}.jpg') for frame, number in named.items() if number in there}
-
-
-def _index(folder: str) -> Optional[dict]:
-    """What says of which video and choice a folder of frames is, or None if it is no such folder."""
-    try:
-        content = load(osp.join(folder, INDEX))
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        return dict(made_of=None)
-    return content if isinstance(content, dict) and 'made_of' in content else dict(made_of=None)
-
-
-def _is_of(content: dict, source: dict) -> bool:
-    """Whether a folder of frames was made from a video."""
-    made_of = content['made_of']
-    return isinstance(made_of, dict) and all(made_of.get(key) == value for key, value in source.items())
-
-
-def _has_frames(folder: str, numbers: Sequence[int]) -> bool:
-    return {f'{number:08d}.jpg' for number in numbers} <= set(os.listdir(folder))
+        named = {f'{name}{MARK}{number}': number for number in found['numbers']}
+    there = set(found['numbers'])
+    return {frame: folder.file(number) for frame, number in named.items() if number in there}
 
 
 class FrameReader:
