@@ -132,8 +132,13 @@ def _of_region(frames: Sequence[Frame], reader: _Reader, region: Sequence[float]
     left, top, width, height = region
     for frame in frames:
         image = reader.read(frame)
-        if image is not None:
-            yield frame, _inside(np.array([left, top, left + width, top + height]), image.shape)
+        if image is None:
+            continue
+        box = _inside(np.array([left, top, left + width, top + height]), image.shape)
+        if (box[2:] > box[:2]).all():
+            yield frame, box
+        else:
+            reader.problems[frame.name] = f'has nothing of the region {list(region)}'
 
 
 def _of_motion(frames: Sequence[Frame], reader: _Reader, margin: float) -> Iterator[Tuple[Frame, np.ndarray]]:

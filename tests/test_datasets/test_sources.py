@@ -11,6 +11,7 @@ from multiprocessing import get_context
 import cv2
 import numpy as np
 import pytest
+from mmcv import VideoReader
 from mmengine.fileio import LocalBackend, register_backend
 from mmpose.datasets.transforms import LoadImage
 from PIL import Image
@@ -694,6 +695,19 @@ def test_a_missing_video_is_called_one(tmp_path):
 
 
 # ------------------------------------------------------------------ found in review
+
+
+def test_a_container_that_counts_too_many_frames_is_not_believed(tmp_path, monkeypatch):
+    video(tmp_path / 'clip.avi', range(10, 250, 8))
+    own = VideoReader.__init__
+
+    def counting(self, *args, **options):
+        own(self, *args, **options)
+        self._frame_cnt *= 2
+
+    monkeypatch.setattr(VideoReader, '__init__', counting)
+    dataset = folder_set(tmp_path, video=dict(every=10, min_change=0))
+    assert frames(dataset) == [0, 10, 20] and not dataset.load_report.broken
 
 
 def test_hidden_files_are_no_images(tmp_path):

@@ -144,3 +144,11 @@ def test_frames_of_a_folder_come_in_counting_order(tmp_path):
     find_boxes(str(tmp_path / 'room'), str(tmp_path / 'boxes.json'), region=[0, 0, 50, 50])
     names = [each['image_id'] for each in json.loads((tmp_path / 'boxes.json').read_text())]
     assert names == [*(f'f{number}.png' for number in range(1, FRAMES + 1)), 'f3/other.png']
+
+
+def test_an_image_beside_the_region_has_no_box(tmp_path):
+    for name, side in (('large', 100), ('small', 20)):
+        mmcv.imwrite(np.zeros((side, side, 3), np.uint8), str(tmp_path / 'room' / f'{name}.png'))
+    counts = find_boxes(str(tmp_path / 'room'), str(tmp_path / 'boxes.json'), region=[30, 30, 50, 50])
+    assert counts == dict(images=1, boxes=1, unusable=1)
+    assert 'has nothing of the region' in (tmp_path / 'boxes.json.skipped.json').read_text()

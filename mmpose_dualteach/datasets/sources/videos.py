@@ -188,8 +188,10 @@ def _numbers(
         return []
     if not folder and not choice.min_change:
         numbers = list(takewhile(lambda number: number < reader.frame_cnt, choice.wanted(reader.fps)))
-        load_report.frames[video] = FrameCount(len(numbers), reader.frame_cnt, reader.fps)
-        return numbers
+        if reader.get_frame(numbers[-1]) is not None:
+            load_report.frames[video] = FrameCount(len(numbers), reader.frame_cnt, reader.fps)
+            return numbers
+        reader = VideoReader(video)  # Of a video that was cut, the container may count more frames than decode.
     numbers, last = [], None
     for number, frame in _decoded(reader.vcap, choice.wanted(reader.fps) if named is None else iter(named)):
         if choice.min_change and named is None:
