@@ -45,9 +45,17 @@ def run(args: argparse.Namespace) -> None:
         else "mirrored pairs: none, by the joints' names; where left and right differ, set swap in metainfo.py, or "
         'take RandomFlip out of the pipeline'
     )
+    if found.unpaired:
+        print(
+            f'of one side by their names, but without a counterpart: {", ".join(found.unpaired)}; where they have one, '
+            'set swap in metainfo.py'
+        )
     for line in found.left_out:
         print(f'left out: {line}', file=sys.stderr)
-    print(f'wrote {found.config}: python tools/train.py {found.config} --unlabeled VIDEOS_OR_IMAGES')
+    for path in found.kept:
+        print(f'kept: {path}, which is not what is written now; remove it to have it written anew', file=sys.stderr)
+    said = 'kept' if found.config in found.kept else 'wrote'
+    print(f'{said} {found.config}: python tools/train.py {found.config} --unlabeled VIDEOS_OR_IMAGES')
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mmpose_dualteach.datasets.checks import check_entries, is_coco, read_json
+from mmpose_dualteach.datasets.checks import read_coco_json, read_json
 from mmpose_dualteach.label_loop.formats.label_studio_export import coco_of_tasks, is_label_studio
 from mmpose_dualteach.prepare.identity import image_name
 from mmpose_dualteach.prepare.split import boxes_only
@@ -56,11 +56,11 @@ def merge_labels(
         FileNotFoundError: If a file is missing.
         ValueError: If a file is of another format, or its keypoints are not the labelled set's; names it.
     """
-    old = _coco(labeled)
+    old = read_coco_json(labeled)
     category = _category(old, labeled)
     content = read_json(corrected)
-    new = coco_of_tasks(content, category, corrected) if is_label_studio(content) else _coco(corrected)
-    rest = _coco(unlabeled) if unlabeled else dict(images=[], annotations=[])
+    new = coco_of_tasks(content, category, corrected) if is_label_studio(content) else read_coco_json(corrected)
+    rest = read_coco_json(unlabeled) if unlabeled else dict(images=[], annotations=[])
     if roots:
         root = common_root(roots)
         old = _named_from(root, old, roots[0])
@@ -123,19 +123,6 @@ def _named_from(root: str, content: dict, folder: str) -> dict:
     way = osp.relpath(osp.abspath(folder), root)
     named = [dict(image, file_name=osp.join(way, str(image['file_name']))) for image in content['images']]
     return dict(content, images=named)
-
-
-def _coco(path: str) -> dict:
-    """A COCO-style file.
-
-    Raises:
-        ValueError: If it is none; names it.
-    """
-    content = read_json(path)
-    if not is_coco(content):
-        raise ValueError(f"{path} is not in COCO's format, a dict with 'images' and 'annotations'")
-    check_entries(content, path)
-    return content
 
 
 def _category(content: dict, path: str) -> dict:

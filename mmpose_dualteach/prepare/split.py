@@ -108,7 +108,7 @@ def split_labels(
     if not 1 <= count <= total:
         raise ValueError(f'{ann_file} has {total} {unit} with labels; {count} were asked for')
 
-    chosen = _choose(weights, count, seed)
+    chosen = choose(weights, count, seed)
     if not chosen:
         raise ValueError(
             f'{ann_file}: no image has so few instances with labels as {count}; ask for more, or '
@@ -205,8 +205,18 @@ def _has_label(instance: dict) -> bool:
         return True
 
 
-def _choose(weights: Dict[str, int], count: int, seed: int) -> set:
-    """Groups one after the other, in the seed's order, those left out that would bring the weight above ``count``."""
+def choose(weights: Dict[str, int], count: int, seed: int) -> set:
+    """Groups one after the other, in an order that depends on the seed and each one's name alone, those left out that
+    would bring the weight above ``count``.
+
+    Args:
+        weights (Dict[str, int]): Of each group, by its name; those of weight 0 are never chosen.
+        count (int): The weight to reach.
+        seed (int): Another one, another order.
+
+    Returns:
+        set: Names of the groups that are chosen.
+    """
     chosen, weight = set(), 0
     for name in sorted(weights, key=lambda name: hashlib.sha256(f'{seed}/{name}'.encode()).digest()):
         if weights[name] and weight + weights[name] <= count:

@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What must hold before training begins. Everything is told in one line that names the file or key and the remedy."""
 
-from .annotation_files import check_entries, is_coco, is_entry, listed_categories, read_json, short
+from .annotation_files import check_entries, is_coco, is_entry, listed_categories, read_coco_json, read_json, short
 from .boxes import box_problem, boxes_are_usable, layout_problem, listed_side, stock_class_of
 from .keypoints import check_same_keypoints
 from .labels import build_labeled, check_labeled, image_problem, instances_of, labeled_problems, readers_of
@@ -23,6 +23,7 @@ __all__ = [
     'layout_problem',
     'listed_categories',
     'listed_side',
+    'read_coco_json',
     'read_json',
     'readers_of',
     'shared_images',

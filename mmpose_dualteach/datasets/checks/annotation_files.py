@@ -29,6 +29,19 @@ def read_json(path: str, backend_args: Optional[dict] = None) -> Any:
         raise ValueError(f'{path} is a folder; name a .json file') from None
 
 
+def read_coco_json(path: str) -> dict:
+    """Read an annotation file in COCO's format.
+
+    Raises:
+        ValueError: If it is no valid JSON, in another format, or an entry is none; names it.
+    """
+    content = read_json(path)
+    if not is_coco(content):
+        raise ValueError(f"{path} is not in COCO's format, a dict with 'images' and 'annotations'")
+    check_entries(content, path)
+    return content
+
+
 def is_coco(content: Any) -> bool:
     """Whether a JSON file holds what COCO's annotation files hold: a dict with two lists."""
     return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in ('images', 'annotations'))

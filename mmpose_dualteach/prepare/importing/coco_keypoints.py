@@ -2,12 +2,13 @@
 """Labels of COCO files of other tools: SLEAP's (sleap-io's ``save_coco``), CVAT's, Label Studio's converter's."""
 
 import os.path as osp
-from typing import Dict, Optional
+from collections.abc import Hashable
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from mmpose_dualteach.datasets.checks import read_json
-from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
+from mmpose_dualteach.datasets.checks import listed_categories, listed_side, read_coco_json, short
+from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels, listed_twice
 
 
 def read_coco(path: str, root: Optional[str] = None) -> Labels:
@@ -20,35 +21,92 @@ def read_coco(path: str, root: Optional[str] = None) -> Labels:
 
     Raises:
         FileNotFoundError: If the file or its images are missing.
-        ValueError: If it has no category with keypoints, or several; names it.
+        ValueError: If it is no such file, has no category with keypoints, or several, lists an image twice, or an
+            annotation cannot be read; names it.
     """
     if not osp.isfile(path):
         raise FileNotFoundError(f'{path} does not exist; name a COCO file')
-    content = read_json(path)
-    named = content.get('categories', []) if isinstance(content, dict) else []
-    categories = [each for each in named if each.get('keypoints')]
+    content = read_coco_json(path)
+    listed = listed_categories(content.get('categories'))
+    categories = [each for each in listed.values() if isinstance(each.get('keypoints'), list) and each['keypoints']]
     if len(categories) != 1:
         raise ValueError(f'{path} has {len(categories)} categories with keypoints; export one skeleton at a time')
     category = categories[0]
     joints = [str(name) for name in category['keypoints']]
-    images: Dict[object, LabeledImage] = {
-        image['id']: LabeledImage(image['file_name'].replace('\\', '/')) for image in content['images']
-    }
+    images = _images(content['images'], path)
     for each in content['annotations']:
-        if each.get('category_id') != category['id'] or not any(each.get('keypoints', [])[2::3]):
+        where = f'{path}: annotation {short(each.get("id"))}'
+        kind = each.get('category_id', category['id'])
+        if kind not in list(listed):
+            raise ValueError(f'{where} has category_id {short(kind)}, which the file does not list; correct or list it')
+        if kind != category['id']:
             continue
-        points = np.array(each['keypoints'], dtype=float).reshape(-1, 3)
-        if len(points) != len(joints):
-            raise ValueError(f'{path}: annotation {each.get("id")} has {len(points)} keypoints, not {len(joints)}')
-        points[points[:, 2] == 0] = 0
+        points = _points(each.get('keypoints'), len(joints), where)
+        if not points[:, 2].any():
+            continue
+        if each['image_id'] not in images:
+            raise ValueError(
+                f'{where} names image {short(each["image_id"])}, which the file does not list; add the image or '
+                'remove the annotation'
+            )
         images[each['image_id']].instances.append(points)
-    if not images:
-        raise ValueError(f'{path} has no images')
-    skeleton = [(joints[a - 1], joints[b - 1]) for a, b in category.get('skeleton') or []]
+    skeleton = _skeleton(category.get('skeleton') or [], joints, path)
     return Labels(joints, list(images.values()), root if root is not None else _root_of(path, images), skeleton)
 
 
-def _root_of(path: str, images: Dict[object, LabeledImage]) -> str:
+def _images(entries: List[dict], path: str) -> Dict[Hashable, LabeledImage]:
+    """Images by their ids, each of them once."""
+    images: Dict[Hashable, LabeledImage] = {}
+    for each in entries:
+        name, sides = each.get('file_name'), (listed_side(each.get('width')), listed_side(each.get('height')))
+        if not (name and isinstance(name, str)):
+            raise ValueError(f'{path}: image {short(each["id"])} has no file_name; correct or remove it')
+        if each['id'] in images:
+            raise ValueError(f'{path} lists several images with id {short(each["id"])}; number them anew')
+        images[each['id']] = LabeledImage(name.replace('\\', '/'), size=sides if np.isfinite(sides).all() else None)
+    if not images:
+        raise ValueError(f'{path} has no images')
+    twice = listed_twice(images.values())
+    if twice is not None:
+        # Frames of two videos may have come to one name, so labels under one id could be those of another image.
+        raise ValueError(
+            f'{path} lists image {twice} twice; list every image once, and give frames of different videos names of '
+            "their own (image_filenames of sleap-io's save_coco)"
+        )
+    return images
+
+
+def _points(listed: Any, count: int, where: str) -> np.ndarray:
+    """Joints (x, y, visibility) in shape (K, 3), zeros where they are not labelled."""
+    try:
+        numbers = np.array(listed or np.zeros(3 * count), dtype=float).ravel()
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f'{where} has keypoints that are no numbers; correct or remove it') from None
+    if len(numbers) != 3 * count:
+        raise ValueError(
+            f'{where} has {len(numbers)} numbers in keypoints, not x, y and visibility of the {count} of its '
+            'category; correct or remove it'
+        )
+    points = numbers.reshape(count, 3)
+    seen = points[:, 2] > 0
+    if not np.isfinite(points[seen]).all():
+        raise ValueError(f'{where} has keypoints that are not finite; correct or remove it')
+    return np.where(seen[:, None], points, 0)
+
+
+def _skeleton(links: Any, joints: List[str], path: str) -> List[Tuple[str, str]]:
+    """Joints that are joined, which COCO counts from 1."""
+    places = range(1, len(joints) + 1)
+    for link in links if isinstance(links, list) else [links]:
+        if not (isinstance(link, list) and len(link) == 2 and all(place in places for place in link)):
+            raise ValueError(
+                f'{path}: {short(link)} in its skeleton is no pair of numbers from 1 to {len(joints)}; correct or '
+                'remove it'
+            )
+    return [(joints[int(one) - 1], joints[int(other) - 1]) for one, other in links]
+
+
+def _root_of(path: str, images: Dict[Hashable, LabeledImage]) -> str:
     first = next(iter(images.values())).name
     for folder in (osp.dirname(osp.abspath(path)), osp.join(osp.dirname(osp.abspath(path)), 'images')):
         if osp.isfile(osp.join(folder, first)):

@@ -10,12 +10,14 @@ import csv
 import glob
 import math
 import os.path as osp
+from itertools import groupby
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import yaml
 
-from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
+from mmpose_dualteach.datasets.checks import short
+from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels, listed_twice
 
 HEADERS = ('scorer', 'individuals', 'bodyparts', 'coords')
 PROJECT = 'config.yaml'
@@ -28,42 +30,85 @@ def is_table(path: str) -> bool:
 
 
 def read_project(folder: str) -> Labels:
-    """Read all labels of a DeepLabCut project.
+    """Read all labels of a DeepLabCut project; where a video has several tables, that of the project's scorer.
 
     Raises:
         FileNotFoundError: If there are none.
-        ValueError: If a table is none; names it.
+        ValueError: If a table or the project's settings are none, or a video has several tables of others; names them.
     """
     tables = sorted(glob.glob(osp.join(glob.escape(folder), 'labeled-data', '*', 'CollectedData*.csv')))
     if not tables:
         raise FileNotFoundError(
             f'{folder} has no labeled-data/*/CollectedData*.csv; name a DeepLabCut project, or a table itself'
         )
+    settings = _settings(folder)
+    own = f'CollectedData_{settings.get("scorer")}.csv'
+    tables = [_one_of(list(group), own) for _, group in groupby(tables, key=osp.dirname)]
     labels = join([read_table(table, folder) for table in tables], tables)
-    settings = osp.join(folder, PROJECT)
-    if osp.isfile(settings):
-        with open(settings, encoding='utf-8') as file:
-            links = (yaml.safe_load(file) or {}).get('skeleton') or []
-        known = set(labels.joints)
-        labels.skeleton = [(a, b) for a, b in (link[:2] for link in links if len(link) > 1) if {a, b} <= known]
+    links = settings.get('skeleton') or []
+    for link in links if isinstance(links, list) else [links]:
+        if not (isinstance(link, list) and len(link) == 2):
+            raise ValueError(
+                f'{osp.join(folder, PROJECT)}: {short(link)} in its skeleton is no pair of joints; correct or remove it'
+            )
+        one, other = (str(joint) for joint in link)
+        if {one, other} <= set(labels.joints):
+            labels.skeleton.append((one, other))
     return labels
 
 
+def _settings(folder: str) -> Dict[str, Any]:
+    """What a project's ``config.yaml`` says, nothing where there is none."""
+    path = osp.join(folder, PROJECT)
+    if not osp.isfile(path):
+        return {}
+    try:
+        with open(path, encoding='utf-8') as file:
+            settings = yaml.safe_load(file) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path} is no valid YAML ({" ".join(str(error).split())}); correct it') from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} is no dict of settings; take DeepLabCut's")
+    return settings
+
+
+def _one_of(tables: Sequence[str], own: str) -> str:
+    """Which of a video's tables counts: copies, or those of other scorers, have labels of the same images."""
+    found = tables if len(tables) == 1 else [table for table in tables if osp.basename(table) == own]
+    if not found:
+        raise ValueError(
+            f'{" and ".join(tables)} label the same images; move all but one, or name its scorer in {PROJECT}'
+        )
+    return found[0]
+
+
 def join(parts: Sequence[Labels], names: Sequence[str]) -> Labels:
-    """Labels of several tables as one.
+    """Labels of several tables as one, joints in the order of the first.
 
     Raises:
-        ValueError: If they have other joints or folders; names the tables.
+        ValueError: If they have other joints or folders, or an image in common; names the tables.
     """
     first = parts[0]
     for part, name in zip(parts, names):
-        if part.joints != first.joints:
-            raise ValueError(f'{names[0]} has joints {", ".join(first.joints)}, but {name} {", ".join(part.joints)}')
+        if sorted(part.joints) != sorted(first.joints):
+            raise ValueError(
+                f'{names[0]} has joints {", ".join(first.joints)}, but {name} {", ".join(part.joints)}; name the same '
+                'in each, or import them apart'
+            )
         if osp.realpath(part.root) != osp.realpath(first.root):
             raise ValueError(
                 f'images of {names[0]} are in {first.root}, those of {name} in {part.root}; import them apart'
             )
-    return Labels(first.joints, [image for part in parts for image in part.images], first.root, first.skeleton)
+    images = [image for part in parts for image in part.images]
+    twice = listed_twice(images)
+    if twice is not None:
+        both = [name for part, name in zip(parts, names) if twice in [image.name for image in part.images]]
+        raise ValueError(f'{" and ".join(both)} have image {twice} both; name tables that have each image once')
+    for part in parts:
+        order = [part.joints.index(joint) for joint in first.joints]
+        for image in part.images:
+            image.instances = [points[order] for points in image.instances]
+    return Labels(first.joints, images, first.root, first.skeleton)
 
 
 def read_table(path: str, root: Optional[str] = None) -> Labels:
@@ -76,7 +121,7 @@ def read_table(path: str, root: Optional[str] = None) -> Labels:
 
     Raises:
         FileNotFoundError: If the table, or the folder of its images, is missing.
-        ValueError: If it is no such table; names it.
+        ValueError: If it is no such table, or has an image twice; names it.
     """
     if not osp.isfile(path):
         raise FileNotFoundError(f'{path} does not exist; name a table of labels')
@@ -107,6 +152,9 @@ def read_table(path: str, root: Optional[str] = None) -> Labels:
                 points[individual][joints.index(bodypart)] = point['x'], point['y'], VISIBLE
         image.instances = [each for each in points.values() if each[:, 2].any()]
         images.append(image)
+    twice = listed_twice(images)
+    if twice is not None:
+        raise ValueError(f'{path} has image {twice} in two rows; keep one of them')
     return Labels(joints, images, root if root is not None else _root_of(path, images[0].name))
 
 

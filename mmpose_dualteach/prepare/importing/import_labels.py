@@ -15,7 +15,8 @@ from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.prepare.importing.coco_keypoints import read_coco
 from mmpose_dualteach.prepare.importing.deeplabcut import is_table, join, read_project, read_table
 from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
-from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of
+from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of, unpaired
+from mmpose_dualteach.prepare.split import choose
 from mmpose_dualteach.utils.config_file import read_config
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json
 
@@ -23,6 +24,7 @@ BASE = 'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_
 MARGIN = 0.1  # Boxes are those of the joints, and so much of their longer side more on every side.
 LEAST_SIDE = 0.05  # Of the image's longer side: a box around a single joint has none of its own.
 PARTS = ('train', 'val')
+TOLD = 3  # Of the images left out, where too few are left.
 STOCK = """# Labels of {source}, by tools/import_labels.py.
 _base_ = {base!r}
 
@@ -64,17 +66,21 @@ class Imported(NamedTuple):
     Attributes:
         joints (List[str]): Names of the joints.
         swaps (Dict[str, str]): Which joint each becomes in a mirror.
+        unpaired (List[str]): Joints of one side, by their names, that have no counterpart.
         images (Dict[str, int]): Images of each part.
         instances (Dict[str, int]): Instances of each part.
         left_out (List[str]): Images that cannot be used, and why.
+        kept (List[str]): Files that were there with another text, and stay as they are.
         config (str): The stock config.
     """
 
     joints: List[str]
     swaps: Dict[str, str]
+    unpaired: List[str]
     images: Dict[str, int]
     instances: Dict[str, int]
     left_out: List[str]
+    kept: List[str]
     config: str
 
 
@@ -88,7 +94,8 @@ def import_labels(
 ) -> Imported:
     """Write ``train.json`` and ``val.json`` in COCO's format, ``metainfo.py`` and ``stock.py``, a config that trains.
 
-    Images stay where they are. An instance's box is that of its joints with a margin.
+    Images stay where they are. An instance's box is that of its joints with a margin. A ``metainfo.py`` or ``stock.py``
+    of an earlier import stays as it is where it has another text.
 
     Args:
         sources (Sequence[str]): A DeepLabCut project; or tables of DeepLabCut or Lightning Pose (CSV or HDF5); or a
@@ -96,7 +103,7 @@ def import_labels(
         folder (str): Where to.
         images (str, optional): The folder that images are named from. Defaults to where they are found.
         val (float): Share of the images for validation, at least one. Defaults to 0.2.
-        seed (int): Which images they are depends on it. Defaults to 0.
+        seed (int): Which images they are depends on it and on their names alone. Defaults to 0.
         base (str): A top-down config of MMPose, of which network, pipelines and schedule are taken. Defaults to a
             ResNet-50 with heatmaps.
 
@@ -105,32 +112,54 @@ def import_labels(
 
     Raises:
         FileNotFoundError: If a source or its images are missing.
-        ValueError: If a source is of no such format, or has fewer than two images with labels.
+        ValueError: If a source is of no such format, has fewer than two images with labels, an image twice, or labels
+            of images of another size, or would be overwritten.
     """
     if not 0 < val < 1:
         raise ValueError(f'val={val} must be a share between 0 and 1')
+    written = [osp.realpath(osp.join(folder, f'{part}.json')) for part in PARTS]
+    for source in sources:
+        if osp.realpath(source) in written:
+            raise ValueError(f'{source} would be overwritten; name another folder to write to (-o)')
     labels = _read(sources, images)
-    usable, left_out = _checked(labels)
+    usable, left_out = _checked(labels, ', '.join(sources))
     if len(usable) < 2:
-        raise ValueError(f'{", ".join(sources)}: {len(usable)} images with labels can be used; at least 2 must be')
-    order = np.random.default_rng(seed).permutation(len(usable))
+        why = ': ' + '; '.join(left_out[:TOLD]) + ('; ...' if len(left_out) > TOLD else '') if left_out else ''
+        raise ValueError(
+            f'{", ".join(sources)}: {len(usable)} images with labels can be used of those below {labels.root}; at '
+            f'least 2 must be{why}'
+        )
     count = min(len(usable) - 1, max(1, round(val * len(usable))))
-    numbers = dict(train=sorted(order[count:]), val=sorted(order[:count]))
-    os.makedirs(folder, exist_ok=True)
-    counts: Dict[str, Dict[str, int]] = dict(images={}, instances={})
-    for part in PARTS:
-        content = _as_coco(labels, [usable[number] for number in numbers[part]])
-        dump_json(content, osp.join(folder, f'{part}.json'))
-        for key, found in (('images', 'images'), ('instances', 'annotations')):
-            counts[key][part] = len(content[found])
+    chosen = choose({each.image.name: 1 for each in usable}, count, seed)
+    parts = dict(
+        train=[each for each in usable if each.image.name not in chosen],
+        val=[each for each in usable if each.image.name in chosen],
+    )
+    contents = {part: _as_coco(labels, parts[part]) for part in PARTS}
+    images_of, instances = ({part: len(contents[part][key]) for part in PARTS} for key in ('images', 'annotations'))
     name = osp.basename(osp.normpath(folder))
-    source = ', '.join(osp.basename(osp.normpath(each)) for each in sources)
-    with atomic_write(osp.join(folder, 'metainfo.py')) as file:
-        file.write(metainfo_text(name, labels.joints, labels.skeleton, source))
+    origin = ', '.join(osp.basename(osp.normpath(each)) for each in sources)
     config = osp.join(folder, 'stock.py')
-    with atomic_write(config) as file:
-        file.write(_stock_config(base, folder, labels, source, counts['instances']['train']))
-    return Imported(labels.joints, swaps_of(labels.joints), counts['images'], counts['instances'], left_out, config)
+    texts = {
+        osp.join(folder, 'metainfo.py'): metainfo_text(name, labels.joints, labels.skeleton, origin),
+        config: _stock_config(base, folder, labels, origin, instances['train']),
+    }
+    os.makedirs(folder, exist_ok=True)
+    for part in PARTS:
+        dump_json(contents[part], osp.join(folder, f'{part}.json'))
+    kept = [path for path, text in texts.items() if not _written(path, text)]
+    swaps, alone = swaps_of(labels.joints), unpaired(labels.joints)
+    return Imported(labels.joints, swaps, alone, images_of, instances, left_out, kept, config)
+
+
+def _written(path: str, text: str) -> bool:
+    """Write a file, unless there is one with another text: somebody may have corrected it."""
+    if osp.isfile(path):
+        with open(path, 'rb') as present:
+            return present.read() == text.encode()
+    with atomic_write(path) as file:
+        file.write(text)
+    return True
 
 
 def _read(sources: Sequence[str], images: Optional[str]) -> Labels:
@@ -155,8 +184,12 @@ class _Usable(NamedTuple):
     size: List[int]
 
 
-def _checked(labels: Labels) -> Tuple[List[_Usable], List[str]]:
-    """Images that have labels and decode; and what is wrong with the others that have."""
+def _checked(labels: Labels, source: str) -> Tuple[List[_Usable], List[str]]:
+    """Images that have labels and decode; and what is wrong with the others that have.
+
+    Raises:
+        ValueError: If labels are of an image of another size; names the image and both sizes.
+    """
     reader = ImageReader(LoadImage())
     usable: List[_Usable] = []
     left_out: List[str] = []
@@ -171,6 +204,18 @@ def _checked(labels: Labels) -> Tuple[List[_Usable], List[str]]:
         except UnusableImage as error:
             left_out.append(f'{image.name} {error}')
             continue
+        if image.size == (height, width) and width != height:  # Stock pipelines turn what they learn from.
+            left_out.append(
+                f'{image.name} is turned by EXIF data to {width}x{height} pixels, its labels are of {height}x{width}; '
+                'take the orientation out of its EXIF data, or label it as it is shown'
+            )
+            continue
+        if image.size and image.size != (width, height):
+            raise ValueError(
+                f'{source} has labels of {image.name} with {image.size[0]:g}x{image.size[1]:g} pixels, but '
+                f'{osp.join(labels.root, image.name)} has {width}x{height}; name the folder of the images that were '
+                'labelled by --images'
+            )
         usable.append(_Usable(image, [width, height]))
     return usable, left_out
 

@@ -2,9 +2,11 @@
 """Labels whatever file they were in."""
 
 from dataclasses import dataclass, field
-from typing import List, Tuple
+from typing import Iterable, List, Optional, Set, Tuple
 
 import numpy as np
+
+from mmpose_dualteach.prepare.identity import image_name
 
 
 @dataclass
@@ -15,10 +17,12 @@ class LabeledImage:
         name (str): Its path below the folder of images, with forward slashes.
         instances (List[np.ndarray]): Of each (x, y, visibility) in shape (K, 3), in pixels, 0 the centre of the first;
             visibility as COCO has it: 0 not labelled, 1 hidden, 2 visible.
+        size (Tuple[float, float], optional): Its width and height in pixels as the labels' file lists them.
     """
 
     name: str
     instances: List[np.ndarray] = field(default_factory=list)
+    size: Optional[Tuple[float, float]] = None
 
 
 @dataclass
@@ -36,3 +40,14 @@ class Labels:
     images: List[LabeledImage]
     root: str
     skeleton: List[Tuple[str, str]] = field(default_factory=list)
+
+
+def listed_twice(images: Iterable[LabeledImage]) -> Optional[str]:
+    """The first image that is there twice, by its name, or None: it might be learnt from and validate, too."""
+    seen: Set[str] = set()
+    for image in images:
+        name = image_name(dict(file_name=image.name))
+        if name in seen:
+            return image.name
+        seen.add(name)
+    return None

@@ -2,20 +2,24 @@
 """A keypoint definition, as MMPose's datasets read it, from names of joints."""
 
 import re
-from typing import Dict, Iterator, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 # Of MMPose's conversions: sigmas that are not known are alike; it is COCO's mean.
 SIGMA = 0.08
 COLOURS = dict(left=[0, 255, 0], right=[255, 128, 0], middle=[51, 153, 255])
 LINK = [128, 128, 128]
-# What tells the sides apart in a name, and where: words anywhere; letters alone (ear.l, L-ear); capitals also at a
-# word's beginning (Lear) or end (earL).
-ALONE = r'(?<![A-Za-z]){}(?![A-Za-z])'
+# What tells the sides apart in a name, and where: words anywhere; letters alone (ear.l, L-ear), or behind that of fore,
+# hind or rear (FL_paw, paw.hr); a small letter before a capital (lEar); capitals at a word's end (earL, pawFL, pawLH).
+SMALL, CAPITAL = ('l', 'r'), ('L', 'R')
 SIDES = [
     (['{}'], [('left', 'right'), ('Left', 'Right'), ('LEFT', 'RIGHT')]),
-    ([ALONE], [('l', 'r'), ('L', 'R')]),
-    ([r'(?<![A-Za-z]){}', r'(?<=[a-z0-9]){}(?![A-Za-z])'], [('L', 'R')]),
+    ([r'(?<![A-Za-z]){}(?![A-Za-z])'], [SMALL, CAPITAL]),
+    ([r'(?<=(?<![A-Za-z])[fhr]){}(?![A-Za-z])', r'(?<![A-Za-z]){}(?=[A-Z])'], [SMALL]),
+    ([r'(?<=(?<![A-Za-z])[FHR]){}(?![A-Za-z])', r'(?<=[a-z0-9][FHR]){}(?![A-Za-z])'], [CAPITAL]),
+    ([r'(?<=[a-z0-9]){}(?=[FHR]?(?![A-Za-z]))'], [CAPITAL]),
 ]
+# Capitals at a word's beginning (Lear, FLpaw, LH_paw) do so only where both are there: Rump is of no side.
+BEGINNINGS = [([r'(?<![A-Za-z]){}', r'(?<=(?<![A-Za-z])[FHR]){}'], [CAPITAL])]
 
 
 class Side(NamedTuple):
@@ -36,7 +40,7 @@ def sides_of(joints: Sequence[str]) -> Dict[str, Side]:
     Args:
         joints (Sequence[str]): Names, such as ``left_ear``, ``EarL``, ``L-ear``.
     """
-    found = {name: side for name in joints for side in _sides(name) if side.other in joints}
+    found = {name: side for name in joints for side in _sides(name, SIDES + BEGINNINGS) if side.other in joints}
     return {name: side for name, side in found.items() if side.other in found and found[side.other].other == name}
 
 
@@ -45,9 +49,15 @@ def swaps_of(joints: Sequence[str]) -> Dict[str, str]:
     return {name: side.other for name, side in sides_of(joints).items()}
 
 
-def _sides(name: str) -> Iterator[Side]:
-    """The sides that a name may tell."""
-    for spots, pairs in SIDES:
+def unpaired(joints: Sequence[str]) -> List[str]:
+    """Joints of one side, by their names, that have no counterpart."""
+    paired = sides_of(joints)
+    return [name for name in joints if name not in paired and any(_sides(name, SIDES))]
+
+
+def _sides(name: str, marks: Sequence[Tuple[Sequence[str], Sequence[Tuple[str, str]]]]) -> Iterator[Side]:
+    """The sides that a name may tell, by marks: where they are, and what they are on either side."""
+    for spots, pairs in marks:
         for spot in spots:
             for pair in pairs:
                 for number, (one, other) in enumerate((pair, pair[::-1])):
