@@ -311,7 +311,7 @@ def test_another_import_loses_nothing(project, tmp_path, capsys):
         validating(IMAGES)
         assert (out / name).read_text() == text
         assert f'kept: {out / name}' in capsys.readouterr().err
-    assert 'would be overwritten' in error_of(capsys, path, '-o', tmp_path)
+    assert 'would be written over' in error_of(capsys, path, '-o', tmp_path)
 
 
 def test_joints_of_one_side_without_a_counterpart_are_told(project, tmp_path, capsys):

@@ -18,7 +18,7 @@ from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
 from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of, unpaired
 from mmpose_dualteach.prepare.split import choose
 from mmpose_dualteach.utils.config_file import read_config
-from mmpose_dualteach.utils.file_io import atomic_write, dump_json
+from mmpose_dualteach.utils.file_io import atomic_write, dump_json, keep_inputs
 
 BASE = 'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_ap10k-256x256.py'
 MARGIN = 0.1  # Boxes are those of the joints, and so much of their longer side more on every side.
@@ -117,10 +117,7 @@ def import_labels(
     """
     if not 0 < val < 1:
         raise ValueError(f'val={val} must be a share between 0 and 1')
-    written = [osp.realpath(osp.join(folder, f'{part}.json')) for part in PARTS]
-    for source in sources:
-        if osp.realpath(source) in written:
-            raise ValueError(f'{source} would be overwritten; name another folder to write to (-o)')
+    keep_inputs([osp.join(folder, f'{part}.json') for part in PARTS], sources)
     labels = _read(sources, images)
     usable, left_out = _checked(labels, ', '.join(sources))
     if len(usable) < 2:
