@@ -82,10 +82,11 @@ def merge_labels(
         instances = [*there, *(each for each in unlabelled[name] if not _is_in(each, there))]
         same, labelled = pairs(corrections, instances), len(there)
         for number, each in enumerate(corrections):
-            place = same.get(number, len(instances))
-            each = _with_box(each, instances[place : place + 1], sizes.get(name), f'{corrected}: image {name}')
+            place = same.get(number)
+            known = None if place is None else instances[place]
+            each = _with_box(each, known, sizes.get(name), f'{corrected}: image {name}')
             each.update(image_id=ids[name], category_id=category['id'])
-            if place < labelled:
+            if place is not None and place < labelled:
                 there[place] = dict(there[place], **dict(each, id=there[place].get('id')))
                 counts['replaced'] += 1
             else:
@@ -205,8 +206,8 @@ def _has_labels(annotation: dict) -> bool:
     return bool(np.any((annotation.get('keypoints') or ())[2::3])) and not annotation.get('iscrowd')
 
 
-def _with_box(annotation: dict, instance: Sequence[dict], size: Optional[Tuple[float, float]], where: str) -> dict:
-    """An annotation in its own box, or else in that which its instance has in another file, or around its keypoints.
+def _with_box(annotation: dict, known: Optional[dict], size: Optional[Tuple[float, float]], where: str) -> dict:
+    """An annotation in its own box, or else in that by which another file knows its instance, or around its keypoints.
 
     Raises:
         ValueError: If there is no box and no size of the image; says where.
@@ -214,8 +215,8 @@ def _with_box(annotation: dict, instance: Sequence[dict], size: Optional[Tuple[f
     box = own_box(annotation)
     if box:
         return dict(annotation, area=annotation.get('area', box[2] * box[3]))
-    for each in instance:
-        return dict(annotation, **{key: value for key, value in boxes_only(each).items() if key != 'score'})
+    if known:
+        return dict(annotation, **{key: value for key, value in boxes_only(known).items() if key != 'score'})
     if size is None:
         raise ValueError(f'{where} has no width and height, which a box around its keypoints needs; add them')
     left, top, right, bottom = box_of_joints(np.reshape(annotation['keypoints'], (-1, 3)), *size)
