@@ -81,6 +81,7 @@ def without_id():
         ([task(regions=[point(), point(x=60)])], "task 1 has two keypoints 'nose' of one instance; draw a rectangle"),
         ([task(regions=[rectangle(), *(point(x=x, parentID='box') for x in (70, 80))])], "two keypoints 'nose'"),
         ([task(regions=[rectangle(), point(x=70, parentID='box'), point(x=80)])], "two keypoints 'nose'"),
+        ([task(regions=[dict(point(), original_width='wide')])], 'task 1 does not say original_width'),
         ([task(regions=[without_id()])], 'task 1 has a rectangle without id'),
         ([task(regions=[dict(point(), value=None)])], 'task 1: region nose10.5 has no numbers x, y'),
         ([dict(id=1, data=IMAGE, annotations=[3])], 'task 1 is not as Label Studio writes it'),

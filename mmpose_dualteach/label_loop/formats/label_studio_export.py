@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
+from mmpose_dualteach.datasets.checks import listed_side
 from mmpose_dualteach.datasets.sources.files import IMAGE_SUFFIXES
 from mmpose_dualteach.label_loop.coco import VISIBLE
 from mmpose_dualteach.label_loop.formats.label_studio import IMAGE
@@ -117,14 +118,15 @@ def _instances(
     joints: Dict[Optional[str], Dict[str, Tuple[float, float]]] = defaultdict(dict)
     alone: List[Tuple[str, Tuple[float, float]]] = []
     for region in regions:
-        width, height = region.get('original_width'), region.get('original_height')
+        size = [region.get(key) for key in ('original_width', 'original_height')]
+        width, height = map(listed_side, size)
         if region.get('type') not in ('rectanglelabels', 'keypointlabels'):
             continue
-        if not width or not height:
+        if not np.isfinite([width, height]).all():
             raise ValueError(
                 f'{where} does not say original_width and original_height, without which percents say little'
             )
-        image.update(width=width, height=height)
+        image.update(width=size[0], height=size[1])
         if region['type'] == 'rectanglelabels':
             if not isinstance(region.get('id'), str):
                 raise ValueError(f'{where} has a rectangle without id; export it again')
