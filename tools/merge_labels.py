@@ -38,6 +38,8 @@ def run(args: argparse.Namespace) -> None:
         f'{counts["replaced"]} labelled instances were corrected and {counts["new"]} are new, {counts["labeled"]} in '
         f'all{left}: {args.output}'
     )
+    if counts['renamed']:
+        print(f'{counts["renamed"]} corrected images were known by the end of their paths, with fewer folders or more')
     if args.images:
         root = common_root(args.images)
         options = [f'--labeled-images {root}', *([f'--unlabeled-images {root}'] if args.unlabeled else [])]

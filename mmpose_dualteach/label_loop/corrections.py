@@ -8,18 +8,15 @@ from itertools import count
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
-from mmpose_dualteach.datasets.checks import read_coco_json, read_json
+from mmpose_dualteach.datasets.checks import listed_side, read_json
 from mmpose_dualteach.label_loop.formats.label_studio_export import coco_of_tasks, is_label_studio
-from mmpose_dualteach.prepare.identity import image_name
+from mmpose_dualteach.label_loop.label_files import category_with_keypoints, places_of_keypoints, read_labels
+from mmpose_dualteach.label_loop.same_instance import alike, own_box, pairs
+from mmpose_dualteach.prepare.identity import image_name, known_names
+from mmpose_dualteach.prepare.joint_boxes import box_of_joints
 from mmpose_dualteach.prepare.split import boxes_only
-from mmpose_dualteach.utils.file_io import dump_json
-
-BESIDE = 0.1  # Beside keypoints that no box is known around, of the longer side of theirs.
-SAME = 0.5  # Least intersection over union of two boxes of one instance.
-HULL = 2.0  # Pixels by which a box differs at most from one that a tool has drawn around keypoints.
-INSIDE = 0.8  # Least share of a box around keypoints that lies in the box of their instance.
+from mmpose_dualteach.utils.file_io import dump_json, keep_inputs
 
 
 def merge_labels(
@@ -32,9 +29,10 @@ def merge_labels(
 ) -> Dict[str, int]:
     """Write a labelled file that has the corrections, and what is still unlabelled.
 
-    An image is the same by its name, whatever number a labelling tool has given it; an instance by its box. A
-    correction takes the place of the same instance's labels; all others stay. Where a tool has put boxes around
-    keypoints (CVAT does), the instance keeps the box that the unlabelled or labelled file has.
+    An image is the same by its name, whatever number a labelling tool has given it, and by the end of its path where
+    that has fewer folders or more; an instance by its box, each one once. A correction takes the place of the same
+    instance's labels; all others stay. Where a tool has put boxes around keypoints (CVAT does), the instance keeps the
+    box that the unlabelled or labelled file has.
 
     Args:
         labeled (str): The labelled annotation file, COCO-style; its categories, keypoints and numbers of images hold.
@@ -49,52 +47,56 @@ def merge_labels(
             there is but one folder.
 
     Returns:
-        Dict[str, int]: Counts: ``replaced`` and ``new`` labelled instances, ``labeled`` ones in all, and ``unlabeled``
-        ones that are left.
+        Dict[str, int]: Counts: ``replaced`` and ``new`` labelled instances, ``labeled`` ones in all, ``unlabeled`` ones
+        that are left, and ``renamed`` images that the corrected file names with more folders, or with fewer.
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If a file is of another format, or its keypoints are not the labelled set's; names it.
+        ValueError: If a file is of another format, its keypoints are not the labelled set's, or it is not clear which
+            images are the corrected ones; names it.
     """
-    old = read_coco_json(labeled)
-    category = _category(old, labeled)
+    keep_inputs(
+        [osp.join(folder, f'{name}.json') for name in ('labeled', 'unlabeled')], [labeled, corrected, unlabeled]
+    )
+    old = read_labels(labeled)
+    category = category_with_keypoints(old, labeled)
     content = read_json(corrected)
-    new = coco_of_tasks(content, category, corrected) if is_label_studio(content) else read_coco_json(corrected)
-    rest = read_coco_json(unlabeled) if unlabeled else dict(images=[], annotations=[])
+    new = coco_of_tasks(content, category, corrected) if is_label_studio(content) else read_labels(corrected)
+    rest = read_labels(unlabeled) if unlabeled else dict(images=[], annotations=[])
+    order = places_of_keypoints(category, category_with_keypoints(new, corrected), corrected)
     if roots:
-        root = common_root(roots)
-        old = _named_from(root, old, roots[0])
-        new, rest = (_named_from(root, each, roots[1]) for each in (new, rest))
-        named = [{image_name(image) for image in each['images']} for each in (new, rest)]
-        if named[1] and not named[0] & named[1]:
-            raise ValueError(
-                f'{corrected} and {unlabeled} have no image of the same name; the second folder of --images is that '
-                'from which both name theirs'
-            )
-    order = _order(category, _category(new, corrected), corrected)
+        old, new, rest = _named_from_root(roots, old, new, rest, corrected, unlabeled)
+        renamed = 0
+    else:
+        new, renamed = _named_as_known(old, new, rest, corrected, unlabeled)
 
-    known = _by_name(old, rest)
-    labels = _by_name(old)
-    images = {image_name(image): image for source in (new, rest, old) for image in source['images']}
-    ids = {image_name(image): image['id'] for image in old['images']}
-    free_image, free = _free(ids.values()), _free(each.get('id') for each in old['annotations'])
-    counts = dict(replaced=0, new=0)
+    labels, unlabelled = _by_name(old), _by_name(rest)
+    images = {**_images(new), **_images(rest), **_images(old)}
+    sizes = {name: size for each in (new, rest, old) for name, size in _sizes(each).items()}
+    ids = {name: image['id'] for name, image in _images(old).items()}
+    free_image = _free(image['id'] for image in old['images'])
+    free = _free(each.get('id') for each in old['annotations'])
+    counts = dict(replaced=0, new=0, renamed=renamed)
     for name, corrections in _by_name(new).items():
-        corrections = [_with_own_box(_in_order(each, order), known[name]) for each in corrections if _has_labels(each)]
+        corrections = [_in_order(each, order) for each in corrections if _has_labels(each)]
         there = labels[name]
         if corrections and name not in ids:
             ids[name] = next(free_image)
-        pairs = _pairs(corrections, there)
+        instances = [*there, *(each for each in unlabelled[name] if not _is_in(each, there))]
+        same, labelled = pairs(corrections, instances), len(there)
         for number, each in enumerate(corrections):
+            place = same.get(number)
+            known = None if place is None else instances[place]
+            each = _with_box(each, known, sizes.get(name), f'{corrected}: image {name}')
             each.update(image_id=ids[name], category_id=category['id'])
-            if number in pairs:
-                place = pairs[number]
+            if place is not None and place < labelled:
                 there[place] = dict(there[place], **dict(each, id=there[place].get('id')))
                 counts['replaced'] += 1
             else:
                 there.append(dict(each, id=next(free)))
                 counts['new'] += 1
-    annotations = [each for name in ids for each in labels[name]]
+    # Of an image that the labelled file lists twice one stays, with the instances of both.
+    annotations = [dict(each, image_id=number) for name, number in ids.items() for each in labels[name]]
     os.makedirs(folder, exist_ok=True)
     listed = [dict(images[name], id=number) for name, number in ids.items()]
     dump_json(dict(old, images=listed, annotations=annotations), osp.join(folder, 'labeled.json'))
@@ -118,54 +120,82 @@ def common_root(roots: Tuple[str, str]) -> str:
     return root
 
 
+def _named_from_root(
+    roots: Tuple[str, str], old: dict, new: dict, rest: dict, corrected: str, unlabeled: Optional[str]
+) -> Tuple[dict, dict, dict]:
+    """Three COCO-style files, images of which are named from the folder that holds both of two."""
+    root = common_root(roots)
+    # Corrected and unlabelled images are named from one folder, but for what an address has before it.
+    new = _renamed(new, known_names(_corrected_names(new), _images(rest), corrected, lacking=False))
+    old, new, rest = (_named_from(root, each, folder) for each, folder in zip((old, new, rest), (*roots, roots[1])))
+    if rest['images'] and not _images(new).keys() & _images(rest).keys():
+        raise ValueError(
+            f'{corrected} and {unlabeled} have no image of the same name; the second folder of --images is that '
+            'from which both name theirs'
+        )
+    return old, new, rest
+
+
 def _named_from(root: str, content: dict, folder: str) -> dict:
     """A COCO-style file of a folder's images, named by their paths from one that holds it."""
     way = osp.relpath(osp.abspath(folder), root)
-    named = [dict(image, file_name=osp.join(way, str(image['file_name']))) for image in content['images']]
+    named = [dict(image, file_name=osp.join(way, image['file_name'])) for image in content['images']]
     return dict(content, images=named)
 
 
-def _category(content: dict, path: str) -> dict:
-    """The category with keypoints.
-
-    Raises:
-        ValueError: If there is none, or several; names the file.
-    """
-    found = [each for each in content.get('categories') or () if isinstance(each, dict) and each.get('keypoints')]
-    if len(found) != 1:
-        raise ValueError(f'{path} must have one category with the names of its keypoints; it has {len(found)}')
-    numbers = 3 * len(found[0]['keypoints'])
-    for each in content['annotations']:
-        if each.get('keypoints') and len(each['keypoints']) != numbers:
-            raise ValueError(
-                f'{path}: annotation {each.get("id")} has {len(each["keypoints"])} numbers in keypoints, not the '
-                f'{numbers} of its category'
-            )
-    return found[0]
+def _named_as_known(old: dict, new: dict, rest: dict, corrected: str, unlabeled: Optional[str]) -> Tuple[dict, int]:
+    """The corrected file, images of which are named as the others name them, and of how many the name is another."""
+    names = _corrected_names(new)
+    found = known_names(names, {**_images(rest), **_images(old)}, corrected)
+    strange = [name for name in names if name not in found]
+    if unlabeled and strange:
+        raise ValueError(
+            f'{corrected}: {len(strange)} corrected images are neither in the labelled file nor in {unlabeled} '
+            f'({", ".join(strange[:3])}); name them as these do, or give --images if the labelled ones are in another '
+            'folder'
+        )
+    return _renamed(new, found), sum(name != other for name, other in found.items())
 
 
-def _order(category: dict, other: dict, path: str) -> List[int]:
-    """Where each keypoint of a category stands in another one.
-
-    Raises:
-        ValueError: If it is not there; names the file and the keypoint.
-    """
-    places = {name: place for place, name in enumerate(other['keypoints'])}
-    missing = [name for name in category['keypoints'] if name not in places]
-    if missing:
-        raise ValueError(f'{path} has no keypoint {missing[0]!r}, which the labelled set has; name keypoints alike')
-    return [places[name] for name in category['keypoints']]
+def _renamed(content: dict, names: Mapping[str, str]) -> dict:
+    """A COCO-style file with other names of some images; Windows' are written as every system reads them."""
+    named = [
+        dict(image, file_name=names.get(image_name(image), image['file_name'].replace('\\', '/')))
+        for image in content['images']
+    ]
+    return dict(content, images=named)
 
 
-def _by_name(*sources: dict) -> Dict[str, List[dict]]:
+def _images(content: dict) -> Dict[str, dict]:
+    """Images by their names, the first of each."""
+    found: Dict[str, dict] = {}
+    for image in content['images']:
+        found.setdefault(image_name(image), image)
+    return found
+
+
+def _sizes(content: dict) -> Dict[str, Tuple[float, float]]:
+    """Width and height in pixels of images by their names, where the file has both."""
+    found = {
+        name: (listed_side(image.get('width')), listed_side(image.get('height')))
+        for name, image in _images(content).items()
+    }
+    return {name: size for name, size in found.items() if np.isfinite(size).all()}
+
+
+def _by_name(content: dict) -> Dict[str, List[dict]]:
     """Annotations by the names of their images."""
     found: Dict[str, List[dict]] = defaultdict(list)
-    for source in sources:
-        names = {image['id']: image_name(image) for image in source['images']}
-        for each in source['annotations']:
-            if each.get('image_id') in names:
-                found[names[each['image_id']]].append(dict(each))
+    names = {image['id']: image_name(image) for image in content['images']}
+    for each in content['annotations']:
+        if each.get('image_id') in names:
+            found[names[each['image_id']]].append(dict(each))
     return found
+
+
+def _corrected_names(content: dict) -> List[str]:
+    """The names of images with labels."""
+    return [name for name, annotations in _by_name(content).items() if any(map(_has_labels, annotations))]
 
 
 def _in_order(annotation: dict, order: Sequence[int]) -> dict:
@@ -179,74 +209,49 @@ def _has_labels(annotation: dict) -> bool:
     return bool(np.any((annotation.get('keypoints') or ())[2::3])) and not annotation.get('iscrowd')
 
 
-def _with_own_box(annotation: dict, known: Sequence[dict]) -> dict:
-    """An annotation in the box that its instance has in another file, where its own is but drawn around keypoints."""
-    rows = np.array(annotation['keypoints'], dtype=float).reshape(-1, 3)
-    points = rows[rows[:, 2] > 0, :2]
-    hull = [*points.min(axis=0), *np.ptp(points, axis=0)]
-    box = annotation.get('bbox')
-    if box and np.abs(np.subtract(box, hull)).max() > HULL:
+def _with_box(annotation: dict, known: Optional[dict], size: Optional[Tuple[float, float]], where: str) -> dict:
+    """An annotation in its own box, or else in that by which another file knows its instance, or around its keypoints.
+
+    Raises:
+        ValueError: If there is no box and no size of the image; says where.
+    """
+    box = own_box(annotation)
+    if box:
         return dict(annotation, area=annotation.get('area', box[2] * box[3]))
-    around = [each for each in known if each.get('bbox') and _share_inside(hull, each['bbox']) >= INSIDE]
-    if around:
-        nearest = min(around, key=lambda each: each['bbox'][2] * each['bbox'][3])
-        return dict(annotation, **{key: value for key, value in boxes_only(nearest).items() if key != 'score'})
-    margin = BESIDE * max(hull[2:])
-    wide = [hull[0] - margin, hull[1] - margin, hull[2] + 2 * margin, hull[3] + 2 * margin]
-    return dict(annotation, bbox=[round(float(side), 2) for side in wide], area=round(float(wide[2] * wide[3]), 2))
+    if known:
+        return dict(annotation, **{key: value for key, value in boxes_only(known).items() if key != 'score'})
+    if size is None:
+        raise ValueError(f'{where} has no width and height, which a box around its keypoints needs; add them')
+    left, top, right, bottom = box_of_joints(np.reshape(annotation['keypoints'], (-1, 3)), *size)
+    box = [round(value, 2) for value in (left, top, right - left, bottom - top)]
+    return dict(annotation, bbox=box, area=round(box[2] * box[3], 2))
 
 
-def _pairs(some: Sequence[dict], others: Sequence[dict]) -> Dict[int, int]:
-    """Which of some annotations are of the same instance as which others, by their boxes."""
-    overlaps = np.array([[_overlap(one['bbox'], other.get('bbox')) for other in others] for one in some])
-    if not overlaps.size:
-        return {}
-    rows, columns = linear_sum_assignment(-overlaps)
-    return {int(row): int(column) for row, column in zip(rows, columns) if overlaps[row, column] >= SAME}
+def _is_in(instance: dict, others: Sequence[dict]) -> bool:
+    """Whether an instance is among others, by its box."""
+    box = instance.get('bbox')
+    return any(box and each.get('bbox') and alike(box, each['bbox']) for each in others)
 
 
 def _left(rest: dict, labels: Mapping[str, Sequence[dict]], share_images: bool) -> dict:
     """What is still unlabelled: without the images that have labels, or without the instances that have."""
     images, annotations = [], []
     own = _by_name(rest)
-    for image in rest['images']:
-        name = image_name(image)
-        instances, labelled = own[name], [each for each in labels.get(name, ()) if _has_labels(each)]
+    for name, image in _images(rest).items():
+        instances, labelled = (
+            [boxes_only(each) for each in own[name]],
+            [each for each in labels.get(name, ()) if _has_labels(each)],
+        )
         if labelled and share_images:
-            taken = _pairs(instances, labelled)
+            taken = pairs(instances, labelled)
             instances = [each for number, each in enumerate(instances) if number not in taken]
             if not instances:
                 continue
         elif labelled:
             continue
         images.append(image)
-        annotations += [boxes_only(each) for each in instances]
+        annotations += [dict(each, image_id=image['id']) for each in instances]
     return dict(rest, images=images, annotations=annotations)
-
-
-def _area(box: Sequence[float]) -> float:
-    return max(float(box[2]), 0.0) * max(float(box[3]), 0.0)
-
-
-def _common(one: Sequence[float], other: Sequence[float]) -> float:
-    """Area that two boxes (left, top, width, height) share."""
-    low = np.maximum(one[:2], other[:2])
-    high = np.minimum(np.add(one[:2], one[2:]), np.add(other[:2], other[2:]))
-    return float(np.clip(high - low, 0, None).prod())
-
-
-def _overlap(one: Sequence[float], other: Optional[Sequence[float]]) -> float:
-    """Intersection over union."""
-    if not other:
-        return 0.0
-    common = _common(one, other)
-    return common / max(_area(one) + _area(other) - common, 1e-9)
-
-
-def _share_inside(inner: Sequence[float], outer: Sequence[float]) -> float:
-    """How much of a box, or of a line or point, lies in another one."""
-    sides = np.maximum(inner[2:], 1e-6)
-    return _common([*inner[:2], *sides], outer) / float(sides.prod())
 
 
 def _free(taken: Any) -> Iterator[int]:

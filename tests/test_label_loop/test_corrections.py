@@ -153,6 +153,131 @@ def test_images_are_known_by_their_addresses(files, data, name):
     assert names[new['image_id']] == name and new['bbox'][2] > 0
 
 
+def named(files, labeled, unlabeled=()):
+    """Files of images with other names: a cat on each."""
+    for name, listed in dict(labeled=labeled, unlabeled=unlabeled).items():
+        cats = [annotation(n, n, [0, 0, 40, 40], [(5, 5)] * 3 if name == 'labeled' else ()) for n, _ in listed]
+        (files / f'{name}.json').write_text(json.dumps(content(listed, cats)))
+
+
+def one_cat_on_each(*names, box=(0, 0, 40, 40), points=((7, 7), (9, 9), (30, 30))):
+    images = list(enumerate(names, 1))
+    return content(images, [annotation(number, number, list(box), points) for number, _ in images])
+
+
+@pytest.mark.parametrize(
+    'labeled, unlabeled, corrected',
+    [
+        ('day1/a.png', 'day1/b.png', ('a.png', 'b.png')),
+        ('day1/a.png', 'b.png', ('project/day1/a.png', 'images/b.png')),
+        ('day1/a.png', 'day1/b.png', ('day1\\a.png', 'C:\\day1\\b.png')),
+        ('day1/\u00e9.png', 'day1/b.png', ('day1/e\u0301.png', 'day1/b.png')),
+        ('b/a.png', 'a.png', ('b/a.png', 'a.png')),  # The same name counts before the end of another.
+    ],
+)
+def test_images_are_known_by_the_ends_of_their_paths(files, labeled, unlabeled, corrected, capsys):
+    named(files, [(10, labeled)], [(20, unlabeled)])
+    after, left = merged(files, one_cat_on_each(*corrected))
+    assert [image['file_name'] for image in after['images']] == [labeled, unlabeled] and not left['images']
+    assert [each['keypoints'][0] for each in after['annotations']] == [7, 7]
+    assert ('by the end of their paths' in capsys.readouterr().out) == (corrected[1] != unlabeled)
+
+
+@pytest.mark.parametrize(
+    'labeled, corrected, told',
+    [
+        (['day1/a.png', 'day2/a.png'], ['a.png'], 'image a.png may be day1/a.png or day2/a.png'),
+        (['a.png'], ['day1/a.png', 'day2/a.png'], 'images day1/a.png and day2/a.png both seem to be a.png'),
+        (['a.png'], ['a.png', *(f'{each}.png' for each in 'uvwx')], '(u.png, v.png, w.png); name them as these do'),
+    ],
+)
+def test_images_that_are_not_known_for_sure_are_refused(files, labeled, corrected, told, capsys):
+    named(files, list(enumerate(labeled)), [(20, 'b.png')])
+    merged(files, one_cat_on_each(*corrected), code=1)
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1 and told in error and 'corrected.json' in error
+
+
+def test_an_address_may_have_more_before_the_folder_of_images(files, monkeypatch):
+    monkeypatch.chdir(files)
+    labeled, unlabeled = merged(files, one_cat_on_each('bucket/b.png', 'a.png'), '--images', 'data/one', 'data/two')
+    # In another folder a name without folders may be of any image that the labelled file does not know.
+    assert [image['file_name'] for image in labeled['images']] == ['one/day 1/a.png', 'two/b.png', 'two/a.png']
+    assert [image['file_name'] for image in unlabeled['images']] == ['two/c.png']
+
+
+def test_an_image_that_is_listed_twice_keeps_the_instances_of_both(files):
+    for name in ('labeled', 'unlabeled'):
+        twice = json.loads((files / f'{name}.json').read_text())
+        twice['images'].append(dict(twice['images'][0], id=11))
+        twice['annotations'][1]['image_id'] = 11
+        (files / f'{name}.json').write_text(json.dumps(twice))
+    labeled, unlabeled = merged(files, one_cat_on_each('c.png'))
+    assert [image['id'] for image in labeled['images']] == [10, 12]
+    assert [each['image_id'] for each in labeled['annotations']] == [10, 10, 12]
+    assert [(each['id'], each['image_id']) for each in unlabeled['annotations']] == [(5, 20), (6, 20)]
+
+
+def test_each_correction_is_of_an_instance_of_its_own(files):
+    big = annotation(1, 10, [0, 0, 90, 78], [(5, 5), (9, 70), (85, 40)])
+    small = annotation(2, 10, [30, 20, 40, 40], [(35, 25), (60, 30), (65, 55)])
+    (files / 'labeled.json').write_text(json.dumps(content([(10, 'a.png')], [big, small])))
+    # All points of either lie in the small one's box, but one fills it better.
+    hulls = [
+        annotation(8, 1, [32, 22, 28, 28], [(32, 22), (40, 50), (60, 40)]),
+        annotation(9, 1, [35, 25, 31, 31], [(35, 25), (60, 30), (66, 56)]),
+    ]
+    labeled, _ = merged(files, content([(1, 'a.png')], hulls))
+    assert [(each['bbox'], each['keypoints'][0]) for each in labeled['annotations']] == [
+        (big['bbox'], 32),
+        (small['bbox'], 35),
+    ]
+
+
+def test_ids_decide_between_instances_with_the_same_box(files):
+    cats = [annotation(number, 10, [0, 0, 40, 40], [(5, 5)] * 3) for number in (1, 2)]
+    (files / 'labeled.json').write_text(json.dumps(content([(10, 'a.png')], cats)))
+    corrected = [annotation(number, 1, [0, 0, 40, 40], [(number, 9)] * 3) for number in (2, 1)]
+    labeled, _ = merged(files, content([(1, 'a.png')], corrected))
+    assert [(each['id'], each['keypoints'][0]) for each in labeled['annotations']] == [(1, 1), (2, 2)]
+
+
+def test_a_crowd_is_no_instance_to_correct(files):
+    crowd = dict(annotation(1, 10, [0, 0, 40, 40]), iscrowd=1)
+    (files / 'labeled.json').write_text(json.dumps(content([(10, 'a.png')], [crowd])))
+    labeled, _ = merged(files, one_cat_on_each('a.png', box=(7, 7, 23, 23)))
+    assert [each['iscrowd'] for each in labeled['annotations']] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    'points, box',
+    [
+        ([(30, 30)], [27.5, 27.5, 5, 5]),  # A twentieth of the image's longer side.
+        ([(0, 0), (99, 79)], [0, 0, 100, 80]),  # Cut at the image's edges.
+    ],
+)
+def test_boxes_around_keypoints_alone_have_an_area_within_the_image(files, points, box):
+    hull = [*np.min(points, axis=0).tolist(), *np.ptp(points, axis=0).tolist()]
+    corrected = one_cat_on_each('c.png', box=hull, points=points)
+    corrected['annotations'][0]['keypoints'] += [0] * (9 - 3 * len(points))
+    unlabeled = json.loads((files / 'unlabeled.json').read_text())
+    unlabeled['annotations'] = []
+    (files / 'unlabeled.json').write_text(json.dumps(unlabeled))
+    labeled, _ = merged(files, corrected)
+    new = labeled['annotations'][-1]
+    assert new['bbox'] == box and new['area'] == box[2] * box[3]
+
+
+def test_an_image_without_a_size_is_named_where_a_box_needs_it(files, capsys):
+    named(files, [(10, 'a.png')], [])
+    corrected = one_cat_on_each('d.png', box=(7, 7, 0, 0))
+    corrected['images'] = [dict(id=1, file_name='d.png')]
+    (files / 'corrected.json').write_text(json.dumps(corrected))
+    options = [f'--{name}={files / name}.json' for name in ('labeled', 'corrected')]
+    assert merge_labels([*options, '-o', str(files / 'out')]) == 1
+    assert 'image d.png has no width and height' in capsys.readouterr().err
+
+
 def test_all_on_one_side_is_the_same_as_a_split(files):
     """An image that is listed twice is one image, for either tool."""
     twice = json.loads((files / 'labeled.json').read_text())
@@ -180,6 +305,26 @@ def a_point_between_boxes(corrected):
     return [dict(id=8, data=dict(file_name='b.png'), annotations=[dict(result=[box, point])])]
 
 
+def no_number_in_a_box(corrected):
+    corrected['annotations'][0]['bbox'] = [1, 2, None, 3]
+
+
+def three_numbers_in_a_box(corrected):
+    corrected['annotations'][0]['bbox'] = [1, 2, 3]
+
+
+def no_number_in_keypoints(corrected):
+    corrected['annotations'][0]['keypoints'][0] = None
+
+
+def a_category_without_id(corrected):
+    corrected['categories'][0].pop('id')
+
+
+def an_image_without_name(corrected):
+    corrected['images'][0].pop('file_name')
+
+
 def too_few_numbers(corrected):
     corrected['annotations'][0]['keypoints'] = [3, 3, 2, 5, 5, 2]
 
@@ -196,7 +341,12 @@ def test_places_of_joints_that_are_not_visible_are_no_labels(files):
 @pytest.mark.parametrize(
     'change, told',
     [
-        (too_few_numbers, 'has 6 numbers in keypoints, not the 9'),
+        (too_few_numbers, 'keypoints must be 9 finite numbers'),
+        (no_number_in_a_box, 'bbox must be 4 finite numbers, not [1, 2, None, 3]'),
+        (three_numbers_in_a_box, 'annotation 1: bbox must be 4 finite numbers'),
+        (no_number_in_keypoints, 'keypoints must be 9 finite numbers'),
+        (a_category_without_id, 'category with keypoints has no id'),
+        (an_image_without_name, 'image 1 has no file_name'),
         (wrong_names, "no keypoint 'tail'"),
         (two_categories, 'one category'),
         (lambda corrected: dict(images=[]), "COCO's format"),

@@ -33,12 +33,15 @@ def read_coco_json(path: str) -> dict:
     """Read an annotation file in COCO's format.
 
     Raises:
-        ValueError: If it is no valid JSON, in another format, or an entry is none; names it.
+        ValueError: If it is no valid JSON, in another format, an entry is none, or an image has no name; names it.
     """
     content = read_json(path)
     if not is_coco(content):
         raise ValueError(f"{path} is not in COCO's format, a dict with 'images' and 'annotations'")
     check_entries(content, path)
+    for image in content['images']:
+        if not isinstance(image.get('file_name'), str) or not image['file_name']:
+            raise ValueError(f'{path}: image {short(image["id"])} has no file_name; correct or remove it')
     return content
 
 

@@ -58,9 +58,7 @@ def _images(entries: List[dict], path: str) -> Dict[Hashable, LabeledImage]:
     """Images by their ids, each of them once."""
     images: Dict[Hashable, LabeledImage] = {}
     for each in entries:
-        name, sides = each.get('file_name'), (listed_side(each.get('width')), listed_side(each.get('height')))
-        if not (name and isinstance(name, str)):
-            raise ValueError(f'{path}: image {short(each["id"])} has no file_name; correct or remove it')
+        name, sides = each['file_name'], (listed_side(each.get('width')), listed_side(each.get('height')))
         if each['id'] in images:
             raise ValueError(f'{path} lists several images with id {short(each["id"])}; number them anew')
         images[each['id']] = LabeledImage(name.replace('\\', '/'), size=sides if np.isfinite(sides).all() else None)

@@ -5,7 +5,6 @@ import os
 import os.path as osp
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-import numpy as np
 from mmengine.config import Config
 from mmpose.datasets.transforms import LoadImage
 
@@ -16,13 +15,12 @@ from mmpose_dualteach.prepare.importing.coco_keypoints import read_coco
 from mmpose_dualteach.prepare.importing.deeplabcut import is_table, join, read_project, read_table
 from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
 from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of, unpaired
+from mmpose_dualteach.prepare.joint_boxes import box_of_joints
 from mmpose_dualteach.prepare.split import choose
 from mmpose_dualteach.utils.config_file import read_config
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json, keep_inputs
 
 BASE = 'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_ap10k-256x256.py'
-MARGIN = 0.1  # Boxes are those of the joints, and so much of their longer side more on every side.
-LEAST_SIDE = 0.05  # Of the image's longer side: a box around a single joint has none of its own.
 PARTS = ('train', 'val')
 TOLD = 3  # Of the images left out, where too few are left.
 STOCK = """# Labels of {source}, by tools/import_labels.py.
@@ -224,7 +222,7 @@ def _as_coco(labels: Labels, images: Sequence[_Usable]) -> dict:
     for number, (image, (width, height)) in enumerate(images, 1):
         content['images'].append(dict(id=number, file_name=image.name, width=width, height=height))
         for points in image.instances:
-            left, top, right, bottom = _box(points, width, height)
+            left, top, right, bottom = box_of_joints(points, width, height)
             content['annotations'].append(
                 dict(
                     id=len(content['annotations']) + 1,
@@ -238,15 +236,6 @@ def _as_coco(labels: Labels, images: Sequence[_Usable]) -> dict:
                 )
             )
     return content
-
-
-def _box(points: np.ndarray, width: int, height: int) -> List[float]:
-    known = points[points[:, 2] > 0, :2]
-    low, high = known.min(axis=0), known.max(axis=0)
-    by = MARGIN * (high - low).max()
-    short = np.maximum(0, LEAST_SIDE * max(width, height) - (high - low)) / 2
-    low, high = low - np.maximum(by, short), high + np.maximum(by, short)
-    return [*np.clip(low, 0, [width - 1, height - 1]).tolist(), *np.clip(high, 1, [width, height]).tolist()]
 
 
 def _stock_config(base: str, folder: str, labels: Labels, source: str, instances: int) -> str:

@@ -1,0 +1,80 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+"""Files of labels in COCO's format, and what must hold of them before they are put together."""
+
+from typing import List, Sequence
+
+import numpy as np
+
+from mmpose_dualteach.datasets.checks import read_coco_json, short
+from mmpose_dualteach.datasets.datasets.instance_index import as_numbers
+
+
+def read_labels(path: str) -> dict:
+    """Read a COCO-style file.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        dict: Its content; images have names, and boxes four finite numbers.
+
+    Raises:
+        ValueError: If it is of another format; names it.
+    """
+    content = read_coco_json(path)
+    _check_numbers(content['annotations'], 'bbox', 4, path)
+    return content
+
+
+def category_with_keypoints(content: dict, path: str) -> dict:
+    """The category with keypoints.
+
+    Args:
+        content (dict): A COCO-style file.
+        path (str): The file, for errors.
+
+    Returns:
+        dict: The category; keypoints of all annotations are three finite numbers for each of its.
+
+    Raises:
+        ValueError: If there is none, or several, or an annotation has other keypoints; names the file.
+    """
+    found = [each for each in content.get('categories') or () if isinstance(each, dict) and each.get('keypoints')]
+    if len(found) != 1:
+        raise ValueError(f'{path} must have one category with the names of its keypoints; it has {len(found)}')
+    if found[0].get('id') is None:
+        raise ValueError(f'{path}: its category with keypoints has no id; give it one')
+    _check_numbers(content['annotations'], 'keypoints', 3 * len(found[0]['keypoints']), path)
+    return found[0]
+
+
+def places_of_keypoints(category: dict, other: dict, path: str) -> List[int]:
+    """Where each keypoint of a category stands in another one.
+
+    Args:
+        category (dict): With K keypoints.
+        other (dict): The other one.
+        path (str): The file that the other one is of, for errors.
+
+    Returns:
+        List[int]: K places.
+
+    Raises:
+        ValueError: If it is not there; names the file and the keypoint.
+    """
+    places = {name: place for place, name in enumerate(other['keypoints'])}
+    missing = [name for name in category['keypoints'] if name not in places]
+    if missing:
+        raise ValueError(f'{path} has no keypoint {missing[0]!r}, which the labelled set has; name keypoints alike')
+    return [places[name] for name in category['keypoints']]
+
+
+def _check_numbers(annotations: Sequence[dict], key: str, count: int, path: str) -> None:
+    there = [each for each in annotations if each.get(key)]
+    finite = np.isfinite(as_numbers([each[key] for each in there], count)).all(axis=1)
+    for row in np.flatnonzero(~finite)[:1]:
+        each = there[row]
+        raise ValueError(
+            f'{path}: annotation {short(each.get("id"))}: {key} must be {count} finite numbers, not '
+            f'{short(each[key])}; correct or remove it'
+        )
