@@ -1,7 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """A look at what is suggested, and at what each network makes of it."""
 
-import os.path as osp
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import cv2
 import mmcv
 import numpy as np
 
+from mmpose_dualteach.label_loop.coco import names_of
 from mmpose_dualteach.label_loop.looking import Look
 from mmpose_dualteach.visualization.lesson_sheet import INK, joint_colours, mark, mark_radius
 from mmpose_dualteach.visualization.report.page import Picture, write_report
@@ -47,13 +47,14 @@ def write_sheet(suggestions: Sequence[Suggestion], look: Look, path: str) -> Non
     unlabeled = look.instances.unlabeled
     colours = joint_colours(dict(unlabeled.metainfo, flip_indices=unlabeled.own_metainfo['flip_indices']))
     networks = ', '.join(look.networks.peers)
+    names = names_of(unlabeled)[1]  # Frames of several videos are told apart by their folders.
     with tempfile.TemporaryDirectory() as folder:
         pictures: List[Picture] = []
         for each in suggestions:
             file = Path(folder) / f'{each.rank}.jpg'
             mmcv.imwrite(_picture(each, look, colours)[..., ::-1], str(file))
-            name = str(unlabeled.data_list[each.line['number']]['img_path'])
-            pictures.append(Picture(f'{each.rank}. {osp.basename(name)}', file, each.reason))
+            name = names[unlabeled.data_list.image_of_each[each.line['number']]]
+            pictures.append(Picture(f'{each.rank}. {name}', file, each.reason))
         write_report(
             path,
             f'{len(suggestions)} instances to label next',

@@ -89,6 +89,9 @@ def test_no_two_frames_of_one_second(run_files, tmp_path):
     frames = [int(name.split('=')[1]) for name in (tmp_path / 'next.json.txt').read_text().splitlines()]
     assert sorted(frame // 10 for frame in frames) == [0, 1, 2]
     assert suggest_labels([*shared, '--count', '4']) == 1
+    (tmp_path / 'next.json.part').unlink()
+    assert suggest_labels([*shared, '--count', '3', '--frames', f'{tmp_path}-frames']) == 0
+    assert 'clip.avi/000000' in (tmp_path / 'next.json.html').read_text()
 
 
 @pytest.mark.parametrize(
