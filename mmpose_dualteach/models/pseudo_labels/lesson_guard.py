@@ -11,9 +11,9 @@ from mmpose_dualteach.models.pseudo_labels.lessons import Lesson, Teacher
 class LessonGuard:
     """Keep a lesson whose loss is not finite from reaching the networks, and count such lessons.
 
-    It is not given, and what it did to the running statistics of batch norm in teacher and student is taken back. To
-    know it the host waits for the device once a lesson, between its passes forward and backward, which costs less than
-    a gate for the gradient of every parameter.
+    It is not given, and what it did to the running statistics of batch norm in teacher and student is taken back: those
+    of easy views are then what they were before the step. To know it the host waits for the device once a lesson,
+    between its passes forward and backward, which costs less than a gate for the gradient of every parameter.
 
     Args:
         networks (Mapping[Teacher, nn.Module]): The networks and averages that take part.
