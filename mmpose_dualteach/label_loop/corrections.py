@@ -16,7 +16,7 @@ from mmpose_dualteach.label_loop.same_instance import alike, own_box, pairs
 from mmpose_dualteach.prepare.identity import image_name, known_names
 from mmpose_dualteach.prepare.joint_boxes import box_of_joints
 from mmpose_dualteach.prepare.split import boxes_only
-from mmpose_dualteach.utils.file_io import dump_json, keep_inputs
+from mmpose_dualteach.utils.file_io import dump_json, refuse_to_overwrite
 
 
 def merge_labels(
@@ -55,7 +55,7 @@ def merge_labels(
         ValueError: If a file is of another format, its keypoints are not the labelled set's, or it is not clear which
             images are the corrected ones; names it.
     """
-    keep_inputs(
+    refuse_to_overwrite(
         [osp.join(folder, f'{name}.json') for name in ('labeled', 'unlabeled')], [labeled, corrected, unlabeled]
     )
     old = read_labels(labeled)
@@ -238,10 +238,8 @@ def _left(rest: dict, labels: Mapping[str, Sequence[dict]], share_images: bool) 
     images, annotations = [], []
     own = _by_name(rest)
     for name, image in _images(rest).items():
-        instances, labelled = (
-            [boxes_only(each) for each in own[name]],
-            [each for each in labels.get(name, ()) if _has_labels(each)],
-        )
+        instances = [boxes_only(each) for each in own[name]]
+        labelled = [each for each in labels.get(name, ()) if _has_labels(each)]
         if labelled and share_images:
             taken = pairs(instances, labelled)
             instances = [each for number, each in enumerate(instances) if number not in taken]

@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The instances of an unlabelled set, cut as a config's test pipeline cuts them."""
 
+import os.path as osp
 from typing import Any, List, Mapping, Optional
 
 import numpy as np
@@ -9,7 +10,7 @@ from mmpose.registry import DATASETS
 from torch.utils.data import Dataset
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
-from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of
+from mmpose_dualteach.datasets.labeled_pipeline import innermost, pipeline_of
 from mmpose_dualteach.datasets.sources.images import UnusableImage, refuse_outside
 from mmpose_dualteach.datasets.transforms.whole_image_box import WholeImageBox
 from mmpose_dualteach.switch import WRAPPER, mutual_teaching, stock_config
@@ -77,6 +78,13 @@ def pipeline_of_test(config: Config) -> List[dict]:
         if pipeline:
             return pipeline
     raise ValueError('the config has no test_dataloader with a pipeline; give one that can be tested')
+
+
+def labeled_file(config: Config) -> str:
+    """The labelled set's annotation file."""
+    dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
+    dataset = innermost(dataset.get('labeled', dataset))
+    return osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
 
 
 def unlabeled_of(config: Config, chosen: Optional[dict] = None) -> dict:

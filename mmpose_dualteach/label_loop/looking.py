@@ -13,9 +13,9 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import ProgressBar, import_modules_from_strings
 from torch.utils.data import DataLoader, Subset
 
-from mmpose_dualteach.label_loop.instances import EveryInstance, pipeline_of_test
+from mmpose_dualteach.label_loop.instances import EveryInstance, labeled_file, pipeline_of_test
 from mmpose_dualteach.label_loop.networks import Networks, Seen
-from mmpose_dualteach.utils.file_io import keep_inputs
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite
 from mmpose_dualteach.utils.progress_file import Progress, digest
 
 DECIMALS = 2  # Of pixels.
@@ -58,7 +58,7 @@ class Look:
         self.networks = Networks(config, checkpoint, network, device)
         self.instances = EveryInstance(unlabeled, pipeline_of_test(config))
         listed = self.instances.unlabeled
-        keep_inputs([output], [listed.ann_file, listed.bbox_file, checkpoint])
+        refuse_to_overwrite([output], [listed.ann_file, listed.bbox_file, labeled_file(config), checkpoint])
         rank, world = get_dist_info()
         self._share = range(rank, len(self.instances), world)
         self._parts = [f'{output}.part' if world == 1 else f'{output}.{process}.part' for process in range(world)]

@@ -6,12 +6,12 @@ from typing import Any, Mapping, Optional
 
 from mmengine.config import Config
 
-from mmpose_dualteach.datasets.labeled_pipeline import innermost
 from mmpose_dualteach.datasets.sources.videos import is_frame
 from mmpose_dualteach.label_loop.coco import Choice, Counts, as_coco, category_of
 from mmpose_dualteach.label_loop.drawing import draw
 from mmpose_dualteach.label_loop.formats import FORMATS, beside
 from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
+from mmpose_dualteach.label_loop.instances import labeled_file
 from mmpose_dualteach.label_loop.looking import Look
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json, dump_skipped
 
@@ -86,10 +86,3 @@ def pseudo_labels(
     dump_skipped(skipped, output)
     look.forget()
     return counts
-
-
-def labeled_file(config: Config) -> str:
-    """The labelled set's annotation file."""
-    dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
-    dataset = innermost(dataset.get('labeled', dataset))
-    return osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')

@@ -15,8 +15,8 @@ from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.checks import build_labeled, image_paths
 from mmpose_dualteach.label_loop.coco import Choice, as_coco, category_of
 from mmpose_dualteach.label_loop.drawing import place_of
+from mmpose_dualteach.label_loop.instances import labeled_file
 from mmpose_dualteach.label_loop.looking import Look
-from mmpose_dualteach.label_loop.pseudo_labels import labeled_file
 from mmpose_dualteach.label_loop.suggestion_sheet import Suggestion, write_sheet
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json
 

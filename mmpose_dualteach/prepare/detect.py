@@ -24,7 +24,7 @@ from mmpose_dualteach.datasets.sources.folders import folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import FrameSelection, frame_selection, frames_in_words
-from mmpose_dualteach.utils.file_io import dump_json, dump_skipped, keep_inputs
+from mmpose_dualteach.utils.file_io import dump_json, dump_skipped, refuse_to_overwrite
 from mmpose_dualteach.utils.progress_file import Progress, digest
 
 Image = Tuple[Any, str, Optional[List[float]]]  # Id, path, and width and height if they are listed.
@@ -86,7 +86,7 @@ def detect_boxes(
             raise ValueError(f'{what} {path} is an address; nothing is ever downloaded, fetch it first')
         if path and not exists(path, backend_args):
             raise FileNotFoundError(f'{what} {path} does not exist; name one that does')
-    keep_inputs([output], [source, checkpoint])
+    refuse_to_overwrite([output], [source, checkpoint])
     load_report = LoadReport()
     frames = frame_selection(video)
     listed, known = _images_of(source, images, frames, load_report, backend_args, allow_outside)

@@ -17,7 +17,7 @@ from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import frame_selection, frames_in_words, is_frame, video_of
 from mmpose_dualteach.prepare.moving import FRAMES, background_of, moving_box, small, smoothed
-from mmpose_dualteach.utils.file_io import dump_json, dump_skipped
+from mmpose_dualteach.utils.file_io import dump_json, dump_skipped, refuse_to_overwrite
 
 SURE = 0.3  # Least score of a joint that counts.
 LEAST_JOINTS = 1 / 3  # Of all joints; with fewer the box is found anew.
@@ -69,10 +69,11 @@ def find_boxes(
         Dict[str, int]: Counts of ``images``, ``boxes``, and ``unusable`` images and other things in the source.
 
     Raises:
-        ValueError: If the source has no image, or the region or margin is none.
+        ValueError: If the source has no image or is the output, or the region or margin is none.
     """
     if margin < 0 or (region is not None and (len(region) != 4 or min(region[2:]) <= 0)):
         raise ValueError(f'region {region} must be left, top, width and height; margin {margin} must not be negative')
+    refuse_to_overwrite([output], [source])
     load_report = LoadReport()
     chosen = frame_selection(video)
     found = list_images(source, chosen, load_report, allow_outside=allow_outside)

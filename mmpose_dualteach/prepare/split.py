@@ -12,7 +12,7 @@ import numpy as np
 
 from mmpose_dualteach.datasets.checks import check_entries, is_coco, read_json
 from mmpose_dualteach.prepare.identity import first_of_each
-from mmpose_dualteach.utils.file_io import dump_json, keep_inputs
+from mmpose_dualteach.utils.file_io import dump_json, refuse_to_overwrite
 
 UNITS = ('instances', 'images')
 # What of an annotation is no label. Everything else stays out of the unlabelled file.
@@ -86,7 +86,7 @@ def split_labels(
             'share_images splits images between the sides, so that they cannot be counted; count instances'
         )
     outputs = [osp.join(folder, f'{name}.json') for name in ('labeled', 'unlabeled', 'manifest')]
-    keep_inputs(outputs, [ann_file])
+    refuse_to_overwrite(outputs, [ann_file])
     content = read_json(ann_file)
     instances = _instances(content, ann_file)
     image_of = 'image' if isinstance(content, list) else 'image_id'
@@ -182,7 +182,8 @@ def _instances(content: Any, ann_file: str) -> List[dict]:
 
 
 def _identities(instances: List[dict]) -> List[str]:
-    """What tells instances apart: their ids; where they have none, or share one, as MPII's, the places of people."""
+    """What tells instances apart: their ids; where some have none or share one, image, centre and scale, as MPII's own
+    format has them; or else their places in the file."""
     for told in (lambda each: each['id'], lambda each: [each[key] for key in ('image', 'center', 'scale')]):
         with suppress(KeyError):
             names = [_identity(told(each)) for each in instances]

@@ -42,7 +42,7 @@ def dump_json(content: Any, path: str, **options: Any) -> None:
         json.dump(content, file, **options)
 
 
-def keep_inputs(outputs: Iterable[str], inputs: Iterable[Optional[str]]) -> None:
+def refuse_to_overwrite(outputs: Iterable[str], inputs: Iterable[Optional[str]]) -> None:
     """Refuse to write over what is read.
 
     Args:

@@ -17,6 +17,7 @@ from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS, MODELS
 from xtcocotools.coco import COCO
 
+from mmpose_dualteach.datasets.labeled_pipeline import innermost
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.label_loop import networks as networks_module
 from mmpose_dualteach.label_loop.drawing import IMAGES, _target
@@ -148,6 +149,15 @@ def test_another_set_of_as_many_is_not_gone_on_with(run_files, people, tmp_path,
     assert 'was begun with another network, source or option' in capsys.readouterr().err
     assert pseudo_label([*run_files, *options[:4], '-o', str(source), *options[6:]]) == 1
     assert f'{source} is read and would be written over' in capsys.readouterr().err
+    labeled = tmp_path / 'labeled.json'
+    labeled.write_text(json.dumps(content))
+    config = Config.fromfile(run_files[0])
+    innermost(config.train_dataloader.dataset.labeled).update(data_root='', ann_file=str(labeled))
+    config.dump(tmp_path / 'config.py')
+    assert (
+        pseudo_label([str(tmp_path / 'config.py'), run_files[1], *options[:4], '-o', str(labeled), *options[6:]]) == 1
+    )
+    assert f'{labeled} is read and would be written over' in capsys.readouterr().err
     assert json.loads(source.read_text()) == content
 
 

@@ -207,6 +207,8 @@ def test_running_statistics_are_of_easy_views_or_of_all(stock, checkpointed):
         torch.testing.assert_close(backbone.bn1.running_mean, expected, rtol=0, atol=1e-5)
         counts[statistics] = int(backbone.layer1[0].bn1.num_batches_tracked)
         steps[statistics] = dict(model.named_parameters())
+        head = next(each for each in model.networks['b'].head.modules() if isinstance(each, torch.nn.BatchNorm2d))
+        assert head.num_batches_tracked == 3, 'heads keep those of all'
         norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
         assert all(norm.track_running_stats for norm in norms)
     assert counts == dict(easy=1, all=5 if checkpointed else 3)

@@ -146,6 +146,12 @@ def test_frames_of_a_folder_come_in_counting_order(tmp_path):
     assert names == [*(f'f{number}.png' for number in range(1, FRAMES + 1)), 'f3/other.png']
 
 
+def test_a_video_is_never_written_over(tmp_path):
+    (tmp_path / 'clip.mp4').write_bytes(b'a film')
+    with pytest.raises(ValueError, match='clip.mp4 is read and would be written over'):
+        find_boxes(str(tmp_path / 'clip.mp4'), str(tmp_path / 'clip.mp4'))
+
+
 def test_an_image_beside_the_region_has_no_box(tmp_path):
     for name, side in (('large', 100), ('small', 20)):
         mmcv.imwrite(np.zeros((side, side, 3), np.uint8), str(tmp_path / 'room' / f'{name}.png'))

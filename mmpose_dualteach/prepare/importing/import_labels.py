@@ -18,7 +18,7 @@ from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of,
 from mmpose_dualteach.prepare.joint_boxes import box_of_joints
 from mmpose_dualteach.prepare.split import choose
 from mmpose_dualteach.utils.config_file import read_config
-from mmpose_dualteach.utils.file_io import atomic_write, dump_json, keep_inputs
+from mmpose_dualteach.utils.file_io import atomic_write, dump_json, refuse_to_overwrite
 
 BASE = 'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_ap10k-256x256.py'
 PARTS = ('train', 'val')
@@ -115,7 +115,7 @@ def import_labels(
     """
     if not 0 < val < 1:
         raise ValueError(f'val={val} must be a share between 0 and 1')
-    keep_inputs([osp.join(folder, f'{part}.json') for part in PARTS], sources)
+    refuse_to_overwrite([osp.join(folder, f'{part}.json') for part in PARTS], sources)
     labels = _read(sources, images)
     usable, left_out = _checked(labels, ', '.join(sources))
     if len(usable) < 2:
