@@ -117,7 +117,7 @@ def test_a_class_with_several_definitions_of_keypoints_gives_the_right_one():
         'mmpose::fashion_2d_keypoint/topdown_heatmap/deepfashion/td-hm_res50_8xb64-210e_deepfashion_lower-256x192.py'
     )
     dataset = mutual_teaching(stock, unlabeled='u.json')['train_dataloader']['dataset']['unlabeled']
-    assert dataset['dataset_type'] == 'DeepFashionDataset' and dataset['subset'] == 'lower'
+    assert dataset['dataset_type'] == 'DeepFashionDataset' and dataset['dataset_options'] == dict(subset='lower')
 
 
 def test_the_list_says_which_stock_configs_can_be_switched(monkeypatch, capsys):
@@ -378,5 +378,26 @@ def test_randaugment_on_the_command_line(tmp_path):
         path = tmp_path / f'{len(given)}{given[-1:]}.py'
         assert switch_config([stock, '--unlabeled', 'u.json', *given, '-o', str(path)]) == 0
         branch = Config.fromfile(path).train_dataloader.dataset.unlabeled.pipeline[4].hard
-        found = [each.get('aug_num') for each in branch if each.type == 'mmdet.RandAugment']
+        found = [each.get('aug_num') for each in branch if each.type == 'ColorRandAugment']
         assert found == ([operations] if operations else []), given
+
+
+def test_a_loader_cut_to_a_number_of_batches_is_refused(stock):
+    stock['train_dataloader']['num_batch_per_epoch'] = 2
+    with pytest.raises(ValueError, match='num_batch_per_epoch cuts the first instances.*leave it out'):
+        switch(stock)
+
+
+def test_a_placeholder_above_the_switch_is_said(tmp_path):
+    switched = f"""_base_ = '{STOCK}'
+from mmpose_dualteach.switch import mutual_teaching
+
+globals().update(mutual_teaching(_base_, unlabeled='u.json', batch=(%s, 4)))
+"""
+    (tmp_path / 'braces.py').write_text(switched % '{{_base_.train_dataloader.batch_size}}')
+    with pytest.raises(
+        ValueError, match=r'fills in \{\{_base_.train_dataloader.batch_size\}\} below the switch.*write _b'
+    ):
+        read_config(str(tmp_path / 'braces.py'))
+    (tmp_path / 'plain.py').write_text(switched % '_base_.train_dataloader.batch_size')
+    assert read_config(str(tmp_path / 'plain.py')).train_dataloader.sampler.labeled == 64

@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The pipeline of labelled instances, where networks learn labels of several codecs."""
 
-from typing import Dict, List, Mapping, Optional
+from typing import Callable, Dict, List, Mapping, Optional
 
 from mmpose_dualteach.utils.branches import LABELED, own_branch
 from mmpose_dualteach.utils.config_dicts import class_name
@@ -40,23 +40,33 @@ def without_labels(pipeline: List[dict], network: Optional[str] = None) -> List[
 
 
 def pipeline_of(dataset: dict) -> List[dict]:
-    """The training pipeline of a dataset's config, wherever its wrappers keep it."""
-    while not dataset.get('pipeline') and 'dataset' in dataset:
-        dataset = dataset['dataset']
-    return dataset.get('pipeline') or []
+    """The training pipeline of a dataset's config, wherever its wrappers keep it; of datasets that are joined with
+    pipelines of their own, the first one's."""
+    inside = parts_of(dataset)
+    return dataset.get('pipeline') or (pipeline_of(inside[0]) if inside else [])
+
+
+def with_pipelines(dataset: dict, change: Callable[[List[dict]], List[dict]]) -> dict:
+    """A dataset's config with its training pipelines changed, each in its place."""
+    if not dataset.get('pipeline'):
+        if 'dataset' in dataset:
+            return dict(dataset, dataset=with_pipelines(dataset['dataset'], change))
+        if dataset.get('datasets'):
+            return dict(dataset, datasets=[with_pipelines(each, change) for each in dataset['datasets']])
+    return dict(dataset, pipeline=change(dataset.get('pipeline') or []))
 
 
 def with_pipeline(dataset: dict, pipeline: List[dict]) -> dict:
     """A dataset's config with another training pipeline, in the same place."""
-    if not dataset.get('pipeline') and 'dataset' in dataset:
-        return dict(dataset, dataset=with_pipeline(dataset['dataset'], pipeline))
-    return dict(dataset, pipeline=pipeline)
+    return with_pipelines(dataset, lambda _: pipeline)
+
+
+def parts_of(dataset: dict) -> List[dict]:
+    """The configs of the datasets in a wrapper's, or none."""
+    return list(dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else []))
 
 
 def innermost(dataset: dict) -> dict:
     """The config of the dataset inside wrappers; the first of several."""
-    if 'dataset' in dataset:
-        return innermost(dataset['dataset'])
-    if dataset.get('datasets'):
-        return innermost(dataset['datasets'][0])
-    return dataset
+    inside = parts_of(dataset)
+    return innermost(inside[0]) if inside else dataset

@@ -6,9 +6,9 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from mmpose.registry import TRANSFORMS
 
-from mmpose_dualteach.datasets.labeled_pipeline import CUT, WHOLE_IMAGE_CUT
+from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
-from mmpose_dualteach.utils.branches import HARD, LABELED, easy_view, own_branch
+from mmpose_dualteach.utils.branches import HARD, JOINT_WEIGHTS, LABELED, easy_view, own_branch
 from mmpose_dualteach.utils.config_dicts import class_name
 
 # How much of what happens to labelled boxes happens to the hard view once more.
@@ -37,6 +37,17 @@ PAPER_VIEWS = dict(
         law='clipped',
     ),
 )
+# What is made anew here, or belongs to labels.
+OF_EVERY_PIPELINE = (
+    'LoadImage',
+    'GetBBoxCenterScale',
+    CUT,
+    WHOLE_IMAGE_CUT,
+    'BottomupResize',
+    LABELS,
+    'PackPoseInputs',
+)
+USES_JOINT_WEIGHTS = 'use_dataset_keypoint_weights'  # Of GenerateTarget.
 UNLABELED_META_KEYS = (
     'id',
     'img_id',
@@ -53,15 +64,17 @@ UNLABELED_META_KEYS = (
 
 def unlabeled_pipeline(
     labeled: List[dict],
+    validation: List[dict],
     views: Optional[dict] = None,
     rand_augment: Union[dict, bool, None] = None,
     own: Optional[Dict[str, dict]] = None,
 ) -> List[dict]:
     """The pipeline of the instances without labels, or of images with several: the labelled one's loading, box, input
-    size and codec.
+    size and codec, and what is done to every image, in training and validation alike.
 
     Args:
         labeled (List[dict]): The labelled training pipeline.
+        validation (List[dict]): The pipeline of validation.
         views (dict, optional): See :func:`views_of`.
         rand_augment (dict, optional): See :func:`mutual_teaching`.
         own (Dict[str, dict], optional): See :class:`EasyHardViews`.
@@ -71,17 +84,23 @@ def unlabeled_pipeline(
     """
     affine, box = cut_of(labeled)
     cut = dict(affine, **views_of(labeled, views))
-    pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS)
+    whole = is_of_whole_images(labeled)
+    weighted = not whole and any(class_name(each) == LABELS and each.get(USES_JOINT_WEIGHTS) for each in labeled)
+    pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS + ((JOINT_WEIGHTS,) if weighted else ()))
+    always = [each for each in labeled if each in validation and class_name(each) not in OF_EVERY_PIPELINE]
+    place = labeled.index(find_transform(labeled, WHOLE_IMAGE_CUT if whole else CUT))
+    before, after = ([each for each in always if (labeled.index(each) > place) == late] for late in (False, True))
     if own:
         cut['own'] = own
     branches: Dict[str, List[dict]] = {}
     for network in (None, *(own or {})):
         easy = [own_branch(easy_view(number + 1), network) for number in range(cut.get('easy_views', 1))]
-        branches.update({name: [dict(type='TakeView', view=name), pack] for name in easy})
+        branches.update({name: [dict(type='TakeView', view=name), *after, pack] for name in easy})
         hard = own_branch(HARD, network)
-        branches[hard] = [dict(type='TakeView', view=hard), *photometric(rand_augment), pack]
+        branches[hard] = [dict(type='TakeView', view=hard), *after, *photometric(rand_augment), pack]
     return [
         find_transform(labeled, 'LoadImage'),
+        *before,
         dict(type='WholeImageBox'),
         box,
         dict(type='EasyHardViews', **cut),
@@ -146,7 +165,7 @@ def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
 
 
 def photometric(rand_augment: Union[dict, bool, None]) -> List[dict]:
-    """RandAugment of colours alone, by mmdet's transforms.
+    """RandAugment of colours alone, by mmdet's operations.
 
     Operations and ranges are those of the authors' released code (xierc/Semi_Human_Pose,
     ``lib/utils/rand_augment.py``) but for its grey box: Joint Cutout is there for that.
@@ -176,7 +195,7 @@ def photometric(rand_augment: Union[dict, bool, None]) -> List[dict]:
         raise ValueError(
             f"rand_augment={rand_augment}: operations must be 'all' or at least {num} of {', '.join(space)}"
         )
-    return [dict(type='mmdet.RandAugment', aug_space=[space[name] for name in chosen], aug_num=num)]
+    return [dict(type='ColorRandAugment', aug_space=[space[name] for name in chosen], aug_num=num)]
 
 
 def _operations(share: float) -> Dict[str, List[dict]]:

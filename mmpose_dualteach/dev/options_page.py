@@ -57,7 +57,7 @@ class Group:
 
 GROUPS = (
     Group('mutual_teaching(_base_, ...)', mutual_teaching, ('stock',)),
-    Group('unlabeled=dict(...)', UnlabeledPoseDataset, ('dataset_type', 'subset')),
+    Group('unlabeled=dict(...)', UnlabeledPoseDataset, ('dataset_type', 'dataset_options')),
     Group('unlabeled=dict(video=dict(...))', FrameSelection),
     Group('views=dict(...)', EasyHardViews, ('input_size', 'use_udp', 'fit', 'pad_val', 'own')),
     Group('views=dict(easy=dict(...), hard=dict(...))', ViewLaw),

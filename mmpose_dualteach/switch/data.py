@@ -3,17 +3,20 @@
 
 from typing import Any, Dict, List, Mapping, Optional, Union
 
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+
 from mmpose_dualteach.datasets.labeled_pipeline import (
     innermost,
     pipeline_of,
     with_labels,
-    with_pipeline,
+    with_pipelines,
     without_labels,
 )
 from mmpose_dualteach.datasets.unlabeled_pipeline import unlabeled_pipeline
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
 from mmpose_dualteach.switch.names import DATASET
 from mmpose_dualteach.switch.networks import OwnParts
+from mmpose_dualteach.utils.arguments import argument_names
 from mmpose_dualteach.utils.branches import LABELED, own_branch
 from mmpose_dualteach.utils.config_dicts import plain
 
@@ -33,6 +36,7 @@ def labeled_set(stock: dict, labeled: Union[str, dict, None]) -> dict:
 def unlabeled_set(
     labeled: dict,
     unlabeled: Union[str, dict],
+    validation: List[dict],
     whole_images: bool,
     views: Optional[dict],
     rand_augment: Union[dict, bool, None],
@@ -44,6 +48,7 @@ def unlabeled_set(
     Args:
         labeled (dict): The labelled dataset.
         unlabeled (str | dict): See :func:`mutual_teaching`.
+        validation (List[dict]): The pipeline of validation.
         whole_images (bool): Whether networks find all instances of an image by themselves.
         views, rand_augment: See :func:`mutual_teaching`.
         teachers (List[Teacher]): They see as many easy views as the highest of theirs.
@@ -60,7 +65,7 @@ def unlabeled_set(
         easy_views = max([teacher.view for teacher in teachers], default=1)
         if easy_views > 1:
             views.setdefault('easy_views', easy_views)
-        config['pipeline'] = unlabeled_pipeline(pipeline_of(labeled), views, rand_augment, own=own.cuts)
+        config['pipeline'] = unlabeled_pipeline(pipeline_of(labeled), validation, views, rand_augment, own=own.cuts)
     return config
 
 
@@ -92,9 +97,8 @@ def with_labels_of(dataset: dict, labels: Mapping[str, Dict[str, dict]]) -> dict
         dict: The config.
     """
     labeled = dataset['labeled']
-    pipeline = with_labels(without_labels(pipeline_of(labeled)), labels)
     changed = {key: value for key, value in dataset.items() if key != 'labeled_branches'}
-    changed['labeled'] = with_pipeline(labeled, pipeline)
+    changed['labeled'] = with_pipelines(labeled, lambda pipeline: with_labels(without_labels(pipeline), labels))
     if labels:
         changed['labeled_branches'] = [own_branch(LABELED, name) for name in (None, *labels)]
     return changed
@@ -174,8 +178,13 @@ def _instances_like(labeled: dict) -> dict:
     """The unlabelled dataset that has a labelled one's keypoints, folders and way to read a box."""
     inner = innermost(labeled)
     instances = dict(type='UnlabeledPoseDataset', dataset_type=inner['type'])
-    instances.update({key: inner[key] for key in ('subset', 'metainfo', 'data_root', 'data_prefix') if key in inner})
-    if 'datasets' in labeled:
+    instances.update({key: inner[key] for key in ('metainfo', 'data_root', 'data_prefix') if key in inner})
+    own = {key: value for key, value in inner.items() if key not in ('type', *argument_names(BaseCocoStyleDataset))}
+    while 'dataset' in labeled:
+        labeled = labeled['dataset']
+    if 'datasets' in labeled and 'metainfo' in labeled:
         # Joined datasets are converted to keypoints of their own: a class that reads any COCO box, and that definition.
         instances.update(dataset_type='CocoDataset', metainfo=labeled['metainfo'])
+    elif own:
+        instances['dataset_options'] = own
     return instances

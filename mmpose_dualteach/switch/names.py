@@ -3,9 +3,9 @@
 
 PACKAGE = 'mmpose_dualteach'
 WRAPPER = 'MutualTeachingPoseEstimator'
-TOPDOWN = 'TopdownPoseEstimator'
 BASELINE = 'baseline'
 LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
+STOCK_LOOPS = ('ValLoop', 'TestLoop', 'unnamed')  # Which those take the place of; most configs name none.
 CONSTRUCTOR = 'PerNetworkOptimWrapperConstructor'
 DATASET = 'LabeledUnlabeledDataset'
 # The keys of default_hooks under which the hooks stand: --cfg-options default_hooks.dual_teacher.burn_in=5.

@@ -9,11 +9,11 @@ from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
-from mmpose_dualteach.models.adapters import BOTTOM_UP, find_adapter, finds_instances
+from mmpose_dualteach.models.adapters import BOTTOM_UP, TOPDOWN, find_adapter, finds_instances
 from mmpose_dualteach.models.adapters.kinds import ancestor
 from mmpose_dualteach.models.estimators.mutual_teaching import check_model_keys
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
-from mmpose_dualteach.switch.names import TOPDOWN, WRAPPER
+from mmpose_dualteach.switch.names import WRAPPER
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 
 OTHER_MODELS = dict(
@@ -45,6 +45,11 @@ def check_switchable(stock: dict) -> None:
     find_adapter(stock['model']['head'], finds_instances(stock['model']))
     if not stock.get('train_dataloader'):
         raise ValueError('the config has no train_dataloader; switch a config that trains')
+    if stock['train_dataloader'].get('num_batch_per_epoch'):
+        raise ValueError(
+            'train_dataloader.num_batch_per_epoch cuts the first instances out of a set, and of both sets that would '
+            'be labelled ones alone; leave it out, and shorten the run by train_cfg or the set by indices'
+        )
 
 
 def check_codec(model: dict, pipeline: List[dict]) -> None:

@@ -6,6 +6,7 @@ from typing import Any, List
 
 from mmengine.logging import print_log
 
+from mmpose_dualteach.datasets.labeled_pipeline import parts_of
 from mmpose_dualteach.utils.config_dicts import class_name
 
 # Loops have the pipelines of networks that see images of their own.
@@ -98,8 +99,7 @@ def _rename_mmcls(stock: dict) -> None:
 
 def _let_converters_work(dataset: dict) -> bool:
     """Put the transform that makes ``KeypointConverter`` work where it is needed; returns whether it was anywhere."""
-    inside = list(dataset.get('datasets') or []) + ([dataset['dataset']] if 'dataset' in dataset else [])
-    changed = [_let_converters_work(part) for part in inside]
+    changed = [_let_converters_work(part) for part in parts_of(dataset)]
     pipeline: List[dict] = dataset.get('pipeline') or []
     places = [i for i, transform in enumerate(pipeline) if class_name(transform) == 'KeypointConverter']
     if class_name(dataset) not in WITHOUT_3D or not places:
@@ -110,8 +110,7 @@ def _let_converters_work(dataset: dict) -> bool:
 
 def _without_unknown_argument(dataset: dict) -> bool:
     """Take the argument out of a dataset's pipelines; returns whether it was anywhere."""
-    inside = list(dataset.get('datasets') or []) + ([dataset['dataset']] if 'dataset' in dataset else [])
-    found = [_without_unknown_argument(part) for part in inside]
+    found = [_without_unknown_argument(part) for part in parts_of(dataset)]
     for transform in dataset.get('pipeline') or []:
         if class_name(transform) == PACK and UNKNOWN in transform:
             del transform[UNKNOWN]

@@ -10,17 +10,17 @@ from mmengine.utils import import_modules_from_strings
 from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
 from mmpose_dualteach.methods import DEFAULT, options_of
-from mmpose_dualteach.models.adapters import finds_instances
+from mmpose_dualteach.models.adapters import TOPDOWN, finds_instances
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, parse_lessons
 from mmpose_dualteach.switch.data import both_sets, labeled_set, loader_of_both, scaled_lr_rule, unlabeled_set
 from mmpose_dualteach.switch.keypoint_labels import keypoint_labels
-from mmpose_dualteach.switch.names import CONSTRUCTOR, HOOKS, LOOPS, PACKAGE, TOPDOWN, WRAPPER
+from mmpose_dualteach.switch.names import CONSTRUCTOR, HOOKS, LOOPS, PACKAGE, STOCK_LOOPS, WRAPPER
 from mmpose_dualteach.switch.networks import OwnParts
 from mmpose_dualteach.switch.refusals import check_batch, check_codec, check_options, check_switchable, check_teachers
 from mmpose_dualteach.switch.stock_hooks import switched_hooks
 from mmpose_dualteach.switch.stock_repairs import repaired
-from mmpose_dualteach.utils.config_dicts import merged, plain
+from mmpose_dualteach.utils.config_dicts import class_name, merged, plain
 from mmpose_dualteach.utils.config_file import BASE, SCOPE, OpenConfigFile, read_config
 from mmpose_dualteach.utils.registered_names import with_registered_names
 
@@ -117,7 +117,14 @@ def mutual_teaching(
     teachers = [teacher for lesson in lessons for teacher in lesson.teachers]
     check_teachers(teachers, pipeline)
     images = unlabeled_set(
-        labels, unlabeled, finds_instances(stock['model']), chosen['views'], chosen['rand_augment'], teachers, own
+        labels,
+        unlabeled,
+        pipeline_of((stock.get('val_dataloader') or {}).get('dataset') or {}),
+        finds_instances(stock['model']),
+        chosen['views'],
+        chosen['rand_augment'],
+        teachers,
+        own,
     )
     dataset = both_sets(labels, images, own, alone)
 
@@ -168,10 +175,10 @@ def _with_modules(imports: Optional[dict], modules: List[str]) -> dict:
 
 
 def _loops(stock: dict, own: OwnParts) -> Dict[str, dict]:
-    """The loops of validation and test, which score every network."""
+    """The loops of validation and test, which score every network; a user's own stay."""
     loops = {}
     for key, loop in LOOPS.items():
-        if stock.get(key) is not None:
+        if stock.get(key) is not None and class_name(stock[key]) in STOCK_LOOPS:
             stage = key[: -len('_cfg')]
             pipelines = {name: each[stage] for name, each in own.pipelines.items() if stage in each}
             loops[key] = dict(stock[key], type=loop, **(dict(pipelines=pipelines) if pipelines else {}))

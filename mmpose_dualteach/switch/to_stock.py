@@ -5,12 +5,13 @@ from typing import Any, Optional
 
 from mmengine.config import Config
 
-from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of, with_pipeline, without_labels
+from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of, with_pipeline, with_pipelines, without_labels
+from mmpose_dualteach.models.adapters import TOPDOWN
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS
 from mmpose_dualteach.switch.data import scaled_lr_rule, stock_of_sampler
-from mmpose_dualteach.switch.names import CONSTRUCTOR, DATASET, HOOKS, LOOPS, PACKAGE, TOPDOWN
+from mmpose_dualteach.switch.names import CONSTRUCTOR, DATASET, HOOKS, LOOPS, PACKAGE
 from mmpose_dualteach.switch.stock_hooks import stock_hooks
 from mmpose_dualteach.switch.stock_repairs import undone
 from mmpose_dualteach.utils.config_dicts import plain
@@ -41,9 +42,8 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
     if loader and loader['dataset']['type'] == DATASET:
         whole, part = loader['batch_size'], loader['sampler']['labeled']
         labeled = loader['dataset']['labeled']
-        pipeline = pipeline_of(labeled)
-        if without_labels(pipeline, network) != pipeline:
-            labeled = with_pipeline(labeled, without_labels(pipeline, network))
+        if without_labels(pipeline_of(labeled), network) != pipeline_of(labeled):
+            labeled = with_pipelines(labeled, lambda pipeline: without_labels(pipeline, network))
         loader = dict(loader, batch_size=part, dataset=labeled)
         stock['train_dataloader'] = dict(loader, **stock_of_sampler(loader.pop('sampler')))
         if stock.get('auto_scale_lr'):

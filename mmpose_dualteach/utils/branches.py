@@ -4,6 +4,8 @@
 from typing import Optional
 
 LABELED, EASY, HARD = 'labeled', 'easy', 'hard'
+# Where MMPose keeps how much each joint counts by a dataset's definition.
+JOINT_WEIGHTS = 'dataset_keypoint_weights'
 
 
 def own_branch(branch: str, network: Optional[str]) -> str:

@@ -4,6 +4,7 @@
 import dis
 import inspect
 import os.path as osp
+import re
 import types
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
@@ -93,6 +94,12 @@ class OpenConfigFile:
                 f'{inspect.getfile(frame)}, line {frame.f_lineno}: it inherits from a config and switches {base!r}; '
                 f'switch {BASE} itself, or set {BASE} = []'
             )
+        placeholders = re.findall(r'\{\{\s*' + BASE + r'\.[\w.]+\s*\}\}', _source(frame))
+        if placeholders:
+            raise ValueError(
+                f'{inspect.getfile(frame)}: mmengine fills in {placeholders[0]} below the switch, which would take its '
+                f'name for the value; write {placeholders[0].strip("{} ")}, which is known at once'
+            )
         if not isinstance(base, str) and base is not names[BASE] and base is not names:
             return None
         assigned = {
@@ -130,3 +137,12 @@ class OpenConfigFile:
             line = lines.get(instruction.offset) or line
             if instruction.offset > self.position and instruction.opname in ('STORE_NAME', 'STORE_GLOBAL'):
                 yield line, instruction.argval
+
+
+def _source(frame: types.FrameType) -> str:
+    """The text of the file that a frame executes; empty where it is not there."""
+    path = inspect.getfile(frame)
+    if not osp.isfile(path):
+        return ''
+    with open(path, encoding='utf-8') as file:
+        return file.read()

@@ -129,7 +129,7 @@ def test_the_papers_method_is_the_papers_and_the_default_has_no_option(tmp_path)
     assert paper.default_hooks.dual_teacher.burn_in == plan.steps // 5
     hard = [each.train_dataloader.dataset.unlabeled.pipeline[4].hard for each in (paper, default)]
     assert [each.type for each in hard[0]] == ['TakeView', 'PackPoseInputs']
-    assert [each.type for each in hard[1]] == ['TakeView', 'mmdet.RandAugment', 'PackPoseInputs']
+    assert [each.type for each in hard[1]] == ['TakeView', 'ColorRandAugment', 'PackPoseInputs']
     assert views[1].easy.law == 'truncated' and views[1].easy.rotate_factor == 60, "the labelled pipeline's"
     own = set(default.model) - set(Config.fromfile(plan.stock).model)
     assert own == {'networks', 'autocast', 'channels_last'} and 'burn_in' not in default.default_hooks.dual_teacher

@@ -4,6 +4,7 @@
 import copy
 import json
 import os
+import re
 import shutil
 
 import cv2
@@ -475,3 +476,13 @@ def test_keypoints_of_many_are_those_of_each(values):
     for labelled_one, finite, value in zip(*together[:2], values):
         if isinstance(value, list) and value and len(value) % 3 == 0 and all(isinstance(each, float) for each in value):
             assert finite == np.isfinite(value).all() and labelled_one == bool(np.any(value))
+
+
+def test_joints_may_all_lie_in_the_upper_left_of_right_boxes():
+    """A head's joints, and boxes of whole animals that look to the left."""
+    rng = np.random.default_rng(0)
+    start = rng.uniform(8, 12, (20, 2))
+    boxes = np.concatenate([start, np.full((20, 2), 40.0)], axis=1)
+    joints = np.concatenate([start, start + 22], axis=1)
+    assert layout_problem(boxes, np.full((20, 2), 60.0), joints) is None
+    assert re.search(CORNERS, layout_problem(boxes, np.full((20, 2), 45.0), joints)), 'where they reach out of images'

@@ -98,3 +98,9 @@ def test_the_papers_views_follow_the_released_code():
 def test_a_law_that_does_not_exist_is_named():
     with pytest.raises(ValueError, match="law='normal'; choose 'truncated', 'clipped' or 'uniform'"):
         ViewLaw(law='normal')
+
+
+def test_what_is_mirrored_twice_is_not():
+    flips = [dict(type='RandomFlip', prob=0.4), dict(type='RandomFlip', prob=0.3)]
+    assert ViewLaw.of_pipeline(flips).flip_prob == pytest.approx(0.4 * 0.7 + 0.3 * 0.6)
+    assert ViewLaw.of_pipeline([flips[0], dict(type='RandomFlip', direction='vertical')]).flip_prob == 0.4

@@ -9,9 +9,9 @@ import torch
 from conftest import run, switch, tool
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import Runner, ValLoop
 from mmpose.models import TopdownPoseEstimator
-from mmpose.registry import HOOKS, MODELS
+from mmpose.registry import HOOKS, LOOPS, MODELS
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
@@ -170,3 +170,63 @@ def test_stock_samplers_come_back(stock):
     back = stock_config(switch(stock, labeled=None))
     assert back.train_dataloader == stock['train_dataloader']
     assert Runner.build_dataloader(switch(stock).train_dataloader).sampler.batch_size == 8
+
+
+@pytest.fixture
+def own_parts(monkeypatch):
+    """Nothing of a test's own classes is left in the registries."""
+    for registry in (MODELS, LOOPS):
+        monkeypatch.setattr(registry, '_module_dict', dict(registry._module_dict))
+
+
+def test_an_estimators_own_predict_is_what_is_scored(stock, tmp_path, own_parts):
+    @MODELS.register_module()
+    class FarOff(TopdownPoseEstimator):
+        """Sees every joint where none is."""
+
+        def predict(self, inputs, data_samples):
+            samples = super().predict(inputs, data_samples)
+            for sample in samples:
+                sample.pred_instances.keypoints += 1e4
+            return samples
+
+    stock['model']['type'] = 'FarOff'
+    stock['val_evaluator'] = [dict(type='EPE')]
+    stock['default_hooks']['checkpoint'].pop('save_best')
+    runner = run(switch(stock), tmp_path)
+    scores = [key for key in runner.message_hub.log_scalars if key.startswith('val/') and 'EPE' in key]
+    assert sorted(scores) == ['val/EPE', 'val/b/EPE'], 'of the mean nobody knows what the user would make'
+    assert all(runner.message_hub.get_scalar(key).current() > 1e3 for key in scores)
+
+
+def test_a_metric_gets_the_heatmaps_that_a_config_asks_for(stock, tmp_path):
+    stock['model']['test_cfg'] = dict(flip_test=False, output_heatmaps=True)
+    stock['val_evaluator'] = [dict(type='DumpResults', out_file_path=str(tmp_path / 'dump.pkl'))]
+    stock['default_hooks']['checkpoint'].pop('save_best')
+    run(switch(stock), tmp_path / 'run')
+    for name in ('dump', 'dump.b'):
+        rows = pickle.loads((tmp_path / f'{name}.pkl').read_bytes())
+        assert tuple(rows[0]['pred_fields']['heatmaps'].shape) == (17, 24, 16)
+
+
+def test_a_validation_loop_of_the_users_own_stays(stock, tmp_path, own_parts):
+    @LOOPS.register_module()
+    class CountingValLoop(ValLoop):
+        """A loop with an option of its own."""
+
+        def __init__(self, *args, every, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.every = every
+
+    stock['val_cfg'] = dict(type='CountingValLoop', every=2)
+    config = switch(stock)
+    runner = run(config, tmp_path)
+    assert runner.val_loop.every == 2 and stock_config(config).val_cfg == stock['val_cfg']
+    assert (tmp_path / 'student_best.pth').exists() and 'val/b/PCK' not in runner.message_hub.log_scalars
+    (log,) = tmp_path.glob('*/*.log')
+    assert (
+        'val_cfg.type is CountingValLoop, which scores the network that answers at test time alone' in log.read_text()
+    )
+    config.val_cfg = dict(type='ValLoop')
+    with pytest.raises(ValueError, match='val_cfg.type is ValLoop, which does not score every network'):
+        run(config, tmp_path / 'lost')

@@ -1,7 +1,11 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The log says at the start what the run is about to do."""
 
+import re
+
 from conftest import run, switch
+from mmengine.runner import Runner
+from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.engine.hooks.run_summary import law_in_words
@@ -36,3 +40,35 @@ def test_a_view_in_words():
     assert law_in_words(ViewLaw(rotate_factor=30, rotate_prob=0.0, shift_factor=0.1, shift_prob=0.3)) == (
         'shifted up to 10% 30%'
     )
+
+
+def test_lessons_that_never_count_are_told(stock, tmp_path):
+    run(switch(stock, hook=dict(burn_in=1)), tmp_path / 'epochs')
+    message = (
+        r'no lesson ever counts: default_hooks.dual_teacher.burn_in is 1 epochs \(by_epoch=True\), and the run has'
+    )
+    assert re.search(message + ' 1 epochs, 6 iterations', log_of(tmp_path / 'epochs'))
+    run(switch(stock, hook=dict(burn_in=5, by_epoch=False)), tmp_path / 'iterations')
+    assert 'no lesson ever counts' not in log_of(tmp_path / 'iterations')
+
+
+def test_a_stock_sampler_that_gives_way_is_told(stock, tmp_path):
+    run(switch(stock), tmp_path / 'stock')
+    assert 'drawn alike' not in log_of(tmp_path / 'stock')
+    stock['train_dataloader']['sampler'] = dict(type='MultiSourceSampler', batch_size=4, source_ratio=[1, 3])
+    run(switch(stock), tmp_path / 'own')
+    assert 'labelled instances are all drawn alike, not by MultiSourceSampler' in log_of(tmp_path / 'own')
+
+
+def test_a_runner_made_of_objects(stock, tmp_path):
+    config = switch(stock)
+    parts = ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'default_hooks')
+    runner = Runner(
+        model=MODELS.build(config.model),
+        work_dir=str(tmp_path),
+        default_scope='mmpose',
+        experiment_name=f'objects_{id(config)}',
+        **{part: config[part] for part in parts},
+    )
+    runner.train()
+    assert runner.iter == 6

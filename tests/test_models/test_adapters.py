@@ -10,12 +10,13 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets.transforms.easy_hard_views import Cut
-from mmpose_dualteach.models.adapters import ADAPTERS, adapter_for, find_adapter
+from mmpose_dualteach.models.adapters import ADAPTERS, HeatmapAdapter, KeypointAdapter, adapter_for, find_adapter
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 FLIP_INDICES = [1, 0, 2, 4, 3]
 INPUT, CELLS = (192, 256), (48, 64)
 KL = dict(type='KLDiscretLoss', use_target_weight=True, beta=10.0, label_softmax=True)
+SQUARES = dict(type='KeypointMSELoss', use_target_weight=True)
 SMOOTH = dict(type='SmoothL1Loss', use_target_weight=True)
 
 
@@ -260,7 +261,7 @@ def test_weights_go_with_their_joints_into_a_mirrored_view():
 def test_redrawn_heatmaps_are_the_codecs_labels_of_the_hard_view(kind):
     codec = dict(type='UDPHeatmap' if kind in ('udp', 'stages') else 'MSRAHeatmap', sigma=2.0)
     codec.update(input_size=INPUT, heatmap_size=CELLS, **(dict(unbiased=True) if kind == 'unbiased' else {}))
-    head = dict(type='CPMHead', num_stages=2, loss=SMOOTH) if kind == 'stages' else dict(type='HeatmapHead')
+    head = dict(type='CPMHead', num_stages=2, loss=SQUARES) if kind == 'stages' else dict(type='HeatmapHead')
     adapter, encoder = adapter_for(dict(head, decoder=codec), redraw=True), KEYPOINT_CODECS.build(codec)
     compared = 0
     for views, easy, hard in view_pairs(30, udp=kind in ('udp', 'stages')):
@@ -287,12 +288,12 @@ def test_redrawn_heatmaps_are_the_codecs_labels_of_the_hard_view(kind):
 
 def test_only_single_gaussians_are_redrawn():
     codec = dict(type='MegviiHeatmap', input_size=INPUT, heatmap_size=CELLS, kernel_size=11)
-    head = dict(type='MSPNHead', num_stages=1, num_units=1, level_indices=[0], loss=SMOOTH, decoder=codec)
+    head = dict(type='MSPNHead', num_stages=1, num_units=1, level_indices=[0], loss=SQUARES, decoder=codec)
     with pytest.raises(ValueError, match='model.redraw=True: labels of MegviiHeatmap'):
         adapter_for(head, redraw=True)
     codec = dict(type='UDPHeatmap', input_size=INPUT, heatmap_size=CELLS, heatmap_type='combined')
     with pytest.raises(ValueError, match='model.redraw=True: labels of UDPHeatmap'):
-        adapter_for(dict(type='HeatmapHead', loss=SMOOTH, decoder=codec), redraw=True)
+        adapter_for(dict(type='HeatmapHead', loss=SQUARES, decoder=codec), redraw=True)
     simcc('rtmpose', redraw=True)  # Always drawn anew.
 
 
@@ -307,3 +308,28 @@ def test_what_cannot_be_taught_is_refused_by_name():
     with pytest.raises(ValueError, match='taught by its own loss; set model.unsup_weight'):
         adapter_for(dict(type='SimCCHead', loss=KL, decoder=codec), loss=dict(loss_weight=2.0))
     assert len({adapter.supports() for adapter in ADAPTERS.module_dict.values()}) == len(ADAPTERS)
+
+
+def test_a_loss_that_goes_by_its_defaults():
+    codec = dict(type='SimCCLabel', input_size=INPUT, sigma=6.0, simcc_split_ratio=2.0)
+    named = adapter_for(dict(type='SimCCHead', loss=KL, decoder=codec))
+    bare = adapter_for(dict(type='SimCCHead', loss=dict(type='KLDiscretLoss', beta=10.0), decoder=codec))
+    absent = adapter_for(dict(type='SimCCHead', decoder=codec))
+    assert (named.beta, named.label_beta) == (10.0, 10.0)
+    assert (bare.beta, bare.label_beta) == (10.0, None) and (absent.beta, absent.label_beta) == (1.0, None)
+    with pytest.raises(ValueError, match='RLELoss has use_target_weight=False'):  # That loss's own default.
+        adapter_for(dict(type='RLEHead', loss=dict(type='RLELoss'), decoder=dict(type='RegressionLabel')))
+    assert find_adapter(dict(type='HeatmapHead', decoder=dict(type='MSRAHeatmap'))) is HeatmapAdapter
+
+
+def test_lessons_of_squares_are_for_losses_of_squares():
+    codec = dict(type='MSRAHeatmap', input_size=INPUT, heatmap_size=(12, 16), sigma=1.0)
+
+    def kind(*losses, head='HeatmapHead'):
+        loss = [dict(type=name) for name in losses] if head != 'HeatmapHead' else dict(type=losses[0])
+        return find_adapter(dict(type=head, loss=loss, decoder=codec))
+
+    assert kind('KeypointMSELoss') is kind('KeypointOHKMMSELoss') is HeatmapAdapter
+    assert kind('AdaptiveWingLoss') is kind('FocalHeatmapLoss') is KeypointAdapter
+    assert kind('KeypointMSELoss', 'KeypointOHKMMSELoss', head='MSPNHead') is HeatmapAdapter
+    assert kind('KeypointMSELoss', 'AdaptiveWingLoss', head='MSPNHead') is KeypointAdapter

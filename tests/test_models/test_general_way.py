@@ -286,3 +286,19 @@ def test_what_cannot_be_taught_is_named(stock, lab):
         find_adapter(dict(type='InternetHead', decoder=dict(type='LabDepth')))
     with pytest.raises(ValueError, match='model.head is OffsetHed, which is not registered'):
         find_adapter(dict(type='OffsetHed'))
+
+
+def test_a_loss_of_another_kind_is_the_lessons_loss(stock):
+    """With a perfect teacher a lesson costs what labels cost, where squares would cost a hundred times less."""
+    stock['model']['head']['loss'] = dict(type='AdaptiveWingLoss', use_target_weight=True)
+    config = switch(stock)
+    model, data = batch_of(config)
+    assert isinstance(model.adapter, KeypointAdapter)
+    views = ViewPair(data['data_samples']['easy'], data['data_samples']['hard'])
+    easy, samples = joints_and_samples(config, views)
+    target = model.adapter.target((easy, torch.ones(easy.shape[:2])), None, views)
+    network = model.networks['a'].eval()
+    with torch.no_grad():
+        lesson = model.adapter.loss(network, data['inputs']['hard'], target)
+        labels = network.loss(data['inputs']['hard'], samples)['loss_kpt']
+    torch.testing.assert_close(lesson, labels)

@@ -3,6 +3,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from conftest import switch
@@ -102,3 +103,27 @@ def test_peaks_between_cells_are_the_centres_of_gaussians():
     assert (found - centres).abs().max() < 1e-2
     flat = geometry.peaks_between_cells(torch.zeros(1, 1, 4, 4))
     assert torch.isfinite(flat).all()
+
+
+@pytest.mark.parametrize('way', [{}, dict(adapter='KeypointAdapter')], ids=['heatmaps', 'keypoints'])
+def test_joints_count_as_the_dataset_weighs_them_where_labels_do(stock, way):
+    for transform in stock['train_dataloader']['dataset']['pipeline']:
+        if transform['type'] == 'GenerateTarget':
+            transform['use_dataset_keypoint_weights'] = True
+    config = switch(stock, model=dict(confidence=False, **way))
+    dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
+    weights = np.linspace(0.5, 1.5, 17, dtype=np.float32)
+    for part in dataset.datasets:
+        part._metainfo['dataset_keypoint_weights'] = weights
+    model = MODELS.build(copy.deepcopy(config.model)).train()
+    model.record_lessons = True
+    data = model.data_preprocessor(pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)]), True)
+    list(model.loss_parts(**data))
+    for record in model.records:
+        expected = torch.from_numpy(weights).expand(4, 17)
+        torch.testing.assert_close(record.target.weight.reshape(4, 17), expected)
+        for sample in getattr(record.target, 'samples', None) or []:
+            shown = sample.gt_instance_labels.keypoint_weights[0]
+            assert ((shown == 0) | (shown - expected[0] < 1e-6)).all() and shown.max() > 0.5
+    unweighted = switch(stock, rand_augment=False).train_dataloader.dataset.unlabeled
+    assert 'dataset_keypoint_weights' in str(unweighted.pipeline)

@@ -112,6 +112,7 @@ def layout_problem(
         known = np.isfinite(sizes).all(axis=1)
     slack = 0.01 * sizes + 1
     inside = ordered & (boxes[:, :2] >= -slack).all(axis=1) & (boxes[:, 2:] <= sizes + slack).all(axis=1)
+    beyond = known & (boxes[:, :2] + boxes[:, 2:] > sizes + slack).any(axis=1)
     out = known & (boxes[:, :2] + boxes[:, 2:] > WELL_OUT * sizes).any(axis=1)
     count, share = out.sum(), out.sum() / max(1, known.sum())
     wrong = inside[known].sum() >= MOSTLY * known.sum() and count >= LEAST_OUT[0] and share >= LEAST_OUT[1]
@@ -119,9 +120,10 @@ def layout_problem(
         better = _overlap(boxes, labels[there]) - _overlap(corners(boxes, sizes), labels[there])
         better = better[np.isfinite(better)]
         gain = better.mean() if len(better) else 0.0
-        wrong = (wrong and gain >= CLEARLY_BETTER) or (
-            len(better) >= DECISIVE[0] and (better > 0).mean() >= DECISIVE[1] and gain >= DECISIVE[2]
-        )
+        decisive = len(better) >= DECISIVE[0] and (better > 0).mean() >= DECISIVE[1] and gain >= DECISIVE[2]
+        # Joints may all lie in the upper left of boxes that are right: then none reaches out of its image.
+        possible = beyond.any() or not known.any()
+        wrong = (wrong and gain >= CLEARLY_BETTER) or (decisive and possible)
     if not wrong:
         return None
     why = [f'{share:.0%} of them reach far out of their images'] if share else []

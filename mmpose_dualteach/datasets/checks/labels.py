@@ -14,6 +14,7 @@ from mmpose.registry import DATASETS
 from mmpose_dualteach.datasets.checks.annotation_files import short
 from mmpose_dualteach.datasets.checks.coco_labels import label_problems
 from mmpose_dualteach.datasets.checks.keypoints import number_problem
+from mmpose_dualteach.datasets.labeled_pipeline import parts_of
 
 
 def build_labeled(config: dict) -> BaseDataset:
@@ -33,7 +34,7 @@ def build_labeled(config: dict) -> BaseDataset:
     try:
         return DATASETS.build(config)
     except Exception as error:  # Whatever a stock dataset stumbles over in its file; of options it tells itself.
-        for part in _parts(config):
+        for part in _readers(config):
             dataset = DATASETS.build(dict(part, pipeline=[], lazy_init=True))
             if dataset.ann_file and not exists(dataset.ann_file):
                 raise FileNotFoundError(f'labelled set: annotation file {dataset.ann_file} does not exist') from None
@@ -55,10 +56,10 @@ def build_labeled(config: dict) -> BaseDataset:
         raise
 
 
-def _parts(config: dict) -> Iterator[dict]:
-    inside = config.get('datasets') or ([config['dataset']] if 'dataset' in config else [])
+def _readers(config: dict) -> Iterator[dict]:
+    inside = parts_of(config)
     for part in inside:
-        yield from _parts(part)
+        yield from _readers(part)
     if not inside:
         yield config
 
@@ -111,7 +112,8 @@ def labeled_problems(dataset: BaseDataset) -> Tuple[List[str], List[str]]:
             problems.append(f'labelled set is empty: {part.ann_file} lists no usable instance')
         number, unlike = part.metainfo.get('num_keypoints'), None
         for instance in instances_of(part):
-            paths.add(instance['img_path'])
+            if 'img_path' in instance:  # Else a class of the user's has its images elsewhere.
+                paths.add(instance['img_path'])
             unlike = unlike or number_problem(instance, part, number)
         if unlike:
             problems.append(f'{part.ann_file}: {unlike}')

@@ -26,7 +26,9 @@ def image_paths(dataset: BaseDataset) -> List[str]:
     for part in readers_of(dataset):
         part.full_init()
         listed = getattr(part, 'image_paths', None)
-        paths.update(dict.fromkeys(listed if listed is not None else (each['img_path'] for each in instances_of(part))))
+        if listed is None:
+            listed = (each['img_path'] for each in instances_of(part) if 'img_path' in each)
+        paths.update(dict.fromkeys(listed))
     return list(paths)
 
 

@@ -59,7 +59,7 @@ class LabeledUnlabeledDataset(ConcatDataset):
         labeled_branches: Sequence[str] = (LABELED,),
         labels_alone: bool = False,
     ) -> None:
-        if not isinstance(labeled, BaseDataset):
+        if isinstance(labeled, dict):
             labeled = build_labeled(labeled if pipeline is None else with_pipeline(labeled, list(pipeline)))
         unlabeled = unlabeled if isinstance(unlabeled, BaseDataset) else DATASETS.build(unlabeled)
         check_same_keypoints(labeled.metainfo, unlabeled.metainfo)
@@ -67,11 +67,18 @@ class LabeledUnlabeledDataset(ConcatDataset):
         self._labeled_branches = list(labeled_branches)
         self.labels_alone = labels_alone
         self._labeled_paths = None if paths is None else PackedStrings(paths)
-        # The definitions were compared; what is left, names of datasets and categories, may differ.
-        super().__init__([labeled, unlabeled], ignore_keys=list({**labeled.metainfo, **unlabeled.metainfo}))
+        # mmengine joins no wrappers of datasets, its own RepeatDataset for one.
+        super().__init__([unlabeled], lazy_init=True)
+        self.datasets.insert(0, labeled)
+        self.full_init()
         if paths is not None:
             for line in shared_images(self.image_paths):
                 print_log(line, logger='current', level=WARNING)
+
+    @property
+    def metainfo(self) -> dict:
+        """dict: The labelled dataset's; the unlabelled one has the same definition of keypoints."""
+        return self.datasets[0].metainfo
 
     @property
     def num_labeled(self) -> int:

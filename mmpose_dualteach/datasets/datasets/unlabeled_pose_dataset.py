@@ -27,6 +27,7 @@ from mmpose_dualteach.datasets.sources.folders import by_name, folder_of, list_i
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, refuse_outside
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import FLAGS, frame_selection, frames_in_words, is_frame, is_video_name
+from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
 from mmpose_dualteach.utils.file_io import printable
 
 MOST_ATTEMPTS = 20
@@ -61,8 +62,8 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
 
     Args:
         dataset_type (str): The labelled dataset's class. Defaults to ``'CocoDataset'``.
-        subset (str, optional): Which of the class's definitions of keypoints, where it has several
-            (``DeepFashionDataset``). Defaults to None.
+        dataset_options (dict, optional): What that class wants to know besides, the ``subset`` of
+            ``DeepFashionDataset`` for instance. Defaults to None.
         bbox_file (str, optional): Detection file. Defaults to None.
         bbox_thr (float): Least score of a detection. Defaults to 0.
         category (int | str | list | tuple, optional): Ids or names of the categories to take, see :class:`BoxFilter`.
@@ -89,7 +90,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
     def __init__(
         self,
         dataset_type: str = 'CocoDataset',
-        subset: Optional[str] = None,
+        dataset_options: Optional[dict] = None,
         bbox_file: Optional[str] = None,
         bbox_thr: float = 0.0,
         category: Any = None,
@@ -105,9 +106,8 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         # Never loads anything itself: it knows the keypoints' definition and how this class reads a box.
         base.setdefault('data_prefix', dict(img=''))
         base['serialize_data'] = False  # Its index is in columns.
-        stock = dict(type=dataset_type, lazy_init=True, data_prefix=base['data_prefix'])
-        stock.update({key: value for key, value in (('metainfo', metainfo), ('subset', subset)) if value is not None})
-        self._reader = DATASETS.build(stock)
+        stock = dict(type=dataset_type, lazy_init=True, data_prefix=base['data_prefix'], **(dataset_options or {}))
+        self._reader = DATASETS.build(stock if metainfo is None else dict(stock, metainfo=metainfo))
         self.bbox_file = bbox_file
         if whole_images and bbox_file:
             raise ValueError(
@@ -261,8 +261,10 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         )
 
     def get_data_info(self, idx: int) -> dict:
-        """One instance's path and box, and the joints' mirror images. See :class:`mmengine.dataset.BaseDataset`."""
-        return dict(super().get_data_info(idx), flip_indices=self.own_metainfo['flip_indices'])
+        """One instance's path and box, and the joints' mirror images and weights. See
+        :class:`mmengine.dataset.BaseDataset`."""
+        joints = {key: self.own_metainfo[key] for key in ('flip_indices', JOINT_WEIGHTS)}
+        return dict(super().get_data_info(idx), **joints)
 
     def __getitem__(self, idx: int) -> Any:
         if not self.is_initialized:

@@ -104,7 +104,8 @@ class ViewLaw:
                 if getattr(stock, 'transform_mode', None) == 'perspective':  # It scales what is seen, not the box.
                     found['scale_factor'] = tuple(1 / factor for factor in reversed(stock.scale_factor))
             elif kind == 'RandomFlip':
-                found['flip_prob'] = _horizontal_prob(TRANSFORMS.build(config))
+                before, prob = found.get('flip_prob', 0.0), _horizontal_prob(TRANSFORMS.build(config))
+                found['flip_prob'] = before + prob - 2 * before * prob  # Twice mirrored is not mirrored.
         return cls(**found)
 
     def times(self, share: float) -> 'ViewLaw':

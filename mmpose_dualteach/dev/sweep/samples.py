@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from mmpose.registry import DATASETS
 
+from mmpose_dualteach.datasets.labeled_pipeline import innermost
 from mmpose_dualteach.utils.file_io import dump_json
 
 # Annotation file and image folder of each dataset class below the folder of samples, which is laid out as MMPose's own
@@ -104,9 +105,7 @@ def unlabeled_on_samples(labeled: dict, unlabeled: dict) -> dict:
     Returns:
         dict: What changes in it: the file with its boxes where it is in COCO's format, whole images elsewhere.
     """
-    inner = labeled
-    while 'dataset' in inner or 'datasets' in inner:
-        inner = inner['dataset'] if 'dataset' in inner else inner['datasets'][0]
+    inner = innermost(labeled)
     source = dict(data_root='', ann_file=inner['ann_file'], data_prefix=dict(img=inner['data_prefix']['img']))
     try:
         DATASETS.build(dict(unlabeled, **source, pipeline=[]))

@@ -26,6 +26,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, MODELS
 from torch import Tensor
 
+from mmpose_dualteach.datasets.labeled_pipeline import parts_of
 from mmpose_dualteach.engine.checkpoints.export import save_stock_checkpoint
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.switch import WRAPPER, check_switchable, stock_config
@@ -269,8 +270,8 @@ def dataset_meta(dataset: dict) -> dict:
         FileNotFoundError: If it is in a file that is missing.
         ValueError: If the dataset has none.
     """
-    while 'dataset' in dataset:
-        dataset = dataset['dataset']
+    while parts_of(dataset) and not dataset.get('metainfo'):
+        dataset = parts_of(dataset)[0]
     info = dataset.get('metainfo') or getattr(DATASETS.get(dataset['type']), 'METAINFO', None)
     if not info:
         raise ValueError(

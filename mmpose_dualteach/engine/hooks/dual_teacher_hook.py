@@ -108,6 +108,13 @@ class DualTeacherHook(Hook):
             self._plan_rounds(runner, self.rounds)
         for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
             runner.logger.info(line)
+        if self._model.lessons and not self._scale(runner, runner.max_iters - 1):
+            length = f'{runner.max_iters / len(runner.train_dataloader):g} epochs, {runner.max_iters} iterations'
+            runner.logger.warning(
+                f'no lesson ever counts: default_hooks.dual_teacher.burn_in is {self.schedule.burn_in:g} '
+                f'{"epochs" if self.by_epoch else "iterations"} (by_epoch={self.by_epoch}), and the run has {length}; '
+                'lower it, or set by_epoch'
+            )
         unlabeled = runner.train_dataloader.dataset.datasets[1]
         self._skipped = SkippedInstances(unlabeled.load_report, unlabeled.max_broken)
         self._skipped_before = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
@@ -156,7 +163,7 @@ class DualTeacherHook(Hook):
         if not model.baselines or not self._scale(runner):  # In the burn-in nothing is taught yet.
             return
         found = NetworkScores.of_validation(runner, model, metrics or {})
-        if found is None:
+        if found is None or not found.values.keys() >= set(model.baselines):
             return
         alone = {name: found.values[name] for name in model.baselines}
         taught = {name: value for name, value in found.values.items() if name not in (*alone, *model.frozen)}
@@ -178,8 +185,9 @@ class DualTeacherHook(Hook):
         self.by_epoch, self.snapshot_interval = False, part
         self.schedule = PseudoSchedule(part, ramp_up, (rounds + 1) * part)
 
-    def _scale(self, runner) -> float:
-        return self.schedule.scale(runner.iter / len(runner.train_dataloader) if self.by_epoch else runner.iter)
+    def _scale(self, runner, iteration: Optional[int] = None) -> float:
+        iteration = runner.iter if iteration is None else iteration
+        return self.schedule.scale(iteration / len(runner.train_dataloader) if self.by_epoch else iteration)
 
     def _watch_skipped(self, runner) -> None:
         """Count the lessons whose loss was not finite, over the whole run."""

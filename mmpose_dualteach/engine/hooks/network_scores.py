@@ -45,7 +45,8 @@ class NetworkScores:
         # save_best may name the score of another than the one that answers: 'mean/coco/AP'.
         decides = next((name for name in others if indicator.startswith(f'{name}/')), answer)
         score = indicator[len(decides) + 1 :] if decides != answer else indicator
-        values = {answer: float(metrics[score]), **{name: float(metrics[f'{name}/{score}']) for name in others}}
+        keys = {answer: score, **{name: f'{name}/{score}' for name in others}}
+        values = {name: float(metrics[key]) for name, key in keys.items() if key in metrics}  # A user's loop: one.
         return cls(indicator, score, less, decides, values)
 
     def is_better(self, one: float, other: float) -> bool:

@@ -7,12 +7,16 @@ from typing import Any
 import torch
 from mmengine.dist import master_only
 from mmengine.model import is_model_wrapper
+from mmengine.runner import ValLoop
 
 from mmpose_dualteach.datasets import LabeledUnlabeledDataset, LabeledUnlabeledSampler
 from mmpose_dualteach.datasets.checks.overlap import image_paths, shared_images
 from mmpose_dualteach.engine.loops import MutualTeachingValLoop
 from mmpose_dualteach.models import MutualTeachingPoseEstimator
 from mmpose_dualteach.switch.names import NEW_SET
+from mmpose_dualteach.utils.config_dicts import class_name
+
+ALIKE = ('DefaultSampler', 'InfiniteSampler')
 
 
 def model_of(runner) -> Any:
@@ -32,13 +36,16 @@ def check_run(runner: Any) -> None:
             f'model.type is {type(model_of(runner)).__name__}, which DualTeacherHook cannot teach; the '
             'config has replaced the switched model, set model.type to MutualTeachingPoseEstimator'
         )
+    if type(runner.val_loop) is ValLoop:
+        raise ValueError('val_cfg.type is ValLoop, which does not score every network; set it to MutualTeachingValLoop')
     if runner.val_loop is not None and not isinstance(runner.val_loop, MutualTeachingValLoop):
-        raise ValueError(
-            f'val_cfg.type is {type(runner.val_loop).__name__}, which does not score every network; set '
-            'it to MutualTeachingValLoop'
+        runner.logger.warning(
+            f'val_cfg.type is {type(runner.val_loop).__name__}, which scores the network that answers at test time '
+            'alone; MutualTeachingValLoop scores every one'
         )
     _check_loader(runner.train_dataloader)
     _check_later_sets(runner.cfg)
+    _warn_of_lost_sampler(runner)
     _warn_of_shared_images(runner)
     _warn_of_equal_networks(runner)
 
@@ -59,9 +66,21 @@ def _check_loader(loader: Any) -> None:
         )
 
 
+@master_only
+def _warn_of_lost_sampler(runner: Any) -> None:
+    """A stock sampler that draws in a way of its own gives way to that of both kinds, which draws all alike."""
+    sampler = (runner.cfg.get('train_dataloader') or {}).get('sampler') or {}
+    stock = (sampler.get('stock') or {}).get('sampler') or {}
+    if stock and class_name(stock) not in ALIKE:
+        runner.logger.warning(
+            f'labelled instances are all drawn alike, not by {class_name(stock)}, the stock sampler; to see some of '
+            'them more often, repeat their datasets'
+        )
+
+
 def _check_later_sets(config: Any) -> None:
     """The sets that stock hooks put in the loader's place later have the unlabelled instances that it has now."""
-    now = config.train_dataloader.dataset
+    now = (config.get('train_dataloader') or {}).get('dataset') or {}  # A runner may be made of objects.
     for number, hook in enumerate(config.get('custom_hooks') or []):
         later = hook.get(NEW_SET)
         for key in ('unlabeled', 'labels_alone') if later else ():

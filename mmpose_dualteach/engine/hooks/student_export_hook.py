@@ -36,7 +36,7 @@ class StudentExportHook(Hook):
         found = NetworkScores.of_validation(runner, model, metrics or {})
         if found is None:
             return
-        networks = {name: found.values[name] for name in model.learning}
+        networks = {name: found.values[name] for name in model.learning if name in found.values}
         best = (min if found.less else max)(networks, key=networks.__getitem__)
         before = runner.message_hub.runtime_info.get(SCORES, {}).get('best_score')
         now = found.values[found.decides]
@@ -66,6 +66,9 @@ class StudentExportHook(Hook):
     @master_only
     def _export(self, runner, network: str, name: str, reason: str) -> None:
         path = osp.join(runner.work_dir, name)
+        if not runner.cfg.get('model'):
+            runner.logger.warning(f'{path} is not written: the runner was made without cfg, the config of the student')
+            return
         weights = network_weights(saved_weights(runner), network)
         if network not in self._configs:  # Printing a config takes a second or more.
             self._configs[network] = stock_config(runner.cfg, network).pretty_text

@@ -43,7 +43,7 @@ UNTRAINABLE = dict(
     AssociativeEmbeddingHead="MMPose's AssociativeEmbeddingHead cannot be trained: its loss takes one weight a joint "
     'and image, its codec makes one a joint and instance',
 )
-BOTTOM_UP = 'BottomupPoseEstimator'
+TOPDOWN, BOTTOM_UP = 'TopdownPoseEstimator', 'BottomupPoseEstimator'
 
 
 def finds_instances(model: dict) -> bool:
@@ -66,13 +66,10 @@ def find_adapter(head: dict, several: bool = False) -> Type[OutputAdapter]:
     """
     last_resort = InstanceAdapter if several else KeypointAdapter
     candidates = list(_candidates(several).values())
-    refusals = {
-        adapter: adapter.refusal(head)
-        for adapter in reversed(candidates)
-        if adapter is not last_resort or not _all_stock(head, several)
-    }
-    if last_resort in refusals:
-        refusals[last_resort] = refusals.pop(last_resort)
+    refusals = {adapter: adapter.refusal(head) for adapter in reversed(candidates) if adapter is not last_resort}
+    for_its_loss = any((refusal or '').startswith('the loss of') for refusal in refusals.values())
+    if for_its_loss or not _all_stock(head, several):
+        refusals[last_resort] = last_resort.refusal(head)
     for adapter, refusal in refusals.items():
         if refusal is None:
             return adapter

@@ -11,7 +11,7 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach.models.adapters.kinds import ancestor
+from mmpose_dualteach.models.adapters.kinds import ancestor, loss_of
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.utils.config_dicts import class_name, hashable
 
@@ -53,6 +53,8 @@ class OutputAdapter(metaclass=ABCMeta):
     # Methods that this adapter does over again: descendants that override them are not of this kind.
     head_methods: Tuple[str, ...] = ()
     codec_methods: Tuple[str, ...] = ('encode', 'decode', 'batch_decode')
+    # Where lessons have a loss of their own: the stock losses that it is like; others' networks are not of this kind.
+    losses: Tuple[str, ...] = ()
     # Every key of the codec that labels and predictions must share.
     codec_keys: Tuple[str, ...] = ('type', 'input_size')
     # Whether heatmaps are drawn anew as labels; of kinds without heatmaps they always are.
@@ -79,7 +81,18 @@ class OutputAdapter(metaclass=ABCMeta):
         kind, codec = class_name(head), head.get('decoder') or {}
         if not ancestor(head, MODELS, cls.heads, cls.head_methods):
             return f'model.head is {kind}'
-        return None if cls.codec_kind(codec) else f'the codec of {kind} is {class_name(codec)}'
+        if not cls.codec_kind(codec):
+            return f'the codec of {kind} is {class_name(codec)}'
+        other = cls.other_loss(head)
+        return f'the loss of {kind} is {other}' if other else None
+
+    @classmethod
+    def other_loss(cls, head: dict) -> Optional[str]:
+        """The head's loss, or a stage's, if it is unlike that of this kind's lessons."""
+        stock = loss_of(head)
+        stages = stock if isinstance(stock, (list, tuple)) else [stock]
+        unlike = [each for each in stages if cls.losses and not ancestor(each, MODELS, cls.losses, ('forward',))]
+        return class_name(unlike[0]) if unlike else None
 
     @classmethod
     def codec_kind(cls, codec: dict) -> Optional[str]:

@@ -45,6 +45,7 @@ class HeatmapAdapter(OutputAdapter):
     heads: Tuple[str, ...] = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
 
     codecs: Tuple[str, ...] = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
+    losses = ('KeypointMSELoss', 'KeypointOHKMMSELoss')
     codec_keys = ('type', 'input_size', 'heatmap_size', 'heatmap_type')
     size: Tuple[int, int]
 

@@ -5,9 +5,11 @@ from typing import Any, List, Optional, Sequence, Tuple
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
+from mmpose.registry import MODELS
 from torch import Tensor
 
 from mmpose_dualteach.models.adapters.base import OutputAdapter, Target
+from mmpose_dualteach.models.adapters.kinds import loss_of
 from mmpose_dualteach.utils.config_dicts import class_name
 
 
@@ -26,7 +28,7 @@ class JointAdapter(OutputAdapter):
         ValueError: If another loss is asked for, or the stock loss takes no weights; names the key.
     """
 
-    head_methods = ('loss',)
+    head_methods: Tuple[str, ...] = ('loss',)
 
     def __init__(self, head: dict, loss: Optional[dict] = None, redraw: bool = False) -> None:
         super().__init__(head)
@@ -35,11 +37,12 @@ class JointAdapter(OutputAdapter):
                 f'model.pseudo_loss={loss}: {class_name(head)} is taught by its own loss; set '
                 'model.unsup_weight instead'
             )
-        stock = head.get('loss') or {}
-        for each in stock.get('losses', [stock]):
-            if not each.get('use_target_weight'):
+        stock = loss_of(head)
+        self.stock_losses = [MODELS.build(each) for each in stock.get('losses', [stock])]
+        for each in self.stock_losses:
+            if not getattr(each, 'use_target_weight', False):
                 raise ValueError(
-                    f'model.head.loss: {class_name(each)} has use_target_weight=False, so joints without '
+                    f'model.head.loss: {type(each).__name__} has use_target_weight=False, so joints without '
                     'a target could not be left out; set use_target_weight=True'
                 )
 

@@ -17,6 +17,7 @@ from mmpose_dualteach.models.adapters.kinds import class_of
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, first_tensor
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
+from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
 from mmpose_dualteach.utils.config_dicts import class_name
 
 Keypoints = Tuple[Tensor, Tensor]
@@ -123,8 +124,11 @@ class KeypointAdapter(LabelsAdapter):
         Returns:
             PoseDataSample: On the CPU.
         """
-        results: Dict[str, Any] = dict(
-            meta,
+        results: Dict[str, Any] = {
+            **meta,
+            **{JOINT_WEIGHTS: np.ones(len(joints), np.float32)},  # They are in the counts.
+        }
+        results.update(
             img=np.zeros((1, 1, 3), np.uint8),  # Packed, and not looked at.
             keypoints=joints[None],
             transformed_keypoints=joints[None],

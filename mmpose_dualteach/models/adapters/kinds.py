@@ -1,9 +1,11 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""Which stock class a config's class is, or descends from."""
+"""Which stock class a config's class is, or descends from, and what it takes for its loss."""
 
+import inspect
 from typing import Any, Collection, Optional, Sequence
 
 from mmengine.registry import Registry
+from mmpose.registry import MODELS
 
 
 def class_of(config: dict, registry: Registry) -> Any:
@@ -30,3 +32,12 @@ def ancestor(config: dict, registry: Registry, names: Collection[str], intact: S
             overrides = any(getattr(kind, name, None) is not getattr(parent, name, None) for name in intact)
             return None if overrides else parent.__name__
     return None
+
+
+def loss_of(head: dict) -> Any:
+    """The config of a head's loss, or of each stage's; where the head names none, that of its class."""
+    if head.get('loss'):
+        return head['loss']
+    kinds = getattr(class_of(head, MODELS), '__mro__', ())
+    defaults = (inspect.signature(kind.__init__).parameters.get('loss') for kind in kinds)
+    return next((each.default for each in defaults if each), {})

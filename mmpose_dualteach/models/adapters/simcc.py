@@ -31,6 +31,7 @@ class SimCCAdapter(JointAdapter):
     """
 
     heads = ('SimCCHead', 'RTMCCHead', 'RTMWHead')
+    head_methods = (*JointAdapter.head_methods, 'predict')
     codecs = ('SimCCLabel',)
     codec_keys = ('type', 'input_size', 'simcc_split_ratio', 'smoothing_type')
 
@@ -41,8 +42,9 @@ class SimCCAdapter(JointAdapter):
         self.ratio, self.gaussian = encoder.simcc_split_ratio, encoder.smoothing_type == 'gaussian'
         self.normalize, self.smooth = encoder.normalize, encoder.label_smooth_weight
         self.bins = tuple(int(np.around(side * self.ratio)) for side in encoder.input_size)
-        self.beta = head['loss'].get('beta', 1.0)
-        self.label_beta = head['loss'].get('label_beta', 10.0) if head['loss'].get('label_softmax') else None
+        loss = self.stock_losses[0]
+        self.beta = getattr(loss, 'beta', 1.0)
+        self.label_beta = getattr(loss, 'label_beta', 10.0) if getattr(loss, 'label_softmax', False) else None
         centre = torch.tensor([[[side // 2 for side in encoder.input_size]]], dtype=torch.float32)
         self.label_peaks = [self._label_share(label).max().item() for label in self.encode(centre)[0]]
 

@@ -10,7 +10,15 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 
 from mmpose_dualteach import compat
-from mmpose_dualteach.models.adapters import KeypointAdapter, OutputAdapter, adapter_for, finds_instances
+from mmpose_dualteach.models.adapters import (
+    BOTTOM_UP,
+    TOPDOWN,
+    KeypointAdapter,
+    OutputAdapter,
+    adapter_for,
+    finds_instances,
+)
+from mmpose_dualteach.models.adapters.kinds import ancestor
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter
 from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
 
@@ -105,7 +113,11 @@ class NetworkEnsemble(BaseModel):
         # Those that have learned from each other and see the same images.
         self.peers = [name for name in self.learning if self.own_images[name] is None and name not in apart]
         alike = [name for name in self.peers if self.adapters[name] is self.adapter]
-        self._in_mean = alike if self.adapter.averages else [self.first]
+        # What an estimator of the user's makes of its network's answer, or the heatmaps that a config asks for beside
+        # it, nobody makes of a mean one.
+        predicts_itself = not ancestor(dict(type=estimator), MODELS, (TOPDOWN, BOTTOM_UP), ('predict',))
+        self._tells_more = predicts_itself or bool((stock.get('test_cfg') or {}).get('output_heatmaps'))
+        self._in_mean = alike if self.adapter.averages and not self._tells_more else [self.first]
         if self.predict_on == MEAN and len(self._in_mean) == 1:
             self.predict_on = self._in_mean[0]
         compat.before_loading(self, self._accept_stock_checkpoint)
@@ -174,6 +186,8 @@ class NetworkEnsemble(BaseModel):
             Tuple[List[PoseDataSample], Any]: Samples with ``pred_instances``, and the output.
         """
         network = self.networks[name]
+        if self._tells_more:
+            return network(images, [sample.new() for sample in samples], mode='predict'), None
         instances, output = self.adapters[name].predict(network, images, samples)
         return self._with_predictions(network, instances, samples), output
 

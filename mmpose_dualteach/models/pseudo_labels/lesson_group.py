@@ -148,10 +148,16 @@ class LessonGroup:
             for key in opinions:
                 outputs = self.adapter.aligned([predictions[teacher] for teacher in key[0]])
                 apart[key] = farthest([self.adapter.joints(output)[0] for output in outputs])
-        return {
-            key: self.adapter.target(opinion, self.selection.weights(scores.get(key), apart.get(key)), views)
-            for key, opinion in opinions.items()
-        }
+        targets = {}
+        for key, opinion in opinions.items():
+            by_definition = None
+            if views.joint_weights is not None:
+                joints = self.adapter.joints(opinion)[0]
+                by_definition = geometry.on_device(views.joint_weights, joints.device).expand(joints.shape[:2])
+                by_definition = views.swap_sides(by_definition)  # The target swaps them back, with the joints.
+            weights = self.selection.weights(scores.get(key), apart.get(key), by_definition)
+            targets[key] = self.adapter.target(opinion, weights, views)
+        return targets
 
     def health(self, predictions: Dict[Teacher, Any], targets: Dict[tuple, Target]) -> Dict[str, Tensor]:
         """Mean peak on unlabelled instances, agreement of the teachers in input pixels, share of valid cells or

@@ -53,16 +53,19 @@ class Selection:
         """bool: Whether lessons need to know how far apart their teachers see the joints."""
         return self.max_disagreement is not None
 
-    def weights(self, scores: Optional[Tensor], apart: Optional[Tensor]) -> Optional[Tensor]:
+    def weights(
+        self, scores: Optional[Tensor], apart: Optional[Tensor], joint_weights: Optional[Tensor] = None
+    ) -> Optional[Tensor]:
         """How much each joint counts.
 
         Args:
             scores (Tensor, optional): The joints' scores in shape (N, K), NaN where there is no such joint; None where
                 the kind tells none.
             apart (Tensor, optional): How far apart, in input pixels, the teachers see each in shape (N, K).
+            joint_weights (Tensor, optional): How much each counts by the dataset's definition in shape (N, K).
 
         Returns:
-            Optional[Tensor]: In shape (N, K), 0 to 1; None where all count alike.
+            Optional[Tensor]: In shape (N, K), 0 to 1, times the dataset's weights; None where all count alike.
         """
         weights = None
         if scores is not None and self.uses_scores:
@@ -75,4 +78,6 @@ class Selection:
         if apart is not None and self.max_disagreement is not None:
             agreed = (apart <= self.max_disagreement).float()
             weights = agreed if weights is None else weights * agreed
+        if joint_weights is not None:
+            weights = joint_weights if weights is None else weights * joint_weights
         return weights

@@ -1,13 +1,14 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What is known of a batch's two views of the same instances."""
 
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mmpose_dualteach import geometry
+from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
 
 
 class ViewPair:
@@ -23,6 +24,8 @@ class ViewPair:
         mirrored (np.ndarray): Whether the views differ in flip in shape (N,), bool.
         flip_indices (List[int]): The joint that each joint becomes in a mirrored view.
         hard_meta (List[dict]): What else is known of each hard view.
+        joint_weights (np.ndarray, optional): How much each joint counts by the dataset's definition in shape (K,),
+            where labels are weighted so.
     """
 
     def __init__(self, easy: Sequence, hard: Sequence) -> None:
@@ -32,6 +35,7 @@ class ViewPair:
         self.mirrored = np.array([e.metainfo['flip'] != h.metainfo['flip'] for e, h in zip(easy, hard)])
         self.flip_indices: List[int] = list(easy[0].metainfo['flip_indices'])
         self.hard_meta: List[dict] = [sample.metainfo for sample in hard]
+        self.joint_weights: Optional[np.ndarray] = self.hard_meta[0].get(JOINT_WEIGHTS)
 
     def swap_sides(self, joints: Tensor) -> Tensor:
         """Swap left and right joints of those instances whose views differ in flip.
