@@ -165,11 +165,11 @@ def _with_source(dataset: dict, source: dict) -> dict:
         return dataset
     if 'dataset' in dataset and 'dataset' not in source:
         return dict(dataset, dataset=_with_source(dataset['dataset'], source))
-    if 'datasets' in dataset and 'datasets' not in source and 'indices' not in source:
+    if 'datasets' in dataset and 'datasets' not in source:
         names = ', '.join(sorted({innermost(each)['type'] for each in dataset['datasets']}))
         raise ValueError(
             f'the labelled set joins {len(dataset["datasets"])} datasets ({names}), so '
-            f'labeled={source} does not say which; give labeled=dict(datasets=[...])'
+            f'labeled={source} does not say which; give labeled=dict(datasets=[...]), with indices in each of them'
         )
     return dict(dataset, **source)
 

@@ -32,7 +32,8 @@ def test_an_instance_is_a_path_and_a_box_and_never_a_keypoint(people):
     dataset = unlabeled(people)
     assert len(dataset) == 24
     for index in range(24):
-        assert set(dataset.get_data_info(index)) == {'bbox', 'id', 'img_id', 'img_path', 'flip_indices', 'sample_idx'}
+        own = {'bbox', 'id', 'img_id', 'img_path', 'sample_idx'}
+        assert set(dataset.get_data_info(index)) == own | {'flip_indices', 'dataset_keypoint_weights'}
 
 
 def test_boxes_are_the_labelled_datasets_boxes(people, shared_data):
@@ -354,3 +355,16 @@ def test_boxes_without_images_are_an_empty_set(tmp_path):
     content = dict(images=[], annotations=[dict(id=1, image_id=1, bbox=[1, 1, 5, 5])])
     with pytest.raises(ValueError, match='unlabelled set is empty: .*does not list'):
         unlabeled('', ann_file=write(tmp_path / 'none.json', content))
+
+
+def test_two_images_of_one_id_are_named(people, tmp_path):
+    def merged(content):
+        content['images'][5]['id'] = content['images'][4]['id']
+
+    spoilt = edit_json(people / 'train.json', tmp_path / 'merged.json', merged)
+    with pytest.raises(ValueError, match=r'merged.json: images train_00004.jpg and train_00005.jpg both have the id 5'):
+        unlabeled(people, ann_file=str(spoilt))
+    listed_twice = edit_json(
+        people / 'train.json', tmp_path / 'twice.json', lambda content: content['images'].append(content['images'][4])
+    )
+    assert len(unlabeled(people, ann_file=str(listed_twice))) == 24

@@ -10,8 +10,9 @@ from conftest import run, switch, tool
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, ValLoop
+from mmpose.evaluation.metrics import EPE
 from mmpose.models import TopdownPoseEstimator
-from mmpose.registry import HOOKS, LOOPS, MODELS
+from mmpose.registry import HOOKS, LOOPS, METRICS, MODELS
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
@@ -230,3 +231,26 @@ def test_a_validation_loop_of_the_users_own_stays(stock, tmp_path, own_parts):
     config.val_cfg = dict(type='ValLoop')
     with pytest.raises(ValueError, match='val_cfg.type is ValLoop, which does not score every network'):
         run(config, tmp_path / 'lost')
+
+
+@pytest.mark.parametrize('name, told', [('Wobble', True), ('RMSE', False)])
+def test_a_score_of_which_nobody_knows_whether_less_is_better(stock, tmp_path, name, told):
+    @METRICS.register_module(name=name, force=True)
+    class Own(EPE):
+        """A metric under a name of its own."""
+
+        def compute_metrics(self, results):
+            return {name: super().compute_metrics(results)['EPE']}
+
+    stock['val_evaluator'] = [dict(type=name)]
+    stock['default_hooks']['checkpoint'].pop('save_best')
+    runner = run(switch(stock), tmp_path / 'guessed')
+    METRICS.module_dict.pop(name)
+    (log,) = tmp_path.glob('guessed/*/*.log')
+    assert (f'nothing says whether less or more of {name} is better' in log.read_text()) is told
+    scores = {
+        network: runner.message_hub.get_scalar(f'val/{key}').current()
+        for network, key in (('a', name), ('b', f'b/{name}'))
+    }
+    best = runner.message_hub.get_info('mutual_teaching_scores')['best']
+    assert best == (max if told else min)(scores, key=scores.__getitem__)

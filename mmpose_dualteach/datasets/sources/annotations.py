@@ -23,6 +23,7 @@ from mmpose_dualteach.datasets.datasets.instance_index import InstanceIndex, as_
 from mmpose_dualteach.datasets.sources.files import leads_outside
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.stock_boxes import columns_of, parts_of, read_boxes
+from mmpose_dualteach.utils.file_io import printable
 
 MOST_MEASURED = 50  # Images.
 
@@ -65,6 +66,9 @@ def instances_of_coco(
         if paths is None and (problem := leads_outside(image.get('file_name'), allow_absolute))
     }
     places = {image['id']: place for place, image in enumerate(images)}
+    twice = _twice(images) if len(places) < len(images) else None
+    if twice:
+        raise ValueError(f'{source}: {twice}, so that nobody knows whose boxes are whose; number the images anew')
     place = np.array([_place(box, places) for box in boxes], dtype=np.int64)
     extents = as_numbers([box.get('bbox') for box in boxes], 4)
     listed = [(listed_side(image.get('width')), listed_side(image.get('height'))) for image in images]
@@ -243,6 +247,16 @@ def _place(box: dict, places: Dict[Any, int]) -> int:
         return places.get(box.get('image_id'), -1)
     except TypeError:  # A list, for instance.
         return -1
+
+
+def _twice(images: List[dict]) -> Optional[str]:
+    """Say which two images have one id; an image that is listed twice is one."""
+    names: Dict[Any, Any] = {}
+    for image in images:
+        name, before = image.get('file_name'), names.setdefault(image['id'], image.get('file_name'))
+        if name != before:
+            return f'images {printable(str(before))} and {printable(str(name))} both have the id {image["id"]!r}'
+    return None
 
 
 def _measured(

@@ -5,7 +5,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from mmengine.hooks import CheckpointHook
 
 # Metrics of MMPose of which less is better, for runs without ``save_best``.
-LESS_IS_BETTER = ('nme', 'epe', 'mpjpe', 'loss', 'error')
+LESS_IS_BETTER = ('nme', 'epe', 'mpjpe', 'rmse', 'mse', 'mae', 'loss', 'error', 'dist')
+MORE_IS_BETTER = ('ap', 'ar', 'pck', 'auc', 'acc', 'iou', 'oks', 'precision', 'recall', 'f1', 'score')
 
 
 @dataclass(frozen=True)
@@ -65,5 +66,15 @@ def _indicator(runner: Any, metrics: Mapping[str, float]) -> Tuple[Optional[str]
         if isinstance(hook, CheckpointHook) and hook.save_best and hook.key_indicators[0] in metrics:
             return hook.key_indicators[0], hook.rules[0] == 'less'
     for key in metrics:
-        return key, any(word in key.lower() for word in LESS_IS_BETTER)
+        return key, _says(key, LESS_IS_BETTER)
     return None, False
+
+
+def is_guessed(runner: Any, indicator: str) -> bool:
+    """Whether nothing says if less of a score is better: neither ``save_best`` nor its name."""
+    named = any(isinstance(hook, CheckpointHook) and hook.save_best for hook in runner.hooks)
+    return not named and not _says(indicator, LESS_IS_BETTER + MORE_IS_BETTER)
+
+
+def _says(key: str, words: Tuple[str, ...]) -> bool:
+    return any(word in key.lower() for word in words)

@@ -8,7 +8,7 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from mmpose_dualteach.engine.checkpoints.export import SCORES, network_weights, save_stock_checkpoint
-from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, scores_in_words
+from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, is_guessed, scores_in_words
 from mmpose_dualteach.engine.hooks.run_checks import model_of
 from mmpose_dualteach.switch import stock_config
 
@@ -37,8 +37,15 @@ class StudentExportHook(Hook):
         if found is None:
             return
         networks = {name: found.values[name] for name in model.learning if name in found.values}
+        if not networks:  # A validation loop of the user's scores the mean alone.
+            return
         best = (min if found.less else max)(networks, key=networks.__getitem__)
         before = runner.message_hub.runtime_info.get(SCORES, {}).get('best_score')
+        if before is None and is_guessed(runner, found.indicator):
+            runner.logger.warning(
+                f'nothing says whether less or more of {found.indicator} is better, more is taken; say it by '
+                f"default_hooks.checkpoint.save_best={found.indicator!r} and rule='less' or 'greater'"
+            )
         now = found.values[found.decides]
         improved = before is None or found.is_better(now, before)
         runner.message_hub.update_info(
