@@ -256,3 +256,20 @@ def test_wrapper_checkpoint_loads_by_mmengine(switched, tmp_path):
     run(switched, tmp_path)
     model = MODELS.build(switched.model)
     load_checkpoint(model, str(tmp_path / 'epoch_1.pth'), strict=True)
+
+
+def log_of(folder) -> str:
+    return ''.join(path.read_text() for path in folder.glob('*/*.log'))
+
+
+def test_drift_is_ended_once_and_for_all(stock, tmp_path):
+    config = switch(stock, hook=dict(interval=2, max_drift=1e-6))
+    runner = run(config, tmp_path, train_cfg=dict(max_epochs=2))
+    told = [line for line in log_of(tmp_path).splitlines() if 'drift: at iteration' in line]
+    assert len(told) == 1 and 'drift: at iteration 2 network a has' in told[0]
+    assert runner.model.statistics.kind == 'labeled' and runner.message_hub.get_info('mutual_teaching_drift') == 2
+    assert runner.model.groups[0].teacher_mode == 'eval'
+    resumed = run(config, tmp_path, train_cfg=dict(max_epochs=3), resume=True)
+    assert resumed.iter == 18 and resumed.model.statistics.kind == 'labeled'
+    unlike = run(switch(stock, hook=dict(interval=2, max_drift=1e6)), tmp_path / 'unlike')
+    assert unlike.model.statistics.kind == 'easy' and 'a/labeled_as_easy: ' in log_of(tmp_path / 'unlike')

@@ -215,6 +215,56 @@ def test_running_statistics_are_of_easy_views_or_of_all(stock, checkpointed):
     assert all(torch.equal(value, steps['all'][name]) for name, value in steps['easy'].items()), 'training is the same'
 
 
+def test_teachers_that_normalise_by_labels(stock):
+    config = switch(stock, model=dict(statistics='labeled'))
+    model, (first, second) = build(config), batches(config, 2)
+    images, samples = preprocessed(model, first)
+    mean = mean_input(model, 'b', images['labeled'])
+    train(model, [first])
+    norms = [part for part in model.networks['b'].modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert all(norm.num_batches_tracked == 1 for norm in norms), 'heads too'
+    torch.testing.assert_close(norms[0].running_mean, norms[0].momentum * mean, rtol=0, atol=1e-5)
+    predictions, _ = model.groups[0].predict_easy(images, samples)
+    as_tested = copy.deepcopy(model.networks['b']).eval()
+    (ours,) = [output for teacher, output in predictions.items() if teacher.network == 'b']
+    assert torch.equal(ours, as_tested(images['easy'], None, mode='tensor')) and model.networks['b'].training
+
+    # In the middle of a run: the same from the next batch on, whatever was before.
+    model = build(switch(stock))
+    train(model, [first])
+    model.normalize_by_labels()
+    mean = mean_input(model, 'b', preprocessed(model, second)[0]['labeled'])
+    train(model, [second])
+    norm = model.networks['b'].backbone.bn1
+    torch.testing.assert_close(norm.running_mean, mean, rtol=0, atol=1e-5)
+    assert norm.momentum == 0.1
+    before = norm.running_mean.clone()
+    mean = mean_input(model, 'b', preprocessed(model, first)[0]['labeled'])
+    train(model, [first])
+    torch.testing.assert_close(norm.running_mean, before.lerp(mean, 0.1), rtol=0, atol=1e-5)
+
+
+def test_drift_is_the_loss_of_labels_normalised_as_easy_views(stock):
+    config = switch(stock)
+    model = build(config)
+    train(model, batches(config, 2))
+    images, samples = preprocessed(model, batches(config, 1)[0])
+    shown, labels = images['labeled'], samples['labeled']
+    networks = {mode: copy.deepcopy(model.networks['a']).train(mode) for mode in (True, False)}
+    own, as_easy = [networks[mode].loss(shown, labels)['loss_kpt'].detach() for mode in (True, False)]
+    unwatched = copy.deepcopy(model)
+    model.watching = True
+    found = [losses['a/labeled_as_easy'] for losses in model.loss_parts(images, samples) if 'a/loss_kpt' in losses]
+    # The head's own statistics are of this batch already.
+    torch.testing.assert_close(found, [as_easy / own], rtol=1e-3, atol=0)
+    assert as_easy > 1.02 * own, 'the two differ, or this shows nothing'
+    list(unwatched.loss_parts(images, samples))
+    weights = model.state_dict()
+    assert all(torch.equal(value, weights[key]) for key, value in unwatched.state_dict().items()), 'nothing stays of it'
+    model.statistics.kind = 'all'
+    assert not [key for losses in model.loss_parts(images, samples) for key in losses if 'labeled_as_easy' in key]
+
+
 @pytest.mark.parametrize(
     'options, scale, seen',
     [
@@ -320,7 +370,7 @@ def test_bfloat16_channels_last_trains(stock):
         (dict(lessons=[dict(teacher='a')]), 'takes teacher, student'),
         (dict(lessons=[dict(teacher='a.ema', student='b', detach=False)]), 'takes no gradient'),
         (dict(teacher_mode='frozen'), "'train' or 'eval'"),
-        (dict(statistics='hard'), "statistics='hard'; choose 'easy' or 'all'"),
+        (dict(statistics='hard'), "statistics='hard'; choose 'easy', 'labeled' or 'all'"),
         (dict(predict_on='c'), 'predict_on'),
         (dict(networks=dict()), 'networks is empty'),
     ],

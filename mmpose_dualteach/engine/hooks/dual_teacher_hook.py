@@ -12,8 +12,10 @@ from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
 from mmpose_dualteach.engine.hooks.run_checks import check_run, model_of
 from mmpose_dualteach.engine.hooks.run_summary import run_summary
 from mmpose_dualteach.engine.hooks.skipped_instances import SkippedInstances
+from mmpose_dualteach.models.estimators.mutual_teaching import AS_EASY
 
 COLLAPSE = 'mutual_teaching_collapse'
+DRIFT = 'mutual_teaching_drift'
 SKIPPED = 'mutual_teaching_skipped_lessons'
 
 
@@ -54,6 +56,9 @@ class DualTeacherHook(Hook):
         collapse_fraction (float): The watch reports when the mean peak on unlabelled instances falls below this
             fraction of the mean peak on labelled ones. Defaults to 0.2.
         on_collapse (str): ``'warn'`` or ``'stop'``. Defaults to ``'warn'``.
+        max_drift (float): Where a network's loss of labelled images, normalised as easy views are, is more than this
+            many times their own, teachers normalise by labelled statistics from then on, see
+            :meth:`MutualTeachingPoseEstimator.normalize_by_labels`. Defaults to 2.
         max_skipped (int): Lessons of a network that may be skipped in a row. Defaults to 50.
 
     Raises:
@@ -74,6 +79,7 @@ class DualTeacherHook(Hook):
         interval: int = 50,
         collapse_fraction: float = 0.2,
         on_collapse: str = 'warn',
+        max_drift: float = 2.0,
         max_skipped: int = 50,
     ) -> None:
         if on_collapse not in ('warn', 'stop'):
@@ -96,6 +102,7 @@ class DualTeacherHook(Hook):
         self.interval = interval
         self.collapse_fraction = collapse_fraction
         self.on_collapse = on_collapse
+        self.max_drift = max_drift
         self.max_skipped = max_skipped
 
     # ------------------------------------------------------------------ training
@@ -125,6 +132,8 @@ class DualTeacherHook(Hook):
                 average.update_parameters(self._model.networks[name])
         if runner.iter == 0:
             self._model.take_snapshots()
+        if DRIFT in runner.message_hub.runtime_info:
+            self._model.normalize_by_labels(renew=False)
         wrapper = runner.optim_wrapper
         if getattr(wrapper, 'clip_grad_kwargs', None) and wrapper.clip_func is torch.nn.utils.clip_grad_norm_:
             networks = [list(network.parameters()) for network in self._model.networks.values()]
@@ -149,6 +158,7 @@ class DualTeacherHook(Hook):
             self._model.take_snapshots()
         if self._model.watching and outputs:
             self._watch_collapse(runner, outputs)
+            self._watch_drift(runner, outputs)
             self._watch_skipped(runner)
         self._skipped.count(data_batch)
 
@@ -222,6 +232,22 @@ class DualTeacherHook(Hook):
                 fallen[name] = runner.iter + 1
                 self._report_collapse(runner, name, float(unlabeled), float(labeled))
         runner.message_hub.update_info(COLLAPSE, fallen)
+
+    def _watch_drift(self, runner, outputs: dict) -> None:
+        """End the drift of teachers whose labelled and unlabelled images are too unlike."""
+        for name in self._model.networks:
+            drift = outputs.get(f'{name}/{AS_EASY}')
+            if drift is None or float(drift) <= self.max_drift:
+                continue
+            runner.logger.warning(
+                f'drift: at iteration {runner.iter + 1} network {name} has {float(drift):.1f} times the loss on '
+                'labelled images that are normalised as unlabelled ones, which are very unlike them. From now on '
+                "teachers normalise all by labelled images' statistics; see "
+                '"When unlabelled images are unlike labelled ones" in docs/troubleshooting.md of mmpose_dualteach'
+            )
+            runner.message_hub.update_info(DRIFT, runner.iter + 1)
+            self._model.normalize_by_labels()
+            return
 
     def _report_collapse(self, runner, name: str, unlabeled: float, labeled: float) -> None:
         message = (

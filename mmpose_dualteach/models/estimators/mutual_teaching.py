@@ -2,9 +2,10 @@
 import copy
 from contextlib import ExitStack, nullcontext
 from functools import lru_cache
-from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
+from mmdet.utils import reduce_mean
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmpose.registry import MODELS
@@ -30,14 +31,17 @@ from mmpose_dualteach.models.pseudo_labels.lessons import (
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
-from mmpose_dualteach.models.utils.modes import kept_running_statistics
+from mmpose_dualteach.models.utils.modes import evaluation_mode
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
+from mmpose_dualteach.models.utils.statistics import RunningStatistics, feature_extractor
 from mmpose_dualteach.models.utils.stock_losses import tensors_of
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
 from mmpose_dualteach.utils.bfloat16 import autocast_dtype
 from mmpose_dualteach.utils.branches import HARD, LABELED, own_branch
 
 Losses = Dict[str, Tensor]
+# Behind a network's name: its loss of labelled images normalised as easy views, over their own.
+AS_EASY = 'labeled_as_easy'
 
 
 @MODELS.register_module()
@@ -86,7 +90,10 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         statistics (str): Of which images the running statistics of batch norm are, by which a network normalises at
             test time, in backbone and neck of one that teaches; in training it normalises by each batch's own.
             ``'easy'``: of easy views alone, the images that it is for, undistorted; ``'all'``: of all that it sees, as
-            in the released code. Defaults to ``'easy'``; what sees no easy view in training mode has those of all.
+            in the released code. ``'labeled'``: of labelled images alone, by which teachers normalise easy views too:
+            for unlabelled images so unlike the labelled ones that their teachers drift, see
+            :meth:`normalize_by_labels`. Defaults to ``'easy'``; what sees no easy view in training mode has those of
+            all.
         paths (Sequence[Sequence[dict]]): The ways in which each student sees a hard view, each one part of the loss:
             for each the configs of its occlusions (:class:`JointCutout`, :class:`JointOcclude`, :class:`KeypointMix`,
             :class:`RandomCutout`, :class:`RandomCutMix`), one after the other, and last, if wanted, that of a
@@ -142,8 +149,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         check_model_keys(stock, estimator)
         if teacher_mode not in ('train', 'eval'):
             raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
-        if statistics not in ('easy', 'all'):
-            raise ValueError(f"model.statistics={statistics!r}; choose 'easy' or 'all'")
         if not networks:
             raise ValueError('model.networks is empty; name at least one network')
         parsed = parse_lessons(lessons, list(networks))
@@ -199,10 +204,11 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             **{Teacher(name, SNAPSHOT): snapshot for name, snapshot in self.snapshots.items()},
         }
         self.modules_by_teacher = modules
-        # The networks that see easy views themselves, while lessons count.
-        self._seeing_easy: Set[str] = set()
-        if statistics == 'easy' and teacher_mode == 'train':
-            self._seeing_easy = {teacher.network for teacher in self.teachers if teacher.weights == OWN}
+        easy_too = {teacher.network for teacher in self.teachers if teacher.weights == OWN}
+        self.statistics = RunningStatistics(
+            'all' if statistics == 'easy' and teacher_mode == 'eval' else statistics,
+            {name: network for name, network in self.networks.items() if name in easy_too},
+        )
         self._labeled_branch = {
             name: own_branch(LABELED, name if own.get('transforms') else None) for name, own in networks.items()
         }
@@ -213,14 +219,14 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             self.own_images,
             weights=modules,
             selection=self.selection,
-            teacher_mode=teacher_mode,
+            teacher_mode='eval' if statistics == 'labeled' else teacher_mode,
         )
         for group in self.groups:
             self._check_kind(group)
         self.guard = LessonGuard({teacher: each for teacher, each in modules.items() if teacher.network in in_lessons})
         if compile:
             for network in modules.values():
-                for part in _feature_extractor(network):
+                for part in feature_extractor(network):
                     part.compile(**(compile if isinstance(compile, dict) else {}))
 
         # Set by DualTeacherHook and LessonVisualizationHook; the defaults make the model complete without them.
@@ -242,7 +248,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             Dict[str, Tensor]: Scalars by name; those with "loss" in their name add up to the loss.
         """
         # 1. Every network learns from the labels by its own stock loss.
-        with self.easy_statistics():
+        with self._kept_statistics(LABELED):
             yield from self.sup_losses(inputs, data_samples)
         if not self.teaches:
             return
@@ -260,14 +266,36 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 health = group.health(predictions, targets) if self.watching else {}
                 health = {key: value for key, value in health.items() if key not in told}
                 told.update(health)
-                with self.easy_statistics():
+                with self._kept_statistics(HARD):
                     yield from self.unsup_losses(group, inputs, views, opinions, targets, health)
 
-    def easy_statistics(self) -> ContextManager:
-        """While lessons count, and for as long as a caller takes gradients, keep labelled and hard images from the
-        running statistics that easy views make: checkpointed blocks run forward again in the backward pass."""
-        names = self._seeing_easy if self.teaches else ()
-        return kept_running_statistics(part for name in names for part in _feature_extractor(self.networks[name]))
+    def _kept_statistics(self, branch: str) -> ContextManager:
+        """While lessons count; in a burn-in labelled images make the running statistics."""
+        return self.statistics.kept_from(branch) if self.teaches else nullcontext()
+
+    def normalize_by_labels(self, renew: bool = True) -> None:
+        """From now on as with ``statistics='labeled'``.
+
+        Networks whose labelled and unlabelled images are normalised each by their own learn two functions with one set
+        of weights. Labels correct the one; where images are too unlike, the other, by which networks teach, drifts:
+        all agree, and all are wrong. Teachers that normalise by labelled images' statistics cannot.
+
+        Args:
+            renew (bool): Whether the running statistics are of easy views, and of the next labelled batch first.
+                Defaults to True.
+        """
+        self.statistics.turn_to_labels(renew)
+        for group in self.groups:
+            group.teacher_mode = 'eval'
+
+    def _labeled_as_easy(self, name: str, images: Tensor, samples: list, losses: dict) -> Tensor:
+        """A network's loss of labelled images normalised as easy views are, over their own: how far it drifts."""
+        network = self.networks[name]
+        network.train_cfg['compute_acc'] = False
+        with torch.no_grad(), float_outputs(network), evaluation_mode(network):
+            again = tensors_of(self.adapters[name].stock_loss(network, images, samples))
+        as_easy, own = reduce_mean(torch.stack([self.parse_losses(each)[0].detach() for each in (again, losses)]))
+        return torch.where(own > 0, as_easy / own, 1.0)  # Some are logarithms of densities.
 
     def sup_losses(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Iterator[Losses]:
         """Each network's own stock losses, weighted, and, when watched, the mean peak of its predictions.
@@ -285,6 +313,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             network.train_cfg['compute_acc'] = self.watching and self.wants_accuracy
             with ExitStack() as stack:
                 stack.enter_context(float_outputs(network))
+                stack.enter_context(self.statistics.of_labeled(name))
                 outputs = stack.enter_context(self.adapters[name].watch(network)) if self.watching else []
                 branch = self._labeled_branch[name]
                 stock = tensors_of(self.adapters[name].stock_loss(network, inputs[branch], data_samples[branch]))
@@ -292,11 +321,14 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 f'{name}/{key}': _weighted(value, self.sup_weight) if 'loss' in key else value
                 for key, value in stock.items()
             }
+            if self._watches_drift and name in self.statistics.networks:
+                losses[f'{name}/{AS_EASY}'] = self._labeled_as_easy(name, inputs[branch], data_samples[branch], stock)
             if outputs and name not in self.baselines:  # Some kinds score agreement, which is the teachers'.
                 answers[name] = outputs[-1]
             if answers and name == self.last:
                 losses.update(self._labeled_peaks(answers))
             yield losses
+        self.statistics.labeled_done()
 
     def _labeled_peaks(self, answers: Dict[str, Any]) -> Losses:
         """The mean peak of each network's answer on labelled instances; networks of a kind may be scored together."""
@@ -430,6 +462,11 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         """bool: Whether the lessons count now."""
         return bool(self.lessons) and self.unsup_weight != 0 and self.unsup_scale > 0
 
+    @property
+    def _watches_drift(self) -> bool:
+        # Losses of networks that find instances have parts that go by how many were found.
+        return self.watching and self.teaches and self.statistics.kind == 'easy' and not self.finds_instances
+
     # ------------------------------------------------------------------ what mmengine calls
 
     def train_step(self, data: dict, optim_wrapper: Any) -> Losses:
@@ -522,11 +559,6 @@ def add_up(losses: Losses, more: Losses) -> None:
     """Add scalars to those of the same name."""
     for key, value in more.items():
         losses[key] = losses[key] + value if key in losses else value
-
-
-def _feature_extractor(network: Any) -> List[nn.Module]:
-    """Backbone and, where there is one, neck: what runs on every image, whatever a network is asked."""
-    return [part for part in (network.backbone, getattr(network, 'neck', None)) if part is not None]
 
 
 def _weighted(value: Any, weight: float) -> Any:

@@ -30,3 +30,17 @@ def kept_running_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
     finally:
         for norm in tracking:
             norm.track_running_stats = True
+
+
+@contextmanager
+def renewed_running_statistics(network: nn.Module) -> Iterator[None]:
+    """Batch norm's running statistics become those of the batch that comes, whatever they were."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta):
+            norm.momentum = momentum
