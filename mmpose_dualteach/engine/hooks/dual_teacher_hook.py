@@ -12,10 +12,12 @@ from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
 from mmpose_dualteach.engine.hooks.run_checks import check_run, model_of
 from mmpose_dualteach.engine.hooks.run_summary import run_summary
 from mmpose_dualteach.engine.hooks.skipped_instances import SkippedInstances
-from mmpose_dualteach.models.estimators.mutual_teaching import AS_EASY
+from mmpose_dualteach.models.estimators.mutual_teaching import AS_EASY, MOVED
 
 COLLAPSE = 'mutual_teaching_collapse'
 DRIFT = 'mutual_teaching_drift'
+# Least shift of joints that is drift, of the input's longer side: losses of labels that are known by heart are small.
+WELL_MOVED = 0.02
 SKIPPED = 'mutual_teaching_skipped_lessons'
 
 
@@ -57,8 +59,9 @@ class DualTeacherHook(Hook):
             fraction of the mean peak on labelled ones. Defaults to 0.2.
         on_collapse (str): ``'warn'`` or ``'stop'``. Defaults to ``'warn'``.
         max_drift (float): Where a network's loss of labelled images, normalised as easy views are, is more than this
-            many times their own, teachers normalise by labelled statistics from then on, see
-            :meth:`MutualTeachingPoseEstimator.normalize_by_labels`. Defaults to 2.
+            many times their own, and its joints move by more than 2% of the input's longer side, teachers normalise by
+            labelled statistics from then on, see :meth:`MutualTeachingPoseEstimator.normalize_by_labels`. Defaults to
+            2.
         max_skipped (int): Lessons of a network that may be skipped in a row. Defaults to 50.
 
     Raises:
@@ -236,13 +239,13 @@ class DualTeacherHook(Hook):
     def _watch_drift(self, runner, outputs: dict) -> None:
         """End the drift of teachers whose labelled and unlabelled images are too unlike."""
         for name in self._model.networks:
-            drift = outputs.get(f'{name}/{AS_EASY}')
-            if drift is None or float(drift) <= self.max_drift:
+            drift, moved = outputs.get(f'{name}/{AS_EASY}'), outputs.get(f'{name}/{MOVED}')
+            if drift is None or moved is None or float(drift) <= self.max_drift or float(moved) <= WELL_MOVED:
                 continue
             runner.logger.warning(
                 f'drift: at iteration {runner.iter + 1} network {name} has {float(drift):.1f} times the loss on '
-                'labelled images that are normalised as unlabelled ones, which are very unlike them. From now on '
-                "teachers normalise all by labelled images' statistics; see "
+                f'labelled images that are normalised as unlabelled ones, its joints move by {float(moved):.1%} of the '
+                "input. From now on teachers normalise all by labelled images' statistics; see "
                 '"When unlabelled images are unlike labelled ones" in docs/troubleshooting.md of mmpose_dualteach'
             )
             runner.message_hub.update_info(DRIFT, runner.iter + 1)

@@ -40,8 +40,8 @@ from mmpose_dualteach.utils.bfloat16 import autocast_dtype
 from mmpose_dualteach.utils.branches import HARD, LABELED, own_branch
 
 Losses = Dict[str, Tensor]
-# Behind a network's name: its loss of labelled images normalised as easy views, over their own.
-AS_EASY = 'labeled_as_easy'
+# Behind a network's name: its loss of labelled images normalised as easy views, over their own; how its joints move.
+AS_EASY, MOVED = 'labeled_as_easy', 'labeled_as_easy_moved'
 
 
 @MODELS.register_module()
@@ -288,14 +288,18 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         for group in self.groups:
             group.teacher_mode = 'eval'
 
-    def _labeled_as_easy(self, name: str, images: Tensor, samples: list, losses: dict) -> Tensor:
-        """A network's loss of labelled images normalised as easy views are, over their own: how far it drifts."""
-        network = self.networks[name]
+    def _drift(self, name: str, images: Tensor, samples: list, losses: dict, output: Any) -> Losses:
+        """What becomes of labelled images that are normalised as easy views are: a network's loss of them over their
+        own, and how far its joints move, as a share of the input's longer side."""
+        network, adapter = self.networks[name], self.adapters[name]
         network.train_cfg['compute_acc'] = False
-        with torch.no_grad(), float_outputs(network), evaluation_mode(network):
-            again = tensors_of(self.adapters[name].stock_loss(network, images, samples))
-        as_easy, own = reduce_mean(torch.stack([self.parse_losses(each)[0].detach() for each in (again, losses)]))
-        return torch.where(own > 0, as_easy / own, 1.0)  # Some are logarithms of densities.
+        with torch.no_grad(), float_outputs(network), evaluation_mode(network), adapter.watch(network) as outputs:
+            again = tensors_of(adapter.stock_loss(network, images, samples))
+        as_easy, own = [self.parse_losses(each)[0].detach() for each in (again, losses)]
+        moved = adapter.distance(*adapter.aligned([output, outputs[-1]])).mean() / max(images.shape[-2:])
+        as_easy, own, moved = reduce_mean(torch.stack([as_easy, own, moved]))
+        ratio = torch.where(own > 0, as_easy / own, torch.ones_like(own))  # Some are logarithms of densities.
+        return {f'{name}/{AS_EASY}': ratio, f'{name}/{MOVED}': moved}
 
     def sup_losses(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Iterator[Losses]:
         """Each network's own stock losses, weighted, and, when watched, the mean peak of its predictions.
@@ -321,8 +325,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 f'{name}/{key}': _weighted(value, self.sup_weight) if 'loss' in key else value
                 for key, value in stock.items()
             }
-            if self._watches_drift and name in self.statistics.networks:
-                losses[f'{name}/{AS_EASY}'] = self._labeled_as_easy(name, inputs[branch], data_samples[branch], stock)
+            if outputs and self._watches_drift and name in self.statistics.networks:
+                losses.update(self._drift(name, inputs[branch], data_samples[branch], stock, outputs[-1]))
             if outputs and name not in self.baselines:  # Some kinds score agreement, which is the teachers'.
                 answers[name] = outputs[-1]
             if answers and name == self.last:
