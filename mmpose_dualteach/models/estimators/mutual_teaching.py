@@ -295,6 +295,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         network.train_cfg['compute_acc'] = False
         with torch.no_grad(), float_outputs(network), evaluation_mode(network), adapter.watch(network) as outputs:
             again = tensors_of(adapter.stock_loss(network, images, samples))
+        torch.clear_autocast_cache()  # As after teachers.
         as_easy, own = [self.parse_losses(each)[0].detach() for each in (again, losses)]
         moved = adapter.distance(*adapter.aligned([output, outputs[-1]])).mean() / max(images.shape[-2:])
         as_easy, own, moved = reduce_mean(torch.stack([as_easy, own, moved]))
