@@ -191,6 +191,10 @@ def test_empty_sets_and_foreign_boxes_are_named(people, tmp_path):
     (tmp_path / 'boxes.json').write_text(json.dumps([dict(image_id=777, category_id=1, bbox=[1, 1, 5, 5], score=1.0)]))
     with pytest.raises(ValueError, match='boxes.json.*does not list'):
         unlabeled(people, bbox_file=str(tmp_path / 'boxes.json'))
+    bare = edit_json(people / 'train.json', tmp_path / 'bare.json', lambda content: content.pop('annotations'))
+    with pytest.raises(ValueError, match='bare.json lists 24 images and no boxes; give boxes'):
+        unlabeled(people, ann_file=str(bare))
+    assert len(unlabeled(people, ann_file=str(bare), whole_images=True)) == 24
 
 
 @pytest.mark.parametrize(

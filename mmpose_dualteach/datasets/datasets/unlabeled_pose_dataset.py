@@ -159,6 +159,12 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
                 return images_of_coco(images, self.data_prefix['img'], self.load_report, self.allow_outside)
             boxes = entries(content.get('annotations'), 'annotation', self.load_report)
             categories = entries(content.get('categories'), 'category', LoadReport(), key='id')
+            if images and not content.get('annotations') and not self.bbox_file:
+                raise ValueError(
+                    f'unlabelled set: {self.ann_file} lists {len(images)} images and no boxes; give boxes (bbox_file, '
+                    '--boxes), by tools/detect_boxes.py for instance, or the folder alone, of which each image is an '
+                    'instance'
+                )
         if self.bbox_file:
             detections = read_json(self.bbox_file, self.backend_args)
             if not isinstance(detections, list):
