@@ -83,7 +83,7 @@ def test_a_perspective_transform_scales_what_is_seen():
 
 def test_the_pipeline_has_the_stock_ones_parts(tmp_path):
     stock = crowd_config('yoloxpose', tmp_path)
-    pipeline = unlabeled_pipeline(stock['train_dataloader']['dataset']['pipeline'])
+    pipeline = unlabeled_pipeline(stock['train_dataloader']['dataset']['pipeline'], [])
     kinds = [each['type'] for each in pipeline]
     assert kinds == ['LoadImage', 'WholeImageBox', 'GetBBoxCenterScale', 'EasyHardViews', 'mmdet.MultiBranch']
     assert pipeline[3]['pad_val'] == (114, 114, 114) and pipeline[3]['fit'] == 'long'
