@@ -238,6 +238,8 @@ class DualTeacherHook(Hook):
 
     def _watch_drift(self, runner, outputs: dict) -> None:
         """End the drift of teachers whose labelled and unlabelled images are too unlike."""
+        if self._model.statistics.kind != 'easy':  # It has been ended.
+            return
         for name in self._model.networks:
             drift, moved = outputs.get(f'{name}/{AS_EASY}'), outputs.get(f'{name}/{MOVED}')
             if drift is None or moved is None or float(drift) <= self.max_drift or float(moved) <= WELL_MOVED:

@@ -470,7 +470,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
     @property
     def _watches_drift(self) -> bool:
         # Losses of networks that find instances have parts that go by how many were found.
-        return self.watching and self.teaches and self.statistics.kind == 'easy' and not self.finds_instances
+        return self.watching and self.teaches and self.statistics.kind != 'all' and not self.finds_instances
 
     # ------------------------------------------------------------------ what mmengine calls
 

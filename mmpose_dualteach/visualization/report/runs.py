@@ -158,6 +158,13 @@ def _health_charts(runs: Sequence[RunLog]) -> List[Chart]:
             note='Near 0 on unlabelled instances would be collapse.',
         ),
         Chart('Agreement of the networks', 'iteration', 'mean distance in input pixels', agreement),
+        Chart(
+            'Labelled images normalised as unlabelled ones',
+            'iteration',
+            'times their loss',
+            drawn(r'([^/]+)/labeled_as_easy'),
+            note='About 1 where both are alike; above 2 teachers drift, if joints move as well.',
+        ),
         Chart('Loss of the labels', 'iteration', 'loss', drawn(r'([^/]+)/loss_(?!pseudo).*') + _stock_losses(runs)),
         Chart(
             'Pseudo loss',
