@@ -389,16 +389,16 @@ def test_a_loader_cut_to_a_number_of_batches_is_refused(stock):
         switch(stock)
 
 
-def test_a_placeholder_above_the_switch_is_said(tmp_path):
+def test_a_placeholder_that_the_switch_needs_is_said(tmp_path):
     switched = f"""_base_ = '{STOCK}'
 from mmpose_dualteach.switch import mutual_teaching
 
-globals().update(mutual_teaching(_base_, unlabeled='u.json', batch=(%s, 4)))
+globals().update(mutual_teaching(_base_, unlabeled='u.json', batch=(%s, 4), labeled=%s))
 """
-    (tmp_path / 'braces.py').write_text(switched % '{{_base_.train_dataloader.batch_size}}')
-    with pytest.raises(
-        ValueError, match=r'fills in \{\{_base_.train_dataloader.batch_size\}\} below the switch.*write _b'
-    ):
+    size, path = '_base_.train_dataloader.batch_size', '{{_base_.train_dataloader.dataset.ann_file}}'
+    (tmp_path / 'braces.py').write_text(switched % (f'{{{{{size}}}}}', None))
+    with pytest.raises(ValueError, match=rf'needs? the value of \{{\{{{size}\}}\}}.*write {size}, which is known'):
         read_config(str(tmp_path / 'braces.py'))
-    (tmp_path / 'plain.py').write_text(switched % '_base_.train_dataloader.batch_size')
-    assert read_config(str(tmp_path / 'plain.py')).train_dataloader.sampler.labeled == 64
+    (tmp_path / 'plain.py').write_text(switched % (size, f'dict(ann_file={path})'))
+    loader = read_config(str(tmp_path / 'plain.py')).train_dataloader  # One that is handed on is filled in later.
+    assert loader.sampler.labeled == 64 and loader.dataset.labeled.ann_file.endswith('person_keypoints_train2017.json')

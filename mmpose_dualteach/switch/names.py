@@ -5,7 +5,8 @@ PACKAGE = 'mmpose_dualteach'
 WRAPPER = 'MutualTeachingPoseEstimator'
 BASELINE = 'baseline'
 LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
-STOCK_LOOPS = ('ValLoop', 'TestLoop', 'unnamed')  # Which those take the place of; most configs name none.
+# Which those take the place of; most configs name none, of which class_name() says 'unnamed'.
+STOCK_LOOPS = ('ValLoop', 'TestLoop', 'unnamed')
 CONSTRUCTOR = 'PerNetworkOptimWrapperConstructor'
 DATASET = 'LabeledUnlabeledDataset'
 # The keys of default_hooks under which the hooks stand: --cfg-options default_hooks.dual_teacher.burn_in=5.

@@ -46,6 +46,12 @@ def read_config(name: str) -> Config:
                 '; does it import mmpose_dualteach above _base_? Such lines belong below it. Or does it inherit from a '
                 f"config in pure Python? Then set {BASE} = [] and switch by mutual_teaching('THAT_CONFIG.py', ...)"
             )
+        placeholder = _placeholder(name)
+        if placeholder:
+            message += (
+                f'; does the switch need the value of {placeholder}? mmengine fills it in below the switch; write '
+                f'{placeholder.strip("{} ")}, which is known at once'
+            )
         if not str(error) and is_pure_python(name):
             message += f'; a config that calls mutual_teaching() needs a {BASE}, be it {BASE} = [], above the import'
         raise ValueError(f'config {name} cannot be read: {message}') from error
@@ -94,12 +100,6 @@ class OpenConfigFile:
                 f'{inspect.getfile(frame)}, line {frame.f_lineno}: it inherits from a config and switches {base!r}; '
                 f'switch {BASE} itself, or set {BASE} = []'
             )
-        placeholders = re.findall(r'\{\{\s*' + BASE + r'\.[\w.]+\s*\}\}', _source(frame))
-        if placeholders:
-            raise ValueError(
-                f'{inspect.getfile(frame)}: mmengine fills in {placeholders[0]} below the switch, which would take its '
-                f'name for the value; write {placeholders[0].strip("{} ")}, which is known at once'
-            )
         if not isinstance(base, str) and base is not names[BASE] and base is not names:
             return None
         assigned = {
@@ -139,10 +139,10 @@ class OpenConfigFile:
                 yield line, instruction.argval
 
 
-def _source(frame: types.FrameType) -> str:
-    """The text of the file that a frame executes; empty where it is not there."""
-    path = inspect.getfile(frame)
-    if not osp.isfile(path):
-        return ''
-    with open(path, encoding='utf-8') as file:
-        return file.read()
+def _placeholder(name: str) -> Optional[str]:
+    """The first ``{{_base_.key}}`` of a config file, which mmengine fills in when the whole file has been executed."""
+    if not osp.isfile(name):
+        return None
+    with open(name, encoding='utf-8') as file:
+        found = re.search(r'\{\{\s*' + BASE + r'\.[\w.]+\s*\}\}', file.read())
+    return found and found[0]

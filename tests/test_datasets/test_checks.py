@@ -27,6 +27,7 @@ from mmpose_dualteach.datasets.checks import (
     layout_problem,
     shared_images,
 )
+from mmpose_dualteach.datasets.checks import boxes as boxes_module
 from mmpose_dualteach.datasets.checks.coco_labels import read_keypoints
 from mmpose_dualteach.datasets.sources.images import ImageReader
 from mmpose_dualteach.dev.quickstart.drawn_people import KEYPOINTS
@@ -478,11 +479,14 @@ def test_keypoints_of_many_are_those_of_each(values):
             assert finite == np.isfinite(value).all() and labelled_one == bool(np.any(value))
 
 
-def test_joints_may_all_lie_in_the_upper_left_of_right_boxes():
+def test_joints_may_all_lie_in_the_upper_left_of_right_boxes(monkeypatch):
     """A head's joints, and boxes of whole animals that look to the left."""
+    told = []
+    monkeypatch.setattr(boxes_module, 'print_log', lambda line, **_: told.append(line))
     rng = np.random.default_rng(0)
     start = rng.uniform(8, 12, (20, 2))
     boxes = np.concatenate([start, np.full((20, 2), 40.0)], axis=1)
     joints = np.concatenate([start, start + 22], axis=1)
     assert layout_problem(boxes, np.full((20, 2), 60.0), joints) is None
+    assert len(told) == 1 and 'boxes of labels would fit their keypoints better' in told[0], 'and not in silence'
     assert re.search(CORNERS, layout_problem(boxes, np.full((20, 2), 45.0), joints)), 'where they reach out of images'

@@ -274,3 +274,16 @@ def test_drift_is_ended_once_and_for_all(stock, tmp_path, monkeypatch):
     assert resumed.iter == 18 and resumed.model.statistics.kind == 'labeled'
     unlike = run(switch(stock, hook=dict(interval=2, max_drift=1e6)), tmp_path / 'unlike')
     assert unlike.model.statistics.kind == 'easy' and 'a/labeled_as_easy: ' in log_of(tmp_path / 'unlike')
+
+
+@pytest.mark.parametrize('interval', [6, 4])  # Drift is ended in the last step before a checkpoint, and before that.
+def test_a_run_whose_drift_was_ended_goes_on_as_if_it_had_not_stopped(stock, tmp_path, monkeypatch, interval):
+    monkeypatch.setattr('mmpose_dualteach.engine.hooks.dual_teacher_hook.WELL_MOVED', 1e-6)
+    stock['param_scheduler'] = []
+    config = switch(stock, hook=dict(interval=interval, max_drift=1e-6))
+    whole = run(config, tmp_path / 'whole', train_cfg=dict(max_epochs=2))
+    run(config, tmp_path / 'cut', train_cfg=dict(max_epochs=1))
+    cut = run(config, tmp_path / 'cut', train_cfg=dict(max_epochs=2), resume=True)
+    assert whole.message_hub.get_info('mutual_teaching_drift') == interval and cut.iter == 12
+    weights = cut.model.state_dict()
+    assert all(torch.equal(value, weights[key]) for key, value in whole.model.state_dict().items())

@@ -1,10 +1,12 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Whether boxes are (left, top, width, height) in pixels: each by itself, and all of a file together."""
 
+from logging import WARNING
 from typing import Any, Callable, Optional
 
 import numpy as np
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 
 from mmpose_dualteach.datasets.checks.annotation_files import short
 from mmpose_dualteach.datasets.datasets.instance_index import as_numbers, corners
@@ -124,6 +126,13 @@ def layout_problem(
         # Joints may all lie in the upper left of boxes that are right: then none reaches out of its image.
         possible = beyond.any() or not known.any()
         wrong = (wrong and gain >= CLEARLY_BETTER) or (decisive and possible)
+        if decisive and not wrong:
+            print_log(
+                'boxes of labels would fit their keypoints better as (left, top, right, bottom), but none reaches out '
+                'of its image as (left, top, width, height), and so they are read; look at them by tools/check_data.py',
+                logger='current',
+                level=WARNING,
+            )
     if not wrong:
         return None
     why = [f'{share:.0%} of them reach far out of their images'] if share else []

@@ -135,8 +135,9 @@ class DualTeacherHook(Hook):
                 average.update_parameters(self._model.networks[name])
         if runner.iter == 0:
             self._model.take_snapshots()
-        if DRIFT in runner.message_hub.runtime_info:
-            self._model.normalize_by_labels(renew=False)
+        ended = runner.message_hub.runtime_info.get(DRIFT)
+        if ended is not None:  # In the step before this one, no labelled batch has been seen since.
+            self._model.normalize_by_labels(renew=ended == runner.iter)
         wrapper = runner.optim_wrapper
         if getattr(wrapper, 'clip_grad_kwargs', None) and wrapper.clip_func is torch.nn.utils.clip_grad_norm_:
             networks = [list(network.parameters()) for network in self._model.networks.values()]
@@ -238,7 +239,7 @@ class DualTeacherHook(Hook):
 
     def _watch_drift(self, runner, outputs: dict) -> None:
         """End the drift of teachers whose labelled and unlabelled images are too unlike."""
-        if self._model.statistics.kind != 'easy':  # It has been ended.
+        if self._model.statistics.kind != 'easy':  # Teachers normalise by labels already.
             return
         for name in self._model.networks:
             drift, moved = outputs.get(f'{name}/{AS_EASY}'), outputs.get(f'{name}/{MOVED}')
