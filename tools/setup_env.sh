@@ -36,8 +36,8 @@ if ! compgen -G "$wheels/*.whl" >/dev/null; then
 fi
 mkdir -p "$wheels" "$venv" || die "cannot write $wheels or $venv"
 free=$(df -Pm "$venv" | awk 'NR == 2 { print $4 }')
-[ -d "$venv/lib/python3.11/site-packages/torch" ] || [ "$free" -ge 8000 ] ||
-  die "not enough disk: $free MB free for $(pwd)/$venv, 8000 MB are needed"
+[ -d "$venv/lib/python3.11/site-packages/torch" ] || [ "$free" -ge 7000 ] ||
+  die "not enough disk: $free MB free for $(pwd)/$venv, 7000 MB are needed"
 
 # Run one step: its output goes to the log, its time to the screen; a failure ends in one line that names the cause.
 step() {
@@ -61,6 +61,18 @@ step() {
   say "    done in $((SECONDS - start)) s"
 }
 
+# pip keeps what a call downloads until all of it is installed: with a call for each of torch's large wheels there is
+# never more than one of them beside what is installed, which saves 2 GB of disk.
+install_torch() {
+  local requirement
+  "${pip[@]}" install --no-deps "torch==$(pinned torch)" || return
+  while read -r requirement; do
+    "${pip[@]}" install "$requirement" || return
+  done < <("$venv/bin/python" -c 'from importlib.metadata import requires; print("\n".join(requires("torch")))' |
+    grep -v 'extra ==')
+  "${pip[@]}" install "torch==$(pinned torch)" "torchvision==$(pinned torchvision)" "numpy==$(pinned numpy)"
+}
+
 install_rest() {
   local job= status=0
   if ! compgen -G "$wheels/*.whl" >/dev/null; then
@@ -78,7 +90,7 @@ rm -f "$venv"/.ready-*
 pip=("$(pwd)/$venv/bin/python" -m pip --disable-pip-version-check)
 step "pip, wheel, setuptools, ninja" "${pip[@]}" install --upgrade pip wheel "setuptools<81" ninja
 step "torch $(pinned torch) and torchvision (about 2 minutes, 4.7 GB on disk)" \
-  "${pip[@]}" install "torch==$(pinned torch)" "torchvision==$(pinned torchvision)" "numpy==$(pinned numpy)"
+  install_torch
 step "chumpy" "${pip[@]}" install --no-build-isolation --no-deps "chumpy==$(pinned chumpy)"
 rest="mmpose $(pinned mmpose) and the rest"
 compgen -G "$wheels/*.whl" >/dev/null || rest="compiling mmcv $(pinned mmcv) (once; kept in $wheels), meanwhile $rest"
