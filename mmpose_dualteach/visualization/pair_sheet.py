@@ -12,11 +12,12 @@ from mmpose.registry import DATASETS
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets.datasets.unlabeled_pose_dataset import UnlabeledPoseDataset
+from mmpose_dualteach.utils.branches import EASY, HARD
 from mmpose_dualteach.visualization.lesson_sheet import TILE_HEIGHT, caption
 
-COLOURS = dict(box=(255, 255, 255), easy=(60, 180, 75), hard=(230, 60, 50))
+COLOURS = {'box': (255, 255, 255), EASY: (60, 180, 75), HARD: (230, 60, 50)}
 BLOCKS = 2  # Columns of instances.
-LEGEND = 'white: the box; green and red: what the easy and the hard view cut out, their upper edges thick'
+LEGEND = 'white: the box; green and red: what the easy and the hard views cut out, their upper edges thick'
 
 
 def pair_sheet(config: Config, num_instances: int = 12, seed: int = 0) -> np.ndarray:
@@ -29,7 +30,8 @@ def pair_sheet(config: Config, num_instances: int = 12, seed: int = 0) -> np.nda
 
     Returns:
         np.ndarray: BGR image in shape (H, W, 3), uint8: of each instance the image with its box (white) and what the
-        easy (green) and the hard view (red) cut out of it, the easy view, and the hard view.
+        easy (green) and the hard view (red) cut out of it, and each view: further easy ones, and those of a network that
+        sees images of its own, bear their branch's name.
     """
     init_default_scope('mmpose')
     set_random_seed(seed)
@@ -58,19 +60,18 @@ def pair_sheet(config: Config, num_instances: int = 12, seed: int = 0) -> np.nda
 def _tiles(dataset: UnlabeledPoseDataset, index: int) -> Dict[str, np.ndarray]:
     """The pictures of an instance by title."""
     sample = dataset[index]
-    views = {name: sample['data_samples'][name].metainfo for name in ('easy', 'hard')}
-    path = views['easy']['img_path']
+    views = {name: view.metainfo for name, view in sample['data_samples'].items() if view is not None}
+    path = views[EASY]['img_path']
     info = dataset.get_data_info(index)
     image = dataset.image_reader().read(path, dataset.data_list.listed_size(index))
-    replaced = 'skipped' in views['easy']
+    replaced = 'skipped' in views[EASY]
     title = path.rpartition('/')[2] + (', in place of one that does not load' if replaced else '')
-    pictures = {
-        name: _scaled(np.ascontiguousarray(sample['inputs'][name].permute(1, 2, 0).numpy()))[0] for name in views
-    }
     return {
         title: _original(image, None if replaced else info.get('bbox'), views),
-        'easy view': pictures['easy'],
-        'hard view': pictures['hard'],
+        **{
+            f'{name} view': _scaled(np.ascontiguousarray(sample['inputs'][name].permute(1, 2, 0).numpy()))[0]
+            for name in views
+        },
     }
 
 
@@ -85,8 +86,9 @@ def _original(image: np.ndarray, box: Optional[np.ndarray], views: dict) -> np.n
         corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], dtype=np.float64)
         back = geometry.invert(view['view_matrix'])
         outline = np.round((corners @ back[:, :2].T + back[:, 2]) * zoom).astype(np.int32)
-        cv2.polylines(picture, [outline], True, COLOURS[name][::-1], 2, cv2.LINE_AA)
-        cv2.line(picture, tuple(outline[0].tolist()), tuple(outline[1].tolist()), COLOURS[name][::-1], 5, cv2.LINE_AA)
+        colour = COLOURS[HARD if name.startswith(HARD) else EASY][::-1]
+        cv2.polylines(picture, [outline], True, colour, 2, cv2.LINE_AA)
+        cv2.line(picture, tuple(outline[0].tolist()), tuple(outline[1].tolist()), colour, 5, cv2.LINE_AA)
     return picture
 
 
