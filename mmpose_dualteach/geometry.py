@@ -194,8 +194,8 @@ def peaks_between_cells(heatmaps: Tensor) -> Tensor:
         Tensor: Places (x, y) in cells in shape (N, K, 2), at most one cell beside the maximum.
     """
     height, width = heatmaps.shape[-2:]
-    cell = heatmaps.flatten(2).argmax(dim=-1)
-    logs = heatmaps.clamp(min=1e-6).log().flatten(2)
+    flat = heatmaps.flatten(2)
+    cell = flat.argmax(dim=-1)
     places = []
     for step, at, count in (
         (1, cell % width, width),
@@ -203,7 +203,8 @@ def peaks_between_cells(heatmaps: Tensor) -> Tensor:
     ):
         # On the border there is no neighbour: the parabola of the three cells beside it goes on.
         shift = at.clamp(1, count - 2) - at
-        before, here, after = [logs.gather(2, (cell + (shift + off) * step)[..., None])[..., 0] for off in (-1, 0, 1)]
+        beside = torch.stack([cell + (shift + offset) * step for offset in (-1, 0, 1)], dim=-1)
+        before, here, after = flat.gather(2, beside).float().clamp(min=1e-6).log().unbind(dim=-1)
         slope, bend = (after - before) / 2, (after + before - 2 * here).clamp(max=-1e-6)
         places.append(at + (shift - slope / bend).clamp(-1, 1))
     return torch.stack(places, dim=-1)

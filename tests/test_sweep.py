@@ -67,6 +67,13 @@ def test_a_switched_config_takes_two_steps_as_it_is(path, drawn):
     assert result['status'] == 'ok' and result['kind'] == 'HeatmapHead MSRAHeatmap', result
 
 
+@pytest.mark.parametrize('folder', ['faces', 'quickstart'])
+def test_a_baseline_needs_no_lessons(folder, drawn):
+    (path,) = (ROOT / 'configs' / folder).glob('supervised_*.py')
+    result = check_config(str(path), str(SHARED / 'stock_samples'), drawn)
+    assert result['status'] == 'ok', result
+
+
 def test_configs_of_folders_are_checked(tmp_path, monkeypatch, capsys):
     for name in ('one.py', 'two.py', 'two.txt'):
         (tmp_path / name).touch()

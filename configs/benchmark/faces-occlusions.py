@@ -2,4 +2,4 @@
 # steps.
 _base_ = 'faces-short.py'
 labels = [50]
-methods = ['supervised', 'posecons', 'cutout', 'cutout-as-released', 'occlude', 'occlude-as-released']
+methods = ['supervised', 'posecons', 'cutout', 'cutout-with-replacement', 'occlude', 'occlude-as-released']

@@ -18,6 +18,6 @@ globals().update(
             bbox_file='data/coco/person_detection_results/COCO_unlabeled2017_detections_person_faster_rcnn.json',
             data_prefix=dict(img='unlabeled2017/'),
         ),
-        model=dict(paths=[[dict(type='JointCutout')]]),
+        model=dict(paths=[[dict(type='JointCutout', base_size=(288, 384))]]),
     )
 )

@@ -3,7 +3,7 @@ _base_ = 'mmpose::body_2d_keypoint/topdown_heatmap/mpii/td-hm_res50_8xb64-210e_m
 from mmpose_dualteach.switch import mutual_teaching
 
 train_cfg = dict(max_epochs=100, val_interval=10)
-param_scheduler = [dict(type='MultiStepLR', begin=0, end=100, milestones=[70, 90], gamma=0.1, by_epoch=True)]
+param_scheduler = [dict(type='MultiStepLR', begin=0, end=100, milestones=[50, 70], gamma=0.1, by_epoch=True)]
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 auto_scale_lr = dict(base_batch_size=32)
 globals().update(

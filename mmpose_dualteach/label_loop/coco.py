@@ -164,7 +164,7 @@ def category_of(unlabeled: UnlabeledPoseDataset, labeled_file: str = '') -> dict
     for path in (labeled_file, unlabeled.ann_file):
         content: Any = read_json(path, unlabeled.backend_args) if path and osp.isfile(path) else None
         for category in content['categories'] if is_coco(content) and 'categories' in content else ():
-            if len(category.get('keypoints', ())) in (0, count) and _number(category.get('id')):
+            if len(category.get('keypoints', ())) in (0, count) and _number(category.get('id')) is not None:
                 return dict(own, **category)
     name = 'person' if meta['dataset_name'] == 'coco' else meta['dataset_name']
     return dict(own, id=1, name=name, supercategory=name)

@@ -3,7 +3,8 @@
 
 Tarvainen and Valpola, "Mean teachers are better role models", NeurIPS 2017, in the views of Xie et al., ICCV 2021, as
 mmdet's SoftTeacher has it for boxes. Otherwise here: the average includes the running statistics of batch norm, and
-follows closer in the first steps (``hook.momentum``).
+follows closer in the first steps (``hook.momentum``); lessons count in full from the first step on, where that paper
+ramps their weight up (``hook.ramp_up``).
 """
 
 from mmpose_dualteach.methods import on_top

@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Two networks teach each other on four differently occluded hard views each: JOCO, JCCM, JC and JO.
 
-Zhou et al., 2024 (hnuzhy/MultiAugs), the paths for few labels (1K, 5K, 10K of COCO); see `multiaugs`.
+Zhou et al., 2024 (hnuzhy/MultiAugs), the paths for few labels (released for 1K of COCO); see `multiaugs`.
 """
 
 from mmpose_dualteach.methods import on_top

@@ -5,11 +5,15 @@ Xie et al., "An Empirical Study of the Collapsing Problem in Semi-Supervised 2D 
 the released code has it (xierc/Semi_Human_Pose: views in ``lib/dataset/mix_coco_coco.py``, weights in
 ``lib/core/loss.py``, ``PoseCoLoss``): labels count half, every joint of a lesson alike, all images count in batch
 norm's running statistics, no burn-in, since its networks come from ImageNet. Networks from scratch want a burn-in:
-``hook=dict(burn_in=...)``.
+``hook=dict(burn_in='20%')``.
 
 Otherwise here: both views are cut from the original image once, and heatmaps move by the map between them in float64,
 where the released code turns the already turned image again; known cells alone count, where it takes the border's
-zeros for background; the common factor 0.5 of its losses is left out.
+zeros for background, and divides by all: lessons weigh more here, by a fifth in these views. Its turn of a hard view
+that is not square is a shear, ours is a turn. The common factor 0.5 of its losses is left out. Labelled images go
+through the stock config's pipeline and schedule, not its own (no shifts and half bodies, scales of 0.75 to 1.25).
+Networks begin with the stock config's weights: both with the same backbone, where its ResNet-18s have weights of their
+own (``networks=dict(b=dict(backbone=dict(init_cfg=...)))``).
 """
 
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS

@@ -1,9 +1,9 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """PoseDual that covers five joints on the hard view.
 
-Xie et al., ICCV 2021 (``lib/models/pose_dual.py``, ``mask_joint``). Otherwise here: five different joints, where
-the released code draws five of 24 with replacement, 3.3 of COCO's on the average; they are covered where the teacher
-sees them on the hard view, not before the view is turned.
+Xie et al., ICCV 2021 (``lib/models/pose_dual.py``, ``mask_joint``). Otherwise here: five different joints, covered
+where the teacher sees them on the hard view, not before the view is turned. The released code covers less, see
+:class:`JointCutout`.
 """
 
 from mmpose_dualteach.methods import on_top

@@ -1,8 +1,9 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """PoseDual with RandAugment's colours on the hard view.
 
-Xie et al., ICCV 2021; all ten photometric operations of the released code (``lib/utils/rand_augment.py``), two in a
-row at magnitude 20. Otherwise here: without its grey box, for which there is Joint Cutout.
+Xie et al., ICCV 2021; the ten photometric operations of the released code (``lib/utils/rand_augment.py``), two in a
+row at magnitude 20. Otherwise here: without its grey box, for which there is Joint Cutout; the two always differ; and
+SolarizeAdd is the published one, which brightens dark pixels, where that code's brightens all and inverts the bright.
 """
 
 from mmpose_dualteach.methods import on_top

@@ -8,7 +8,8 @@ two joints occluded by another instance's, joints below a score of 0.1 left out,
 network answers.
 
 Otherwise here: as PoseDual; the score is that of a lesson's own teachers, where the released code has the mean of both
-networks' for all; patches lie on joints, whose x and y the released code swaps.
+networks' for all; patches lie on joints of the hard view (see :class:`JointOcclude` for where the released code's
+lie); the third network learns from the first step on, where the released code's, in its first epoch, has no target yet.
 """
 
 from mmpose_dualteach.methods import on_top

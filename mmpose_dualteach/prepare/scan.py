@@ -33,7 +33,7 @@ from mmpose_dualteach.datasets.checks import (
 )
 from mmpose_dualteach.datasets.datasets.unlabeled_pose_dataset import MAX_BROKEN
 from mmpose_dualteach.datasets.samplers.labeled_unlabeled_sampler import too_large_batches
-from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, refuse_outside
+from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, lies_outside
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import frames_in_words
 from mmpose_dualteach.utils.file_io import printable
@@ -52,7 +52,8 @@ class Scan:
 
     Attributes:
         images (int): How many images were looked at.
-        instances (int): Instances on those that can be used.
+        instances (int): Instances that can be used.
+        outside (int): Instances whose box lies outside of an image that can be used.
         broken (Dict[str, str]): What is wrong with each image that cannot be used, by path.
         notes (Dict[str, List[str]]): Paths of the images that can be used and are unusual, by what they are.
         load_report (LoadReport): What is wrong with boxes, and what was left out.
@@ -63,6 +64,7 @@ class Scan:
 
     images: int = 0
     instances: int = 0
+    outside: int = 0
     broken: Dict[str, str] = field(default_factory=dict)
     notes: Dict[str, List[str]] = field(default_factory=lambda: defaultdict(list))
     load_report: LoadReport = field(default_factory=LoadReport)
@@ -102,7 +104,7 @@ def scan(config: Config, jobs: Optional[int] = None) -> Dict[str, Scan]:
     )
     scans['labeled'].stops += _stops_of_labels(labeled, unlabeled, scans['labeled'])
     most, found = sets.unlabeled.get('max_broken', MAX_BROKEN), scans['unlabeled']
-    on_broken = sum(len(boxes[path][1]) for path in found.broken)
+    on_broken = found.outside + sum(len(boxes[path][1]) for path in found.broken)
     for what, count, of in (
         ('boxes', sum(found.load_report.broken.values()), len(unlabeled)),
         ('instances', on_broken, found.instances),
@@ -179,7 +181,7 @@ def _look(images: Dict[str, Listed], new_reader: Callable[[], ImageReader], jobs
     found, own = Scan(load_report=load_report), threading.local()
     seen: Dict[bytes, str] = {}
 
-    def examine(path: str) -> Tuple[Optional[str], List[str], Optional[bytes]]:
+    def examine(path: str) -> Tuple[Optional[str], int, List[str], Optional[bytes]]:
         if not hasattr(own, 'reader'):
             own.reader = new_reader()
         return _examine(path, own.reader, *images[path])
@@ -187,12 +189,13 @@ def _look(images: Dict[str, Listed], new_reader: Callable[[], ImageReader], jobs
     progress = ProgressBar(len(images), file=sys.stderr)
     with ThreadPoolExecutor(jobs) as pool:
         for paths in _slices(list(images), AT_ONCE):
-            for path, (problem, notes, digest) in zip(paths, pool.map(examine, paths)):
+            for path, (problem, outside, notes, digest) in zip(paths, pool.map(examine, paths)):
                 found.images += 1
                 if problem:
                     found.broken[path] = problem
                 else:
-                    found.instances += len(images[path][1])
+                    found.instances += len(images[path][1]) - outside
+                    found.outside += outside
                     if digest:
                         found.digests[path] = digest
                     if digest and seen.setdefault(digest, path) != path:
@@ -206,21 +209,17 @@ def _look(images: Dict[str, Listed], new_reader: Callable[[], ImageReader], jobs
 
 def _examine(
     path: str, reader: ImageReader, size: Optional[tuple], boxes: List[Optional[np.ndarray]]
-) -> Tuple[Optional[str], List[str], Optional[bytes]]:
-    """What is wrong with an image, what is unusual, and a digest of its file."""
+) -> Tuple[Optional[str], int, List[str], Optional[bytes]]:
+    """What is wrong with an image, how many boxes lie outside of it, what is unusual, and a digest of its file."""
     try:
         image, content = reader.read_with_file(path, size)
     except UnusableImage as problem:
-        return str(problem), [], None
-    notes = []
-    for box in boxes:
-        try:
-            refuse_outside(box, image)
-        except UnusableImage:
-            notes = ['has a box that lies outside of it']
+        return str(problem), 0, [], None
+    outside = sum(lies_outside(box, image) for box in boxes)
+    notes = ['has a box that lies outside of it'] if outside else []
     if not content:  # A video's frame.
-        return None, notes, None
-    return None, notes + list(_unusual(path, content)), _digest(content)
+        return None, outside, notes, None
+    return None, outside, notes + list(_unusual(path, content)), _digest(content)
 
 
 def _unusual(path: str, content: bytes) -> Iterator[str]:

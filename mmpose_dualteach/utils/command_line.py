@@ -67,8 +67,8 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
         action='store_true',
         help='let one more network learn from the labels alone, so that every validation tells what teaching is worth',
     )
-    parser.add_argument('--burn-in', type=float, help='supervised-only epochs')
-    parser.add_argument('--ramp-up', type=float, help='ramp-up epochs of the pseudo loss')
+    parser.add_argument('--burn-in', type=_length, help='supervised-only epochs, or a share of the run such as 20%%')
+    parser.add_argument('--ramp-up', type=_length, help='ramp-up epochs of the pseudo loss, or a share of the run')
     parser.add_argument('--joint-cutout', action='store_true', help='cover joints on the hard view')
     parser.add_argument(
         '--rand-augment',
@@ -215,7 +215,7 @@ def switch_options(args: argparse.Namespace) -> dict:
         chosen['method'] = args.method
     if args.baseline:
         chosen['baseline'] = True
-    hook = {key: value for key, value in (('burn_in', args.burn_in), ('ramp_up', args.ramp_up)) if value}
+    hook = {key: value for key, value in (('burn_in', args.burn_in), ('ramp_up', args.ramp_up)) if value is not None}
     if hook:
         chosen['hook'] = hook
     if args.joint_cutout:
@@ -327,6 +327,10 @@ def exit_code(action: Callable[[argparse.Namespace], Optional[int]], args: argpa
 
 def _number_or_name(text: str) -> Union[int, str]:
     return int(text) if text.isdecimal() else text
+
+
+def _length(text: str) -> Union[float, str]:
+    return text if text.endswith('%') else float(text)
 
 
 def _here(path: str) -> str:

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import uuid
 from contextlib import contextmanager
 from typing import IO, Any, Collection, Iterable, Iterator, Optional
 
@@ -24,7 +25,7 @@ def atomic_write(path: str, newline: str = '\n', binary: bool = False) -> Iterat
     Yields:
         IO: The file to write to.
     """
-    unfinished = f'{path}{UNFINISHED}{os.getpid()}'
+    unfinished = f'{path}{UNFINISHED}{uuid.uuid4().hex}'  # Processes of several machines may share a number.
     try:
         with open(unfinished, 'wb') if binary else open(unfinished, 'w', encoding='utf-8', newline=newline) as file:
             yield file

@@ -30,8 +30,8 @@ def pair_sheet(config: Config, num_instances: int = 12, seed: int = 0) -> np.nda
 
     Returns:
         np.ndarray: BGR image in shape (H, W, 3), uint8: of each instance the image with its box (white) and what the
-        easy (green) and the hard view (red) cut out of it, and each view: further easy ones, and those of a network that
-        sees images of its own, bear their branch's name.
+        easy (green) and the hard view (red) cut out of it, and each view: further easy ones, and those of a network
+        that sees images of its own, bear their branch's name.
     """
     init_default_scope('mmpose')
     set_random_seed(seed)

@@ -48,7 +48,7 @@ def test_peak_memory_is_the_most_held_at_a_time():
 
 @pytest.mark.parametrize('method', ['multiaugs-one-four', 'sspcm'])
 def test_the_floor_of_a_method_has_its_own_passes(images, method):
-    setup = Setup(*images, 18, 2, 'cpu', method=method)
+    setup = Setup(*images, 18, 2, 'cpu', method=method, **run.RECIPES['cpu'])
     counts = {}
     for action in (setup.step, setup.floor):
         passes = counts.setdefault(action.__name__, [])

@@ -171,6 +171,14 @@ def test_unusable_unlabelled_boxes_are_skipped_and_counted(people, tmp_path, cha
         unlabeled(people, ann_file=str(path), max_broken=0.05)
 
 
+def test_annotations_beside_detections_are_not_counted(people, tmp_path):
+    path = edit_json(people / 'train.json', tmp_path / 'bad.json', boxes(lambda a: a.pop('id')))
+    detections = [dict(image_id=number, category_id=1, bbox=[1, 1, 20, 20], score=1.0) for number in (1, 2, 3)]
+    (tmp_path / 'boxes.json').write_text(json.dumps(detections))
+    found = unlabeled(people, ann_file=str(path), bbox_file=str(tmp_path / 'boxes.json'), max_broken=0.0)
+    assert len(found) == 3 and not found.load_report.broken
+
+
 @pytest.mark.parametrize(
     'options, message',
     [

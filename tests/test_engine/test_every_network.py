@@ -3,6 +3,7 @@
 
 import json
 import pickle
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import HOOKS, LOOPS, METRICS, MODELS
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
+from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, is_guessed
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.switch import stock_config
 
@@ -96,6 +98,28 @@ def test_one_rule_chooses_the_best_checkpoint_and_the_student(stock, tmp_path):
     exported, student = [load_safely(str(tmp_path / name)) for name in ('out.pth', 'student_best.pth')]
     assert all(torch.equal(value, student['state_dict'][key]) for key, value in exported['state_dict'].items())
     assert exported['meta'] == student['meta']
+
+
+def test_scores_that_are_no_numbers_are_never_the_best(stock, tmp_path):
+    scores = [{'PCK': float('nan'), 'b/PCK': 0.9}, {'PCK': 0.6, 'b/PCK': float('nan')}, {'PCK': 0.5, 'b/PCK': 0.2}]
+    stock['custom_hooks'] = [dict(type='ScoresHook', scores=scores)]
+    stock['default_hooks']['checkpoint'].update(max_keep_ckpts=3)
+    run(switch(stock), tmp_path, train_cfg=dict(max_epochs=3))
+    whole = load_safely(str(tmp_path / 'epoch_2.pth'))['state_dict']
+    student = load_safely(str(tmp_path / 'student_best.pth'))['state_dict']
+    assert all(torch.equal(value, whole[f'networks.a.{key}']) for key, value in student.items())
+
+
+@pytest.mark.parametrize(
+    'name, less, guessed',
+    [('distorted/AP', False, False), ('keeper/AP50', False, False), ('NME', True, False), ('P-MPJPE', True, False)]
+    + [('hand/EPE', True, False), ('mae@10', True, False), ('landmark/misfit', False, True)]
+    + [('PCKh@0.1', False, False)],
+)
+def test_a_scores_name_says_whether_less_is_better(name, less, guessed):
+    runner = SimpleNamespace(hooks=[])
+    found = NetworkScores.of_validation(runner, SimpleNamespace(answers=['a']), {name: 1.0})
+    assert (found.less, is_guessed(runner, name)) == (less, guessed)
 
 
 def test_save_best_may_go_by_the_mean(stock, tmp_path):

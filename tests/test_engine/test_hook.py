@@ -36,6 +36,7 @@ def test_schedule():
     assert [schedule.scale(t) for t in (0, 1.9, 2, 3, 4, 6, 9)] == [0, 0, 0, 0.25, 0.5, 1, 1]
     assert PseudoSchedule(0, 0).scale(0) == 1 and PseudoSchedule(3, 0).scale(3) == 1
     assert [PseudoSchedule(2, 0, 5).scale(t) for t in (1, 2, 4.9, 5, 6)] == [0, 1, 1, 0, 0]
+    assert PseudoSchedule.of_run('20%', 2, 10) == PseudoSchedule(2, 2)
     with pytest.raises(ValueError, match='burn_in=-1'):
         PseudoSchedule(-1, 0)
 
@@ -221,21 +222,37 @@ def test_each_network_is_clipped_by_itself(stock, tmp_path):
     assert runner.optim_wrapper.clip_func.func is clip_each_network
 
 
-def test_broken_images_are_listed_at_the_end_of_the_epoch(stock, people, tmp_path):
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_parts_of_the_schedule_may_be_shares_of_the_run(stock, tmp_path, by_epoch):
+    run(switch(stock, hook=dict(burn_in='50%', ramp_up='25%', by_epoch=by_epoch)), tmp_path)
+    told = (
+        'after epoch 0.5, in full 0.25 epochs later' if by_epoch else 'after iteration 3, in full 1.5 iterations later'
+    )
+    assert f'they count {told}' in log_of(tmp_path)
+
+
+def test_broken_images_are_listed_after_each_pass_of_the_loader(stock, people, tmp_path):
     shutil.copytree(people, tmp_path / 'people')
     stock['train_dataloader']['dataset']['data_root'] = str(tmp_path / 'people')
     (tmp_path / 'people' / 'images' / 'train_00020.jpg').write_bytes(b'no image')
     config = switch(stock)
     runner = run(config, tmp_path / 'fine')
     log = next((tmp_path / 'fine').rglob('*.log')).read_text()
-    assert 'epoch 1: 1 unlabelled images could not be used' in log and 'train_00020.jpg does not decode' in log
+    assert (
+        'until iteration 6: 1 unlabelled images could not be used' in log and 'train_00020.jpg does not decode' in log
+    )
     assert runner.epoch == 1
     report = json.loads((tmp_path / 'fine' / 'skipped.json').read_text())
     broken = str(tmp_path / 'people' / 'images' / 'train_00020.jpg')
     assert report == dict(images={broken: 'does not decode'}, boxes={}, left_out={})
+    report['images']['before'] = 'is empty'
+    (tmp_path / 'fine' / 'skipped.json').write_text(json.dumps(report))
+    run(config, tmp_path / 'fine', train_cfg=dict(max_epochs=2), resume=True)
+    assert json.loads((tmp_path / 'fine' / 'skipped.json').read_text()) == report, 'what is known stays known'
     config.train_dataloader.dataset.unlabeled.max_broken = 0.01
-    with pytest.raises(ValueError, match='4% of the unlabelled instances.*max_broken=0.01'):
-        run(config, tmp_path / 'too_many')
+    loop = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=12, val_interval=12)  # mmengine has it one epoch.
+    with pytest.raises(ValueError, match='4% of the last 25 .* until iteration 6, .*max_broken=0.01'):
+        run(config, tmp_path / 'too_many', train_cfg=loop, param_scheduler=[])
 
 
 def test_images_that_are_learned_from_and_measured_on_are_told(stock, tmp_path):
@@ -246,7 +263,18 @@ def test_images_that_are_learned_from_and_measured_on_are_told(stock, tmp_path):
     assert '24 of 24 unlabelled images are validation images too' in log
 
 
-@pytest.mark.parametrize('options', [dict(on_collapse='x'), dict(momentum=0), dict(interval=0), dict(ramp_up=-1)])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(on_collapse='x'),
+        dict(momentum=0),
+        dict(interval=0),
+        dict(ramp_up=-1),
+        dict(ramp_up='101%'),
+        dict(burn_in='3'),
+        dict(burn_in='x%'),
+    ],
+)
 def test_bad_options_are_named(options):
     with pytest.raises(ValueError, match='DualTeacherHook: .*' + next(iter(options))):
         DualTeacherHook(**options)

@@ -49,6 +49,9 @@ def test_the_pages_code_finds_the_joints_of_a_stock_test(kind, udp, people, tmp_
         for transform in config[f'{stage}_dataloader'].dataset.get('pipeline', []):
             if transform['type'] == 'TopdownAffine':
                 transform['use_udp'] = udp
+    if udp:  # The same by its other name.
+        del config.model.data_preprocessor['bgr_to_rgb']
+        config.model.data_preprocessor['rgb_to_bgr'] = True
     _, checkpoint = saved(config, tmp_path / 'run')
     content = torch.load(checkpoint)
     meta = DATASETS.build(config.val_dataloader.dataset).metainfo
@@ -79,6 +82,7 @@ def test_the_pages_code_finds_the_joints_of_a_stock_test(kind, udp, people, tmp_
     assert np.mean(np.concatenate(apart) < 0.1) > 0.95
     told = json.loads((tmp_path / 'student.onnx.json').read_text())
     assert told['keypoints'] == list(meta['keypoint_id2name'].values()) and told['difference'] < 1e-4
+    assert told['input']['channels'] == 'rgb'
 
 
 def test_what_cannot_be_exported_is_said_in_one_line(people, tmp_path, capsys):

@@ -17,9 +17,11 @@ from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS, MODELS
 from xtcocotools.coco import COCO
 
+from mmpose_dualteach.datasets.datasets.unlabeled_pose_dataset import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.labeled_pipeline import innermost
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.label_loop import networks as networks_module
+from mmpose_dualteach.label_loop.coco import category_of
 from mmpose_dualteach.label_loop.drawing import IMAGES, _target
 from mmpose_dualteach.switch import mutual_teaching
 
@@ -56,6 +58,16 @@ def test_joints_are_those_of_a_stock_test_and_boxes_those_given(run_files, peopl
             assert each[key] == given[each['id']][key]
     read = COCO(str(output))
     assert len(read.getAnnIds()) == len(given) and not list(tmp_path.glob('labels.json.*'))
+
+
+@pytest.mark.parametrize('number', [0, 3])
+def test_the_category_is_the_labelled_files_whatever_its_number(people, tmp_path, number):
+    content = json.loads((people / 'train.json').read_text())
+    content['categories'] = [dict(id=number, name='mouse')]
+    (tmp_path / 'labels.json').write_text(json.dumps(content))
+    dataset = UnlabeledPoseDataset(data_root=str(people), ann_file='train.json', data_prefix=dict(img='images/'))
+    found = category_of(dataset, str(tmp_path / 'labels.json'))
+    assert (found['id'], found['name'], len(found['keypoints'])) == (number, 'mouse', 17)
 
 
 def test_scores_and_agreement_choose_joints(run_files, tmp_path):

@@ -2,6 +2,7 @@
 """The oracle for every kind of output: encode-then-move equals move-then-encode."""
 
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets.transforms.easy_hard_views import Cut
 from mmpose_dualteach.models.adapters import ADAPTERS, HeatmapAdapter, KeypointAdapter, adapter_for, find_adapter
+from mmpose_dualteach.models.adapters.base import detached, first_instances
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 
 FLIP_INDICES = [1, 0, 2, 4, 3]
@@ -275,7 +277,9 @@ def test_redrawn_heatmaps_are_the_codecs_labels_of_the_hard_view(kind):
         target = adapter.move([heatmaps, heatmaps] if kind == 'stages' else heatmaps, views)
         values = target.value if kind == 'stages' else [target.value]
         assert len(values) == (2 if kind == 'stages' else 1)
-        stock = torch.from_numpy(encoded(encoder, hard)['heatmaps'])
+        labels = encoded(encoder, hard)
+        stock = torch.from_numpy(labels['heatmaps'])
+        assert (target.weight[0].numpy() == labels['keypoint_weights'][0]).all(), 'joints off the map are not taught'
         for value in values:
             for k in range(5):
                 edge = np.abs((hard[k] / 4 + 0.5) % 1 - 0.5).min() if kind == 'msra' else 1.0
@@ -286,6 +290,30 @@ def test_redrawn_heatmaps_are_the_codecs_labels_of_the_hard_view(kind):
     assert compared > 60
 
 
+def test_places_are_told_between_cells():
+    """Where two teachers see a joint is compared in parts of a cell."""
+    codec = dict(type='UDPHeatmap', input_size=INPUT, heatmap_size=CELLS, sigma=2.0)
+    adapter, encoder = adapter_for(dict(type='HeatmapHead', decoder=codec)), KEYPOINT_CODECS.build(codec)
+    places = np.random.default_rng(0).uniform(8, np.array(INPUT) - 9, (5, 2))
+    heatmaps = 0.4 * torch.from_numpy(encoded(encoder, places)['heatmaps'])[None]
+    points, scores = adapter.joints(heatmaps)
+    assert np.abs(points[0].numpy() - places).max() < 0.01 and scores.max() <= 0.4
+
+
+class Nested(NamedTuple):
+    """What a head of somebody's own may answer."""
+
+    maps: torch.Tensor
+    more: dict
+
+
+def test_outputs_of_any_structure_are_detached_and_cut():
+    answer = Nested(torch.ones(3, 2, requires_grad=True), dict(levels=[torch.ones(3), (torch.ones(3, 1),)], name='x'))
+    found = first_instances(detached(answer), 2)
+    assert isinstance(found, Nested) and found.more['name'] == 'x' and not found.maps.requires_grad
+    assert [len(found.maps), len(found.more['levels'][0]), len(found.more['levels'][1][0])] == [2, 2, 2]
+
+
 def test_only_single_gaussians_are_redrawn():
     codec = dict(type='MegviiHeatmap', input_size=INPUT, heatmap_size=CELLS, kernel_size=11)
     head = dict(type='MSPNHead', num_stages=1, num_units=1, level_indices=[0], loss=SQUARES, decoder=codec)
@@ -293,7 +321,7 @@ def test_only_single_gaussians_are_redrawn():
         adapter_for(head, redraw=True)
     codec = dict(type='UDPHeatmap', input_size=INPUT, heatmap_size=CELLS, heatmap_type='combined')
     with pytest.raises(ValueError, match='model.redraw=True: labels of UDPHeatmap'):
-        adapter_for(dict(type='HeatmapHead', loss=SQUARES, decoder=codec), redraw=True)
+        adapter_for(dict(type='HeatmapHead', loss=dict(type='CombinedTargetMSELoss'), decoder=codec), redraw=True)
     simcc('rtmpose', redraw=True)  # Always drawn anew.
 
 

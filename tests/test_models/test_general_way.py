@@ -242,7 +242,9 @@ def test_descendants_are_of_their_ancestors_kind_unless_they_change_it(stock, la
     for kind, expected in (('LabUDP', HeatmapAdapter), ('LabOtherUDP', KeypointAdapter)):
         assert find_adapter(dict(type='HeatmapHead', decoder=dict(codec, type=kind))) is expected
     combined = dict(codec, type='LabUDP', heatmap_type='combined')
-    assert find_adapter(dict(type='LabHead', decoder=combined)) is CombinedAdapter
+    own, other = dict(type='CombinedTargetMSELoss'), dict(type='AdaptiveWingLoss')
+    assert find_adapter(dict(type='LabHead', loss=own, decoder=combined)) is CombinedAdapter
+    assert find_adapter(dict(type='LabHead', loss=other, decoder=combined)) is KeypointAdapter
     simcc = dict(type='SimCCLabel', input_size=INPUT)
     assert find_adapter(dict(type='SimCCHead', decoder=simcc)) is SimCCAdapter
     assert find_adapter(dict(type='LabSimCC', decoder=simcc)) is KeypointAdapter, 'its own loss goes on working'

@@ -229,6 +229,13 @@ def test_teachers_that_normalise_by_labels(stock):
     (ours,) = [output for teacher, output in predictions.items() if teacher.network == 'b']
     assert torch.equal(ours, as_tested(images['easy'], None, mode='tensor')) and model.networks['b'].training
 
+    # A moving average that teaches has its network's statistics.
+    averages = [dict(teacher='a.ema', student='b'), dict(teacher='b.ema', student='a')]
+    model = build(switch(stock, model=dict(statistics='labeled', lessons=averages)))
+    train(model, [first])
+    norms = [part for part in model.networks.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert all(norm.num_batches_tracked == 1 for norm in norms)
+
     # In the middle of a run: the same from the next batch on, whatever was before.
     model = build(switch(stock))
     train(model, [first])

@@ -138,6 +138,19 @@ def test_a_scan_finds_all_that_is_dirty_and_the_run_goes_on(copied, stock, monke
     assert skipped == {*report['broken'], images[21]}
 
 
+def test_boxes_outside_of_images_whose_size_no_file_tells_stop_training(people, stock, tmp_path, capsys):
+    content = json.loads((people / 'train.json').read_text())
+    for image in content['images']:
+        del image['width'], image['height']
+    for annotation in content['annotations'][:6]:
+        annotation['bbox'] = [500, 10, 20, 20]
+    (tmp_path / 'outside.json').write_text(json.dumps(content))
+    switch(stock, unlabeled=dict(ann_file=str(tmp_path / 'outside.json'))).dump(tmp_path / 'config.py')
+    assert check_data([str(tmp_path / 'config.py')]) == 1
+    printed = capsys.readouterr().out
+    assert '18 instances' in printed and '6 of 24 instances cannot be used, more than max_broken=0.1' in printed
+
+
 def test_a_broken_labelled_image_fails_the_scan(copied, stock, tmp_path, capsys):
     stock['train_dataloader']['dataset']['data_root'] = str(copied)
     (copied / 'images' / 'train_00002.jpg').write_bytes(b'no image')

@@ -157,7 +157,8 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
             images = entries(content['images'], 'image', self.load_report, key='id')
             if self.whole_images:
                 return images_of_coco(images, self.data_prefix['img'], self.load_report, self.allow_outside)
-            boxes = entries(content.get('annotations'), 'annotation', self.load_report)
+            if not self.bbox_file:
+                boxes = entries(content.get('annotations'), 'annotation', self.load_report)
             categories = entries(content.get('categories'), 'category', LoadReport(), key='id')
             if images and not content.get('annotations') and not self.bbox_file:
                 raise ValueError(

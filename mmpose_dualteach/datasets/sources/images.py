@@ -125,18 +125,21 @@ class ImageReader:
             raise UnusableImage(problem)
 
 
-def refuse_outside(box: Optional[np.ndarray], image: np.ndarray) -> None:
-    """Check that a box shows something of an image.
+def lies_outside(box: Optional[np.ndarray], image: np.ndarray) -> bool:
+    """Whether a box shows nothing of an image.
 
     Args:
         box (np.ndarray, optional): Corners (left, top, right, bottom) in pixels in shape (1, 4).
         image (np.ndarray): In shape (height, width, 3).
-
-    Raises:
-        UnusableImage: If it lies outside.
     """
     height, width = image.shape[:2]
-    if box is not None and ((box[0, :2] >= (width, height)).any() or (box[0, 2:] <= 0).any()):
+    return box is not None and bool((box[0, :2] >= (width, height)).any() or (box[0, 2:] <= 0).any())
+
+
+def refuse_outside(box: Optional[np.ndarray], image: np.ndarray) -> None:
+    """Raise :class:`UnusableImage` where a box shows nothing of an image; see :func:`lies_outside`."""
+    if box is not None and lies_outside(box, image):
+        height, width = image.shape[:2]
         raise UnusableImage(f'has {width}x{height} pixels, and a box {box[0].tolist()} outside of them')
 
 

@@ -58,10 +58,10 @@ class Plan:
     It is a config with ``stock`` (the stock config, relative to the plan), ``dataset`` (its name in results),
     ``labels`` (how many labelled instances, the first in file order), ``steps`` (to which the stock config's schedule
     is stretched), ``burn_in`` (in iterations of the stock config's schedule, of the package's methods that weigh all
-    joints alike), ``seeds``, ``methods`` (files of the folder ``methods`` beside the plan, or else
-    :mod:`mmpose_dualteach.methods` by name; ``'*'`` is every one of those that is not named beside it), ``metrics``
-    (arguments of :class:`Metric`, the one that counts first) and ``switch`` (arguments of :func:`mutual_teaching` for
-    every method).
+    joints alike and say nothing of it), ``seeds``, ``methods`` (files of the folder ``methods`` beside the plan, or
+    else :mod:`mmpose_dualteach.methods` by name; ``'*'`` is every one of those that is not named beside it),
+    ``metrics`` (arguments of :class:`Metric`, the one that counts first) and ``switch`` (arguments of
+    :func:`mutual_teaching` for every method).
 
     A method's file has a ``title``, arguments of :func:`mutual_teaching` on top of the plan's, and, where its steps
     cost less than those it is compared with, ``times`` as many steps.
@@ -142,7 +142,8 @@ def _method(plan: str, name: str, burn_in: int) -> Dict[str, Any]:
         raise FileNotFoundError(f'plan {plan}: method {path} does not exist, and the package has {there}; name one')
     method = find_method(name)
     alike = method.options.get('model', {}).get('confidence') is False
-    return dict(title=method.title, method=name, **(dict(hook=dict(burn_in=burn_in)) if alike else {}))
+    wants = alike and 'burn_in' not in method.options.get('hook', {})
+    return dict(title=method.title, method=name, **(dict(hook=dict(burn_in=burn_in)) if wants else {}))
 
 
 def _beside(plan: str, path: str, what: str) -> str:

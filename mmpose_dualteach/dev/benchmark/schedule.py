@@ -29,7 +29,7 @@ def stretch_schedule(config: Config, steps: int) -> None:
         value = node.get(key)
         if isinstance(value, (list, tuple)):
             node[key] = [round(each * ratio) for each in value]
-        elif value:
+        elif value and not isinstance(value, str):  # Which is a share of the run anyway.
             node[key] = max(1, round(value * ratio))
 
     stretch(config.train_cfg, 'max_iters')

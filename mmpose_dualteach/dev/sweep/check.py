@@ -143,7 +143,8 @@ def _check(config: Config, samples: str, folder: str) -> List[str]:
         found = train_step(model, copy.deepcopy(batch), switched)
     notes += found
     people = labeled_for_test(labeled, switched)
-    predictions = predict(model, people)
+    model.channels_last = False  # As the stock network that is compared, to the last digit.
+    predictions = predict(model.to(memory_format=torch.contiguous_format), people)
     export(model, switched, stock, people, predictions)
     return notes
 
@@ -193,7 +194,7 @@ def train_step(model, batch: dict, config: Config) -> List[str]:
     broken = [key for key, value in log.items() if 'loss' in key and not math.isfinite(float(value.detach()))]
     if broken:
         raise RuntimeError(f'{", ".join(broken)} not finite')
-    for name in model.networks:
+    for name in {lesson.student for lesson in model.lessons}:
         if f'{name}/loss_pseudo' not in losses:
             raise RuntimeError(f'network {name} got no pseudo loss')
     optimizer.backward(total)

@@ -83,13 +83,13 @@ def export_onnx(checkpoint: str, path: str) -> Dict[str, Any]:
         config = Config(parse_config_text(meta['cfg']))
     except ValueError as error:
         raise ValueError(f"{checkpoint}: meta['cfg'] is no text of a config ({error}); it is never executed") from None
+    if config.get('custom_imports'):
+        import_modules_from_strings(**config.custom_imports)
+    init_default_scope('mmpose')
     if finds_instances(config.model):
         raise ValueError(
             f'{checkpoint} finds all instances of an image, which goes on behind its network; use MMDeploy for that'
         )
-    if config.get('custom_imports'):
-        import_modules_from_strings(**config.custom_imports)
-    init_default_scope('mmpose')
     network: Any = MODELS.build(config.model)
     network.load_state_dict(content['state_dict'])
     codec = network.head.decoder
@@ -113,12 +113,12 @@ def export_onnx(checkpoint: str, path: str) -> Dict[str, Any]:
     finally:
         if os.path.exists(unfinished):
             os.remove(unfinished)
-    told = dict(_about(config, meta.get('dataset_meta') or {}), outputs=list(names), difference=difference)
+    told = dict(_about(network, config, meta.get('dataset_meta') or {}), outputs=list(names), difference=difference)
     dump_json(told, f'{path}.json', indent=1)
     return told
 
 
-def _about(config: Config, dataset_meta: dict) -> Dict[str, Any]:
+def _about(network: Any, config: Config, dataset_meta: dict) -> Dict[str, Any]:
     """What a student takes, and what its joints are."""
     pipeline = pipeline_of((config.get('test_dataloader') or config.val_dataloader).dataset)
     kinds = {class_name(transform): transform for transform in pipeline}
@@ -131,7 +131,7 @@ def _about(config: Config, dataset_meta: dict) -> Dict[str, Any]:
             size=list(codec.input_size),
             mean=list(preprocessor.get('mean') or [0, 0, 0]),
             std=list(preprocessor.get('std') or [1, 1, 1]),
-            channels='rgb' if preprocessor.get('bgr_to_rgb') else 'bgr',
+            channels='rgb' if compat.turns_channels(network.data_preprocessor) else 'bgr',
         ),
         box=dict(
             padding=kinds.get('GetBBoxCenterScale', {}).get('padding', 1.25),

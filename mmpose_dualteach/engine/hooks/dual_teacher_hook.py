@@ -8,10 +8,10 @@ from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
 from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, scores_in_words
-from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
+from mmpose_dualteach.engine.hooks.pseudo_schedule import Length, PseudoSchedule
 from mmpose_dualteach.engine.hooks.run_checks import check_run, model_of
 from mmpose_dualteach.engine.hooks.run_summary import run_summary
-from mmpose_dualteach.engine.hooks.skipped_instances import SkippedInstances
+from mmpose_dualteach.engine.hooks.skipped_instances import SkippedInstances, skipped_before
 from mmpose_dualteach.models.estimators.mutual_teaching import AS_EASY, MOVED
 
 COLLAPSE = 'mutual_teaching_collapse'
@@ -36,14 +36,15 @@ class DualTeacherHook(Hook):
     - Where a network learns from the labels alone beside the others, whether teaching helps or harms, by every
       validation.
     - Gradient clipping by norm, where the stock config has it, for each network by itself, as if it trained alone.
-    - Unlabelled images that did not load are counted, and listed at the end of the epoch and in ``skipped.json``.
+    - Unlabelled images that did not load are counted, and listed after each pass of the loader and in
+      ``skipped.json``.
     - Lessons whose loss was not finite, which the model skips, are counted and told at every ``interval``; a run of
       them stops the training.
 
     Args:
-        burn_in (float): Supervised-only beginning. Defaults to 0, as in the authors' released code. With
-            ``model.confidence=False`` networks that start from nothing want one.
-        ramp_up (float): Linear ramp-up of the pseudo losses after the burn-in. Defaults to 0.
+        burn_in (float | str): Supervised-only beginning, or its share of the run, such as ``'20%'``. Defaults to 0, as
+            in the authors' released code. With ``model.confidence=False`` networks that start from nothing want one.
+        ramp_up (float | str): Linear ramp-up of the pseudo losses after the burn-in, likewise. Defaults to 0.
         by_epoch (bool): Count burn-in and ramp-up in epochs; otherwise in iterations. Defaults to True.
         momentum (float): Share of the network's weights in each update of its moving average; while that is greater,
             10 / (10 + iteration), as otherwise the average of a short run would hold on to its first, random weights.
@@ -73,8 +74,8 @@ class DualTeacherHook(Hook):
 
     def __init__(
         self,
-        burn_in: float = 0,
-        ramp_up: float = 0,
+        burn_in: Length = 0,
+        ramp_up: Length = 0,
         by_epoch: bool = True,
         momentum: float = 0.001,
         snapshot_interval: Optional[int] = None,
@@ -97,7 +98,8 @@ class DualTeacherHook(Hook):
                 f'DualTeacherHook: rounds={rounds} says when lessons begin and end and snapshots are taken; leave out '
                 'burn_in and snapshot_interval, or rounds'
             )
-        self.schedule = PseudoSchedule(burn_in, ramp_up)
+        self.burn_in, self.ramp_up = burn_in, ramp_up
+        self.schedule = PseudoSchedule.of_run(burn_in, ramp_up, 1)  # Of the run's own length when that is known.
         self.by_epoch = by_epoch
         self.momentum = momentum
         self.snapshot_interval = snapshot_interval
@@ -114,6 +116,8 @@ class DualTeacherHook(Hook):
         """Check the loader, begin the averages and let each network clip its own gradients."""
         self._model = model_of(runner)
         check_run(runner)
+        length = runner.max_iters / (len(runner.train_dataloader) if self.by_epoch else 1)
+        self.schedule = PseudoSchedule.of_run(self.burn_in, self.ramp_up, length)
         if self.rounds:
             self._plan_rounds(runner, self.rounds)
         for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
@@ -126,7 +130,8 @@ class DualTeacherHook(Hook):
                 'lower it, or set by_epoch'
             )
         unlabeled = runner.train_dataloader.dataset.datasets[1]
-        self._skipped = SkippedInstances(unlabeled.load_report, unlabeled.max_broken)
+        before = skipped_before(runner.work_dir) if runner.iter else {}
+        self._skipped = SkippedInstances(unlabeled.load_report, unlabeled.max_broken, before)
         self._skipped_before = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
         for name, average in self._model.averages.items():
             # mmengine's average goes on writing into the tensors that it had before it was moved to a device.
@@ -165,11 +170,16 @@ class DualTeacherHook(Hook):
             self._watch_drift(runner, outputs)
             self._watch_skipped(runner)
         self._skipped.count(data_batch)
+        if self.every_n_train_iters(runner, len(runner.train_dataloader)):  # Runs by iteration have a single epoch.
+            self._skipped.report(runner, runner.iter + 1)
 
     def after_train_epoch(self, runner) -> None:
-        """Tell which unlabelled images did not load, and which lessons were skipped."""
-        self._skipped.report(runner)
+        """Tell which lessons were skipped."""
         self._watch_skipped(runner)
+
+    def after_train(self, runner) -> None:
+        """Tell which unlabelled images did not load since the last pass of the loader."""
+        self._skipped.report(runner, runner.iter, stop=False)
 
     def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Tell whether teaching helps, where a network learns from the labels alone."""

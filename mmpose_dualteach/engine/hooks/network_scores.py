@@ -1,12 +1,16 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+import re
 from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from mmengine.hooks import CheckpointHook
 
 # Metrics of MMPose of which less is better, for runs without ``save_best``.
-LESS_IS_BETTER = ('nme', 'epe', 'mpjpe', 'rmse', 'mse', 'mae', 'loss', 'error', 'dist')
-MORE_IS_BETTER = ('ap', 'ar', 'pck', 'auc', 'acc', 'iou', 'oks', 'precision', 'recall', 'f1', 'score')
+LESS_IS_BETTER = ('nme', 'epe', 'mpjpe', 'mrrpe', 'rmse', 'mse', 'mae', 'loss', 'error', 'dist', 'distance')
+MORE_IS_BETTER = (
+    *('ap', 'ar', 'map', 'mar', 'pck', 'pckh', 'tpck', 'auc', 'acc', 'accuracy', 'iou', 'oks'),
+    *('precision', 'recall', 'f1', 'score'),
+)
 
 
 @dataclass(frozen=True)
@@ -77,4 +81,6 @@ def is_guessed(runner: Any, indicator: str) -> bool:
 
 
 def _says(key: str, words: Tuple[str, ...]) -> bool:
-    return any(word in key.lower() for word in words)
+    """Whether a metric's name, without its prefix, has one of these words."""
+    said = re.split(r'[^a-z0-9]+', key.rpartition('/')[2].lower())
+    return not set(words).isdisjoint(said + [word.rstrip('0123456789') for word in said])  # AP50 is an AP.

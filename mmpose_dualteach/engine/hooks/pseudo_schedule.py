@@ -1,6 +1,9 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import math
 from dataclasses import dataclass
+from typing import Union
+
+Length = Union[float, str]
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,23 @@ class PseudoSchedule:
         if self.burn_in < 0 or self.ramp_up < 0:
             raise ValueError(f'DualTeacherHook: burn_in={self.burn_in} and ramp_up={self.ramp_up} must not be negative')
 
+    @classmethod
+    def of_run(cls, burn_in: Length, ramp_up: Length, length: float) -> 'PseudoSchedule':
+        """A schedule whose parts may be shares of a run.
+
+        Args:
+            burn_in (float | str): See the class, or a share of the run, such as ``'20%'``.
+            ramp_up (float | str): Likewise.
+            length (float): Length of the run, in epochs or iterations.
+
+        Returns:
+            PseudoSchedule: In the unit of ``length``.
+
+        Raises:
+            ValueError: If a length is none; names it.
+        """
+        return cls(_in_unit('burn_in', burn_in, length), _in_unit('ramp_up', ramp_up, length))
+
     def scale(self, progress: float) -> float:
         """The factor of the pseudo losses.
 
@@ -39,3 +59,15 @@ class PseudoSchedule:
         if progress >= self.burn_in + self.ramp_up:
             return 1.0
         return (progress - self.burn_in) / self.ramp_up
+
+
+def _in_unit(name: str, value: Length, length: float) -> float:
+    if not isinstance(value, str):
+        return value
+    try:
+        share = float(value[:-1]) / 100 if value.endswith('%') else math.nan
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise ValueError(f"DualTeacherHook: {name}={value!r} must be a number, or a share of the run such as '20%'")
+    return share * length

@@ -1,8 +1,10 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import os.path as osp
-from typing import Dict, Optional
+from types import MappingProxyType
+from typing import Dict, Mapping, Optional
 
 from mmengine.dist import all_gather_object, is_main_process
+from mmengine.fileio import load
 
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.utils.branches import EASY
@@ -18,13 +20,14 @@ class SkippedInstances:
 
     Args:
         load_report (LoadReport): What was found when the set was listed.
-        most (float): Largest share of the instances drawn in an epoch that may be unusable.
+        most (float): Largest share of the instances drawn in a pass of the loader that may be unusable.
+        before (Mapping[str, str]): What is in ``skipped.json`` already, of a run that goes on. Defaults to nothing.
     """
 
-    def __init__(self, load_report: LoadReport, most: float) -> None:
+    def __init__(self, load_report: LoadReport, most: float, before: Mapping[str, str] = MappingProxyType({})) -> None:
         self._load_report = load_report
         self._most = most
-        self._images: Dict[str, str] = {}
+        self._images = dict(before)
         self._new: Dict[str, str] = {}
         self._skipped = self._seen = 0
 
@@ -38,8 +41,13 @@ class SkippedInstances:
             self._skipped += len(skipped)
             self._seen += 1
 
-    def report(self, runner) -> None:
-        """Tell of an epoch; of all processes together.
+    def report(self, runner, iteration: int, stop: bool = True) -> None:
+        """Tell of what was counted since the last report; of all processes together.
+
+        Args:
+            runner (Runner): The runner.
+            iteration (int): How many there have been.
+            stop (bool): Whether too many end the run. Defaults to True.
 
         Raises:
             ValueError: If too many could not be used; names the share.
@@ -48,24 +56,35 @@ class SkippedInstances:
         self._new, self._skipped, self._seen = {}, 0, 0
         new = {path: problem for images, _, _ in gathered for path, problem in images.items()}
         skipped, seen = [sum(counts) for counts in list(zip(*gathered))[1:]]
-        self._images.update(new)
+        self._images.update({printable(path): printable(problem) for path, problem in new.items()})
         if new:
             examples = '; '.join(f'{printable(path)} {problem}' for path, problem in sorted(new.items())[:EXAMPLES])
             more = f' and {len(new) - EXAMPLES} more' if len(new) > EXAMPLES else ''
             runner.logger.warning(
-                f'epoch {runner.epoch + 1}: {len(new)} unlabelled images could not be used and were '
+                f'until iteration {iteration}: {len(new)} unlabelled images could not be used and were '
                 f'replaced: {examples}{more}; all are in {REPORT}'
             )
         if is_main_process() and (self._images or self._load_report.broken or self._load_report.left_out):
-            images = {printable(path): printable(problem) for path, problem in sorted(self._images.items())}
             dump_json(
-                dict(images=images, boxes=self._load_report.broken, left_out=self._load_report.left_out),
+                dict(
+                    images=dict(sorted(self._images.items())),
+                    boxes=self._load_report.broken,
+                    left_out=self._load_report.left_out,
+                ),
                 osp.join(runner.work_dir, REPORT),
                 indent=1,
             )
         share = skipped / max(1, seen + skipped)
-        if share > self._most:
+        if stop and share > self._most:
             raise ValueError(
-                f'{share:.0%} of the unlabelled instances drawn in epoch {runner.epoch + 1} could not be '
-                f'used, more than max_broken={self._most}; mend the images or raise unlabeled.max_broken'
+                f'{share:.0%} of the last {seen + skipped} unlabelled instances drawn, until iteration {iteration}, '
+                f'could not be used, more than max_broken={self._most}; mend the images or raise unlabeled.max_broken'
             )
+
+
+def skipped_before(work_dir: str) -> Dict[str, str]:
+    """The images in a work directory's ``skipped.json``; none where there is no such file, or half of it."""
+    try:
+        return dict(load(osp.join(work_dir, REPORT))['images'])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import os.path as osp
+from math import isfinite, nan
 from typing import Dict, Optional
 
 from mmengine.dist import master_only
@@ -36,8 +37,9 @@ class StudentExportHook(Hook):
         found = NetworkScores.of_validation(runner, model, metrics or {})
         if found is None:
             return
-        networks = {name: found.values[name] for name in model.learning if name in found.values}
-        if not networks:  # A validation loop of the user's scores the mean alone.
+        # A diverged network's score is no number, and no comparison with it is true.
+        networks = {name: found.values[name] for name in model.learning if isfinite(found.values.get(name, nan))}
+        if not networks:  # A validation loop of the user's may score the mean alone.
             return
         best = (min if found.less else max)(networks, key=networks.__getitem__)
         before = runner.message_hub.runtime_info.get(SCORES, {}).get('best_score')
@@ -47,7 +49,7 @@ class StudentExportHook(Hook):
                 f"default_hooks.checkpoint.save_best={found.indicator!r} and rule='less' or 'greater'"
             )
         now = found.values[found.decides]
-        improved = before is None or found.is_better(now, before)
+        improved = isfinite(now) and (before is None or found.is_better(now, before))
         runner.message_hub.update_info(
             SCORES,
             dict(indicator=found.indicator, networks=networks, best=best, best_score=now if improved else before),

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mmpose_dualteach.models.adapters.kinds import ancestor, loss_of
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.utils.map_tensors import map_tensors
 from mmpose_dualteach.utils.config_dicts import class_name, hashable
 
 # Adapters, the last registered one that knows a head is taken.
@@ -238,7 +239,9 @@ class OutputAdapter(metaclass=ABCMeta):
             Target: The target.
         """
         target = self.move(output, views)
-        target.weight = None if weight is None else views.swap_sides(weight)
+        if weight is not None:
+            weight = views.swap_sides(weight)
+            target.weight = weight if target.weight is None else weight * target.weight
         return target
 
     @abstractmethod
@@ -312,16 +315,12 @@ class OutputAdapter(metaclass=ABCMeta):
 
 def detached(output: Any) -> Any:
     """An output without its gradient, whatever it is made of."""
-    if isinstance(output, (list, tuple)):
-        return type(output)(detached(item) for item in output)
-    return output.detach()
+    return map_tensors(output, Tensor.detach)
 
 
 def first_instances(output: Any, count: int) -> Any:
     """The part of an output that belongs to the first instances of the batch."""
-    if isinstance(output, (list, tuple)):
-        return type(output)(first_instances(item, count) for item in output)
-    return output[:count]
+    return map_tensors(output, lambda part: part[:count])
 
 
 def features_for_test(network: BasePoseEstimator, images: Tensor) -> Any:

@@ -32,6 +32,7 @@ class CombinedAdapter(HeatmapAdapter):
 
     heads: Tuple[str, ...] = ('HeatmapHead',)
     codecs: Tuple[str, ...] = ('UDPHeatmap',)
+    losses: Tuple[str, ...] = ('CombinedTargetMSELoss',)
     redrawable = ()
 
     def __init__(self, head: dict, **options) -> None:
@@ -48,7 +49,8 @@ class CombinedAdapter(HeatmapAdapter):
         known = ancestor(head, MODELS, cls.heads) and cls.codec_kind(codec)
         if not known or codec.get('heatmap_type') != 'combined':
             return f'model.head is {class_name(head)} without combined UDPHeatmap'
-        return None
+        other = cls.other_loss(head)
+        return f'the loss of {known} is {other}' if other else None
 
     @classmethod
     def supports(cls) -> str:

@@ -45,7 +45,7 @@ class HeatmapAdapter(OutputAdapter):
     heads: Tuple[str, ...] = ('HeatmapHead', 'ViPNASHead', 'CPMHead', 'MSPNHead')
 
     codecs: Tuple[str, ...] = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
-    losses = ('KeypointMSELoss', 'KeypointOHKMMSELoss')
+    losses: Tuple[str, ...] = ('KeypointMSELoss', 'KeypointOHKMMSELoss')
     codec_keys = ('type', 'input_size', 'heatmap_size', 'heatmap_type')
     size: Tuple[int, int]
 
@@ -94,10 +94,7 @@ class HeatmapAdapter(OutputAdapter):
 
     def joints(self, output: Heatmaps) -> Tuple[Tensor, Tensor]:
         heatmaps = last(output).detach()
-        width = heatmaps.shape[-1]
-        scores, cell = heatmaps.flatten(2).max(dim=-1)
-        points = torch.stack((cell % width, torch.div(cell, width, rounding_mode='floor')), dim=-1).float()
-        return self.in_pixels(points), scores.float() / self.label_height
+        return self.in_pixels(geometry.peaks_between_cells(heatmaps)), heatmaps.amax((2, 3)).float() / self.label_height
 
     def in_pixels(self, cells: Tensor) -> Tensor:
         """Points from heatmap cells to input pixels, in shape (N, K, 2)."""
@@ -127,32 +124,35 @@ class HeatmapAdapter(OutputAdapter):
     def move(self, output: Heatmaps, views: ViewPair) -> Target:
         if self.redraw:
             matrix = geometry.in_cells(views.matrix, self.to_input)
-            cells = geometry.peaks_between_cells(last(output).detach().float())
-            hard = geometry.transform_points(cells, geometry.on_device(matrix, cells.device))
-            labels = self.labels(views.swap_sides(hard))
+            cells = geometry.peaks_between_cells(last(output).detach())
+            hard = views.swap_sides(geometry.transform_points(cells, geometry.on_device(matrix, cells.device)))
+            labels, weight = self.labels(hard)
             valid = geometry.warp_heatmaps(last(output)[:, :1], matrix, self.size)[1]
-            return Target(labels if isinstance(output, Tensor) else [labels] * len(output), valid)
+            return Target(labels if isinstance(output, Tensor) else [labels] * len(output), valid, weight)
         if isinstance(output, Tensor):
             return Target(*self.from_view(output, views))
         teaching = sorted(set(self.teaching_stage))
         moved, valid = self.from_view([output[stage] for stage in teaching], views)
         return Target([moved[teaching.index(stage)] for stage in self.teaching_stage], valid)
 
-    def labels(self, cells: Tensor) -> Tensor:
+    def labels(self, cells: Tensor) -> Tuple[Tensor, Tensor]:
         """The codec's labels, which it cuts off at three sigmas.
 
         Args:
             cells (Tensor): Joints (x, y) in heatmap cells in shape (N, K, 2).
 
         Returns:
-            Tensor: Heatmaps in shape (N, K, H, W).
+            Tuple[Tensor, Tensor]: Heatmaps in shape (N, K, H, W), and the joints' weights in shape (N, K): as of the
+            codec, 0 where nothing of a label lies on the map.
         """
-        cells = (cells + 0.5).floor() if self.rounded else cells
+        nearest, reach = (cells + 0.5).floor(), 3 * self.sigma
+        on_map = (nearest >= -reach - 1) & (nearest < nearest.new_tensor(self.size) + reach)
+        cells = nearest if self.rounded else cells
         columns, rows = [
             torch.exp(-0.5 * ((torch.arange(count, device=cells.device) - centre[..., None]) / self.sigma).square())
             for count, centre in zip(self.size, cells.unbind(dim=-1))
         ]
-        return rows[..., :, None] * columns[..., None, :]
+        return rows[..., :, None] * columns[..., None, :], on_map.all(dim=-1).float()
 
     def loss(self, network: BasePoseEstimator, output: Heatmaps, target: Target) -> Tensor:
         if isinstance(output, Tensor):

@@ -30,6 +30,7 @@ from mmpose_dualteach.models.pseudo_labels.instances import (
     some_of,
 )
 from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.utils.map_tensors import map_tensors
 from mmpose_dualteach.utils.config_dicts import class_name
 
 CELL = 4  # Pixels of a cell of the map of what is known.
@@ -115,7 +116,7 @@ class InstanceAdapter(LabelsAdapter):
         test_cfg = dict(network.test_cfg, flip_test=False, multiscale_test=False, output_heatmaps=False)
         # Decoders go on in numpy, which has no bfloat16.
         with torch.no_grad(), torch.autocast(some.device.type, enabled=False):
-            found = self.decoded(network, _as_float(features), samples, test_cfg)
+            found = self.decoded(network, map_tensors(features, Tensor.float), samples, test_cfg)
         scale = np.array(size, np.float32) / self.input_size if self.resized else np.ones(2, np.float32)
         least = self.instance_thr * DOUBT
         return as_rows([as_arrays(each, scale) for each in found], least, self.joint_count(network), some.device)
@@ -400,9 +401,3 @@ def _of_those_there(values: Tensor) -> Tensor:
     """What is known, in shape (P,); a single 0 if nothing is."""
     there = values[values.isfinite()]
     return there if len(there) else values.new_zeros(1)
-
-
-def _as_float(features: Any) -> Any:
-    if isinstance(features, (list, tuple)):
-        return type(features)(_as_float(each) for each in features)
-    return features.float()

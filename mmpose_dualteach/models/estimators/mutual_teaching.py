@@ -204,7 +204,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             **{Teacher(name, SNAPSHOT): snapshot for name, snapshot in self.snapshots.items()},
         }
         self.modules_by_teacher = modules
-        easy_too = {teacher.network for teacher in self.teachers if teacher.weights == OWN}
+        # An average or a snapshot that teaches has its network's statistics.
+        easy_too = {each.network for each in self.teachers if each.weights == OWN or statistics == 'labeled'}
         self.statistics = RunningStatistics(
             'all' if statistics == 'easy' and teacher_mode == 'eval' else statistics,
             {name: network for name, network in self.networks.items() if name in easy_too},

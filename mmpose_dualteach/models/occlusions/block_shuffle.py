@@ -5,6 +5,8 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from mmpose_dualteach.models.utils.map_tensors import map_tensors
+
 
 @MODELS.register_module()
 class BlockShuffle:
@@ -53,6 +55,4 @@ class BlockShuffle:
 
     def restored(self, output: Any, order: Tensor) -> Any:
         """Maps, or those of several stages, with their blocks where they were before ``order``."""
-        if isinstance(output, (list, tuple)):
-            return type(output)(self.restored(each, order) for each in output)
-        return self.shuffled(output, order.argsort(dim=1))
+        return map_tensors(output, lambda maps: self.shuffled(maps, order.argsort(dim=1)))

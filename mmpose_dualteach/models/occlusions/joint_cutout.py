@@ -13,8 +13,9 @@ class JointCutout(JointPatches):
     """Cover some joints of each instance with the mean colour, which is 0 in a normalised image.
 
     Source: Xie et al., ICCV 2021 (xierc/Semi_Human_Pose, ``lib/models/pose_dual.py``, ``mask_joint``). That code draws
-    its 5 joints with replacement out of the 24 of COCO and MPII together, of which COCO sees 17: 3.3 joints are covered
-    on the average. Here they are different ones.
+    its 5 joints with replacement out of the 24 of COCO and MPII together, of which COCO sees 17: 3.3 different ones on
+    the average; and since it takes an image's height for its width, patches never reach the lowest quarter of an input
+    of 192x256, where ankles are. Here 5 different joints are covered, wherever they are.
 
     Args:
         joints (int): How many joints to cover. Defaults to 5.

@@ -9,9 +9,9 @@ from torch import Tensor
 class Occlusion(ABC):
     """Patches on images, each of a random size.
 
-    The numbers are those of the released codes (xierc/Semi_Human_Pose, hlz0606/SSPCM, hnuzhy/MultiAugs), in pixels of
-    a 192x256 input. Those put their patches on the easy view and turn the result; here they lie on the hard view,
-    where the teacher sees the joints after the turn.
+    The numbers are those of the released codes (xierc/Semi_Human_Pose, hlz0606/SSPCM, hnuzhy/MultiAugs), in pixels of a
+    192x256 input; those codes have the same number of pixels at every size. Those put their patches on the easy view
+    and turn the result; here they lie on the hard view, where the teacher sees the joints after the turn.
 
     Args:
         count (int): Patches on each instance.

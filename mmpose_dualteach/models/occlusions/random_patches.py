@@ -10,7 +10,11 @@ from mmpose_dualteach.models.occlusions.patches import others, within
 
 
 class RandomPatches(Occlusion):
-    """Patches whose centres are drawn uniformly over the image."""
+    """Patches whose centres are drawn uniformly over the image.
+
+    The released code (hnuzhy/MultiAugs, ``lib/utils/augments.py``) takes an image's height for its width: of 5 patches
+    on 192x256 pixels 4 are on it, and none in its lowest quarter.
+    """
 
     uses_joints = False
 

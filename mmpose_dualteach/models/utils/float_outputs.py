@@ -6,6 +6,8 @@ import torch
 from mmpose.models.heads.base_head import BaseHead
 from torch import Tensor, nn
 
+from mmpose_dualteach.models.utils.map_tensors import map_tensors
+
 
 @contextmanager
 def float_outputs(network: nn.Module) -> Iterator[None]:
@@ -30,10 +32,8 @@ def float_outputs(network: nn.Module) -> Iterator[None]:
 
 
 def _converting(forward: Any) -> Any:
-    return lambda *args, **kwargs: _as_float(forward(*args, **kwargs))
+    return lambda *args, **kwargs: map_tensors(forward(*args, **kwargs), _as_float)
 
 
-def _as_float(output: Any) -> Any:
-    if isinstance(output, (list, tuple)):
-        return type(output)(_as_float(item) for item in output)
-    return output.float() if isinstance(output, Tensor) and output.dtype == torch.bfloat16 else output
+def _as_float(part: Tensor) -> Tensor:
+    return part.float() if part.dtype == torch.bfloat16 else part

@@ -170,7 +170,7 @@ def compare_methods(path: Optional[str], rounds: int) -> None:
     print('| --- | --- | --- | --- |')
     for each in results:
         print(f'| {each["method"]} | {each["passes"]} | {each["step"]:.3g} | {each["memory"]:.3g} |')
-        encoding = encoding_seconds(rounds=rounds)
+    encoding = encoding_seconds(rounds=rounds)
     print('\nlabels of a lesson in the general way, 32 instances x 133 joints:', end=' ')
     print(', '.join(f'{codec} {seconds:.3f} s' for codec, seconds in encoding.items()))
     if path:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mmpose_dualteach.methods import DEFAULT
 from mmpose_dualteach.switch import mutual_teaching
+from mmpose_dualteach.utils.bfloat16 import autocast_dtype
 from mmpose_dualteach.utils.branches import EASY, HARD, LABELED, easy_view
 from mmpose_dualteach.utils.mmpose_files import read_stock_config
 
@@ -105,7 +106,8 @@ class Setup:
         device = self.images[EASY].device.type
         if self.amp:
             return torch.autocast(device, torch.float16)
-        return torch.autocast(device, self.model.autocast) if self.model.autocast else nullcontext()
+        dtype = autocast_dtype(self.model.autocast, device)
+        return torch.autocast(device, dtype) if dtype else nullcontext()
 
 
 def seconds(action: Callable[[], None], before: Callable[[], None]) -> float:
