@@ -11,7 +11,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets.transforms.easy_hard_views import Cut
 from mmpose_dualteach.models.adapters import adapter_for
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 
 IMAGE = (200, 150)
 FLIP_INDICES = [1, 0, 2, 4, 3]

@@ -4,17 +4,18 @@
 import os.path as osp
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.checks import is_coco, read_json
 from mmpose_dualteach.datasets.sources.folders import folder_of
+from mmpose_dualteach.label_loop.label_files import free_numbers
 from mmpose_dualteach.prepare.split import boxes_only
+from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
 VISIBLE = 2  # What COCO says of a joint that is labelled and seen.
-BESIDE = 0.1  # Of a box around joints, what is beside them, in shares of its longer side.
 
 
 @dataclass
@@ -96,7 +97,7 @@ def as_coco(
     counts = Counts(folder=folder)
     images: Dict[int, dict] = {}
     annotations: List[dict] = []
-    free = _free_numbers({each for each in known if isinstance(each, int)})
+    free = free_numbers(known)
     used = set()
     for line in lines:
         if 'problem' in line:
@@ -182,19 +183,13 @@ def _seen_box(seen: dict, line: dict, whole_images: bool) -> List[float]:
     """(left, top, width, height) of an instance: the one that was looked at, or that a network tells."""
     left, top, right, bottom = line['box']
     if whole_images:
-        left, top, right, bottom = seen['box'] or _around(seen['joints'], line['size'])
+        joints = np.array([(x, y, VISIBLE) for x, y in seen['joints']])
+        left, top, right, bottom = seen['box'] or box_of_joints(joints, *line['size'])
     return [round(float(each), 2) for each in (left, top, right - left, bottom - top)]
 
 
 def _plain_box(box: List[float]) -> dict:
     return dict(bbox=box, area=round(box[2] * box[3], 2), iscrowd=0)
-
-
-def _around(joints: Sequence[Sequence[float]], size: Sequence[int]) -> List[float]:
-    """A box (left, top, right, bottom) around joints, on the image."""
-    low, high = np.min(joints, axis=0), np.max(joints, axis=0)
-    margin = BESIDE * (high - low).max()
-    return [*np.clip(low - margin, 0, size).tolist(), *np.clip(high + margin, 0, size).tolist()]
 
 
 def names_of(unlabeled: UnlabeledPoseDataset) -> Tuple[str, List[str]]:
@@ -212,11 +207,3 @@ def names_of(unlabeled: UnlabeledPoseDataset) -> Tuple[str, List[str]]:
 
 def _number(value: Any, otherwise: Optional[int] = None) -> Any:
     return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
-
-
-def _free_numbers(taken: set) -> Iterator[int]:
-    """Numbers from 1 on, or from behind the last one that is taken."""
-    number = max(taken, default=0)
-    while True:
-        number += 1
-        yield number

@@ -4,19 +4,23 @@
 import os
 import os.path as osp
 from collections import defaultdict
-from itertools import count
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from mmpose_dualteach.datasets.checks import listed_side, read_json
 from mmpose_dualteach.label_loop.formats.label_studio_export import coco_of_tasks, is_label_studio
-from mmpose_dualteach.label_loop.label_files import category_with_keypoints, places_of_keypoints, read_labels
+from mmpose_dualteach.label_loop.label_files import (
+    category_with_keypoints,
+    free_numbers,
+    places_of_keypoints,
+    read_labels,
+)
 from mmpose_dualteach.label_loop.same_instance import alike, own_box, pairs
 from mmpose_dualteach.prepare.identity import image_name, known_names
-from mmpose_dualteach.prepare.joint_boxes import box_of_joints
 from mmpose_dualteach.prepare.split import boxes_only
 from mmpose_dualteach.utils.file_io import dump_json, refuse_to_overwrite
+from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
 
 def merge_labels(
@@ -74,8 +78,8 @@ def merge_labels(
     images = {**_images(new), **_images(rest), **_images(old)}
     sizes = {name: size for each in (new, rest, old) for name, size in _sizes(each).items()}
     ids = {name: image['id'] for name, image in _images(old).items()}
-    free_image = _free(image['id'] for image in old['images'])
-    free = _free(each.get('id') for each in old['annotations'])
+    free_image = free_numbers(image['id'] for image in old['images'])
+    free = free_numbers(each.get('id') for each in old['annotations'])
     counts = dict(replaced=0, new=0, renamed=renamed)
     for name, corrections in _by_name(new).items():
         corrections = [_in_order(each, order) for each in corrections if _has_labels(each)]
@@ -250,9 +254,3 @@ def _left(rest: dict, labels: Mapping[str, Sequence[dict]], share_images: bool) 
         images.append(image)
         annotations += [dict(each, image_id=image['id']) for each in instances]
     return dict(rest, images=images, annotations=annotations)
-
-
-def _free(taken: Any) -> Iterator[int]:
-    """Numbers that are not taken."""
-    numbers = {each for each in taken if isinstance(each, int)}
-    return count(max(numbers, default=0) + 1)

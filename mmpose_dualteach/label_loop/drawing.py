@@ -17,7 +17,7 @@ from mmpose.visualization import PoseLocalVisualizer
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.sources.folders import folder_of
-from mmpose_dualteach.datasets.sources.videos import is_frame, video_of
+from mmpose_dualteach.datasets.sources.videos import frame_number, is_frame, video_of
 from mmpose_dualteach.label_loop.coco import Choice, names_of
 from mmpose_dualteach.label_loop.instances import EveryInstance
 from mmpose_dualteach.visualization.report import Chart, Series, write_report
@@ -62,7 +62,7 @@ def place_of(unlabeled: UnlabeledPoseDataset, number: int) -> Place:
             path = osp.join(folder, video_of(name))
             frames = unlabeled.load_report.frames.get(path)
             rate = frames.rate if frames else _rate_of(path)
-            return Place(osp.relpath(path, folder or '.'), int(name.rpartition('=')[2]), rate or USUAL_RATE)
+            return Place(osp.relpath(path, folder or '.'), frame_number(name), rate or USUAL_RATE)
     return Place(None, 0, USUAL_RATE)
 
 

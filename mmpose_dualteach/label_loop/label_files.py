@@ -1,7 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Files of labels in COCO's format, and what must hold of them before they are put together."""
 
-from typing import List, Sequence
+from itertools import count
+from typing import Any, Iterable, Iterator, List, Sequence
 
 import numpy as np
 
@@ -78,3 +79,8 @@ def _check_numbers(annotations: Sequence[dict], key: str, count: int, path: str)
             f'{path}: annotation {short(each.get("id"))}: {key} must be {count} finite numbers, not '
             f'{short(each[key])}; correct or remove it'
         )
+
+
+def free_numbers(taken: Iterable[Any]) -> Iterator[int]:
+    """Numbers behind the last one that is taken, from 1 on."""
+    return count(max((each for each in taken if isinstance(each, int)), default=0) + 1)

@@ -15,8 +15,8 @@ from torch import Tensor
 from mmpose_dualteach.engine.checkpoints.export import best_network
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.adapters import finds_instances
+from mmpose_dualteach.models.adapters.found_instances import Instances, as_arrays, as_rows, matched
 from mmpose_dualteach.models.estimators.network_ensemble import MEAN, NetworkEnsemble
-from mmpose_dualteach.models.pseudo_labels.instances import Instances, as_arrays, as_rows, matched
 from mmpose_dualteach.switch import WRAPPER, stock_config
 
 STUDENT = 'student'

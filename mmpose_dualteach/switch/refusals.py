@@ -11,7 +11,8 @@ from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
 from mmpose_dualteach.models.adapters import BOTTOM_UP, TOPDOWN, find_adapter, finds_instances
 from mmpose_dualteach.models.adapters.kinds import ancestor
-from mmpose_dualteach.models.estimators.mutual_teaching import check_model_keys
+from mmpose_dualteach.models.estimators.model_checks import check_model_keys
+from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
 from mmpose_dualteach.switch.names import WRAPPER
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
@@ -95,7 +96,8 @@ def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures
 
     if model is not None and not isinstance(model, Mapping):
         raise ValueError(f'model={model!r} must be a dict(...) of what differs in the switched model')
-    check_model_keys({**stock_model, **(model or {})}, (model or {}).get('estimator', stock_model['type']))
+    estimator = (model or {}).get('estimator', stock_model['type'])
+    check_model_keys({**stock_model, **(model or {})}, estimator, OWN_ARGUMENTS)
     check_arguments(views, argument_names(EasyHardViews), 'views')
     for view in ('easy', 'hard'):
         law = (views or {}).get(view)

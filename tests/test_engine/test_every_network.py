@@ -16,7 +16,7 @@ from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import HOOKS, LOOPS, METRICS, MODELS
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
-from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, is_guessed
+from mmpose_dualteach.engine.run.network_scores import NetworkScores, is_guessed
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.switch import stock_config
 

@@ -13,8 +13,8 @@ from mmpose.registry import MODELS
 
 from mmpose_dualteach.engine import DualTeacherHook
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
-from mmpose_dualteach.engine.hooks.dual_teacher_hook import clip_each_network
-from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
+from mmpose_dualteach.engine.optim_wrappers.clip_each_network import clip_each_network
+from mmpose_dualteach.engine.run.pseudo_schedule import PseudoSchedule
 from mmpose_dualteach.models import MutualTeachingPoseEstimator
 from mmpose_dualteach.switch import stock_config
 
@@ -179,7 +179,7 @@ def peaks(unlabeled, labeled=0.8):
 def test_collapse_watch_names_the_iteration_once():
     hook, runner, messages = hook_and_runner(collapse_fraction=0.25)
     for value in (0.5, 0.19, 0.1, 0.3, 0.1):
-        hook._watch_collapse(runner, peaks(value))
+        hook.watch.collapse(runner, hook._model, peaks(value))
         runner.iter += 1
     assert len(messages) == 2 and 'iteration 43' in messages[0] and '0.190' in messages[0]
     assert 'iteration 46' in messages[1]
@@ -188,7 +188,7 @@ def test_collapse_watch_names_the_iteration_once():
 def test_collapse_watch_stops_if_asked():
     hook, runner, _ = hook_and_runner(on_collapse='stop')
     with pytest.raises(RuntimeError, match='collapse: at iteration 42'):
-        hook._watch_collapse(runner, peaks(0.01))
+        hook.watch.collapse(runner, hook._model, peaks(0.01))
 
 
 def test_non_finite_loss_stops_and_is_named(stock, tmp_path):
@@ -291,7 +291,7 @@ def log_of(folder) -> str:
 
 
 def test_drift_is_ended_once_and_for_all(stock, tmp_path, monkeypatch):
-    monkeypatch.setattr('mmpose_dualteach.engine.hooks.dual_teacher_hook.WELL_MOVED', 1e-6)
+    monkeypatch.setattr('mmpose_dualteach.engine.run.lesson_watch.WELL_MOVED', 1e-6)
     config = switch(stock, hook=dict(interval=2, max_drift=1e-6))
     runner = run(config, tmp_path, train_cfg=dict(max_epochs=2))
     told = [line for line in log_of(tmp_path).splitlines() if 'drift: at iteration' in line]
@@ -306,7 +306,7 @@ def test_drift_is_ended_once_and_for_all(stock, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('interval', [6, 4])  # Drift is ended in the last step before a checkpoint, and before that.
 def test_a_run_whose_drift_was_ended_goes_on_as_if_it_had_not_stopped(stock, tmp_path, monkeypatch, interval):
-    monkeypatch.setattr('mmpose_dualteach.engine.hooks.dual_teacher_hook.WELL_MOVED', 1e-6)
+    monkeypatch.setattr('mmpose_dualteach.engine.run.lesson_watch.WELL_MOVED', 1e-6)
     stock['param_scheduler'] = []
     config = switch(stock, hook=dict(interval=interval, max_drift=1e-6))
     whole = run(config, tmp_path / 'whole', train_cfg=dict(max_epochs=2))

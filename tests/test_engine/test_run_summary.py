@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
-from mmpose_dualteach.engine.hooks.run_summary import law_in_words
+from mmpose_dualteach.engine.run.run_summary import law_in_words
 
 
 def log_of(folder) -> str:

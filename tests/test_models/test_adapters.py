@@ -13,7 +13,7 @@ from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets.transforms.easy_hard_views import Cut
 from mmpose_dualteach.models.adapters import ADAPTERS, HeatmapAdapter, KeypointAdapter, adapter_for, find_adapter
 from mmpose_dualteach.models.adapters.base import detached, first_instances
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 
 FLIP_INDICES = [1, 0, 2, 4, 3]
 INPUT, CELLS = (192, 256), (48, 64)

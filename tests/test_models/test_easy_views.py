@@ -15,7 +15,7 @@ from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.models.adapters import adapter_for
 from mmpose_dualteach.models.pseudo_labels.combine import among_known
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 
 
 def inside(joints, margin):

@@ -23,7 +23,7 @@ from mmpose_dualteach.models.adapters import (
     adapter_for,
     find_adapter,
 )
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config
 
 GENERAL = dict(adapter='KeypointAdapter')

@@ -21,8 +21,7 @@ from mmpose.structures.bbox import bbox_xyxy2corner
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.adapters import CIDAdapter, InstanceAdapter, adapter_for, find_adapter
 from mmpose_dualteach.models.adapters.bottom_up import single_rows
-from mmpose_dualteach.models.adapters.instances import AREA_OF_BOX
-from mmpose_dualteach.models.pseudo_labels.instances import (
+from mmpose_dualteach.models.adapters.found_instances import (
     Found,
     as_arrays,
     as_rows,
@@ -30,8 +29,9 @@ from mmpose_dualteach.models.pseudo_labels.instances import (
     mean_of_matched,
     mirrored_instances,
 )
+from mmpose_dualteach.models.adapters.instances import AREA_OF_BOX
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config
 
 LABELED, UNLABELED, JOINTS = 4, 4, 17
@@ -390,7 +390,9 @@ def test_the_collapse_watch_waits_for_networks_that_find_somebody(crowd, tmp_pat
     assert runner.model.adapter.scores(dict(a=sure, b=nobody)) == dict(a=pytest.approx(0.9), b=0)
     for labeled, told in ((0.1, False), (0.5, True)):
         runner.message_hub.update_info('mutual_teaching_collapse', {})
-        hook._watch_collapse(runner, {'a/peak_unlabeled': torch.tensor(0.0), 'a/peak_labeled': torch.tensor(labeled)})
+        hook.watch.collapse(
+            runner, runner.model, {'a/peak_unlabeled': torch.tensor(0.0), 'a/peak_labeled': torch.tensor(labeled)}
+        )
         assert ('a' in runner.message_hub.get_info('mutual_teaching_collapse')) == told
 
 

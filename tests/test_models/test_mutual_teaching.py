@@ -10,7 +10,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmpose.registry import DATASETS, MODELS
 
 from mmpose_dualteach.models import MutualTeachingPoseEstimator
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config
 
 

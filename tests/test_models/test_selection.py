@@ -13,7 +13,7 @@ from mmpose.registry import DATASETS, MODELS
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.pseudo_labels.combine import farthest
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 
 
 @pytest.mark.parametrize('confidence', [True, False])

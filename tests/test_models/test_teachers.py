@@ -15,7 +15,7 @@ from test_adapters import COORDINATES, FLIP_INDICES, INPUT, SIMCC, coordinate_ou
 from mmpose_dualteach.models.adapters import adapter_for
 from mmpose_dualteach.models.pseudo_labels.combine import closest_pair, mean_of_all
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher, parse_lessons
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 
 MSE = dict(type='KeypointMSELoss')
 HEATMAPS = {

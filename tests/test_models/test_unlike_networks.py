@@ -19,7 +19,7 @@ from mmpose_dualteach import geometry
 from mmpose_dualteach.engine.checkpoints.export import network_weights
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.methods import passes_of
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config, supervised
 
 LESSON = [dict(teacher='big', student='a')]

@@ -15,7 +15,7 @@ from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
 from mmpose_dualteach.models import JointCutout
 from mmpose_dualteach.models.losses.pseudo_heatmap_loss import PseudoHeatmapLoss
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.random_state import set_random_state
 
 FLIPS = [1, 0, 2]

@@ -142,12 +142,6 @@ def test_head_labels_are_on_the_drawn_head():
             assert tuple(canvas[y, x, :2]) == (people.PART['head'], people.MATERIAL['dark'])
 
 
-def test_progress_is_reported(tmp_path):
-    calls = []
-    draw_people(tmp_path, {'a': 2, 'b': 1}, progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(1, 3), (2, 3), (3, 3)]
-
-
 @pytest.mark.parametrize(
     'splits, size', [({}, SIZE), ({'train': 0}, SIZE), ({'train': 3, 'val': -1}, SIZE), ({'train': 1}, (8, 128))]
 )

@@ -13,6 +13,7 @@ from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import (
     VIDEO_SUFFIXES,
     FrameSelection,
+    frame_number,
     is_frame,
     is_video,
     is_video_name,
@@ -58,7 +59,8 @@ def list_images(
             'there; name another folder'
         )
     frames_of: Dict[str, List[str]] = {}
-    for name in sorted({name for name in named or () if isinstance(name, str) and is_frame(name)}):
+    frames_named = {name for name in named or () if isinstance(name, str) and is_frame(name)}
+    for name in sorted(frames_named, key=frame_number):  # Videos are read forwards.
         frames_of.setdefault(video_of(name), []).append(name)
     names = (
         [osp.basename(source)]

@@ -100,6 +100,11 @@ def video_of(path: str) -> str:
     return path.rpartition(MARK)[0]
 
 
+def frame_number(path: str) -> int:
+    """Which of its video's frames a frame is, counted from 0."""
+    return int(path.rpartition(MARK)[2])
+
+
 def list_frames(
     root: str,
     name: str,
@@ -137,7 +142,7 @@ def list_frames(
         problem = 'has a name that is no UTF-8, on which OpenCV would crash'
     try:
         if not problem:
-            numbers = None if named is None else {frame: int(frame.rpartition(MARK)[2]) for frame in named}
+            numbers = None if named is None else {frame: frame_number(frame) for frame in named}
             if choice.folder:
                 return _written(choice.folder, video, name, choice, load_report, numbers)
             if numbers is None:
@@ -275,7 +280,7 @@ class FrameReader:
             FileNotFoundError: If there is no such video.
             ValueError: If it does not open or has no such frame.
         """
-        video, number = video_of(path), path.rpartition(MARK)[2]
+        video, number = video_of(path), frame_number(path)
         if self._process != os.getpid():  # Closing what a parent has opened would wait for threads that are not here.
             self._process, self._inherited, self._open = os.getpid(), self._open, OrderedDict()
         if video not in self._open:
@@ -286,7 +291,7 @@ class FrameReader:
             if len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)
         self._open.move_to_end(video)
-        frame = self._open[video].get_frame(int(number))
+        frame = self._open[video].get_frame(number)
         if frame is None:
             raise ValueError(f'the video has no frame {number}')
         return frame

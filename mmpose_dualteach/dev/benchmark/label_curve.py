@@ -4,7 +4,7 @@
 import json
 import os
 import os.path as osp
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Optional, Sequence
 
 from mmengine.config import Config
 
@@ -52,10 +52,6 @@ class LabelCurve(Plan):
         self._arguments = {name: dict(title=name, method=DEFAULT) for name in by}
         self.labels = [start + number * add for number in range(rounds + 1)]
         self.seeds = list(seeds or self.seeds)
-
-    def runs(self) -> List[Run]:
-        """Every run, in an order in which each one's labels can be chosen by an earlier one."""
-        return [Run(by, labels, seed) for seed in self.seeds for labels in self.labels for by in self.methods]
 
     def config(self, run: Run) -> Config:
         """The whole config of a run."""

@@ -14,7 +14,7 @@ Three frames are used:
 import json
 import zlib
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 import cv2
 import numpy as np
@@ -174,7 +174,6 @@ def draw_people(
     splits: Dict[str, int],
     seed: int = 0,
     image_size: Tuple[int, int] = (96, 128),
-    progress: Optional[Callable[[int, int], None]] = None,
     crowd: int = 1,
 ) -> None:
     """Draw people, one per image or a crowd, and write them as COCO keypoint data.
@@ -187,7 +186,6 @@ def draw_people(
         splits: Number of images of each split, such as ``{'train': 1200, 'val': 100}``.
         seed: Non-negative seed.
         image_size: Typical (width, height) in pixels; sizes vary a little around it.
-        progress: Called as ``progress(done, total)`` after each image.
         crowd: Most people on an image; each image has one to so many.
     """
     if not splits or any(count < 1 for count in splits.values()) or min(image_size) < 32:
@@ -197,7 +195,6 @@ def draw_people(
         )
     out_dir = Path(out_dir)
     (out_dir / 'images').mkdir(parents=True, exist_ok=True)
-    done, total = 0, sum(splits.values())
     for split, count in splits.items():
         images, annotations = [], []
         for index in range(count):
@@ -213,9 +210,6 @@ def draw_people(
             height, width = sample.image.shape[:2]
             images.append(dict(id=index + 1, file_name=name, width=width, height=height))
             annotations += [_annotation(rng, each, index + 1) for each in samples if each.body.max() > 0.5]
-            done += 1
-            if progress:
-                progress(done, total)
         for number, annotation in enumerate(annotations):
             annotation['id'] = number + 1
         category = dict(id=1, name='person', supercategory='person', keypoints=KEYPOINTS, skeleton=SKELETON)

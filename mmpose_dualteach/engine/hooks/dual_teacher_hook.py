@@ -1,24 +1,19 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-import math
 from functools import partial
-from typing import Dict, List, Optional
+from typing import Dict, Optional
 
 import torch
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
-from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, scores_in_words
-from mmpose_dualteach.engine.hooks.pseudo_schedule import Length, PseudoSchedule
-from mmpose_dualteach.engine.hooks.run_checks import check_run, model_of
-from mmpose_dualteach.engine.hooks.run_summary import run_summary
-from mmpose_dualteach.engine.hooks.skipped_instances import SkippedInstances, skipped_before
-from mmpose_dualteach.models.estimators.mutual_teaching import AS_EASY, MOVED
-
-COLLAPSE = 'mutual_teaching_collapse'
-DRIFT = 'mutual_teaching_drift'
-# Least shift of joints that is drift, of the input's longer side: losses of labels that are known by heart are small.
-WELL_MOVED = 0.02
-SKIPPED = 'mutual_teaching_skipped_lessons'
+from mmpose_dualteach.engine.optim_wrappers.clip_each_network import clip_each_network
+from mmpose_dualteach.engine.run.lesson_watch import DRIFT, LessonWatch, check_finite
+from mmpose_dualteach.engine.run.network_scores import NetworkScores, scores_in_words
+from mmpose_dualteach.engine.run.pseudo_schedule import Length, PseudoSchedule
+from mmpose_dualteach.engine.run.run_checks import check_run
+from mmpose_dualteach.engine.run.run_summary import run_summary
+from mmpose_dualteach.engine.run.skipped_instances import SkippedInstances, skipped_before
+from mmpose_dualteach.models.utils.unwrapped import unwrapped
 
 
 @HOOKS.register_module()
@@ -86,8 +81,6 @@ class DualTeacherHook(Hook):
         max_drift: float = 2.0,
         max_skipped: int = 50,
     ) -> None:
-        if on_collapse not in ('warn', 'stop'):
-            raise ValueError(f"DualTeacherHook: on_collapse={on_collapse!r}; choose 'warn' or 'stop'")
         if not 0 < momentum < 1:
             raise ValueError(f'DualTeacherHook: momentum={momentum} must lie between 0 and 1')
         for name, value in (('interval', interval), ('snapshot_interval', snapshot_interval), ('rounds', rounds)):
@@ -105,16 +98,13 @@ class DualTeacherHook(Hook):
         self.snapshot_interval = snapshot_interval
         self.rounds = rounds
         self.interval = interval
-        self.collapse_fraction = collapse_fraction
-        self.on_collapse = on_collapse
-        self.max_drift = max_drift
-        self.max_skipped = max_skipped
+        self.watch = LessonWatch(collapse_fraction, on_collapse, max_drift, max_skipped)
 
     # ------------------------------------------------------------------ training
 
     def before_train(self, runner) -> None:
         """Check the loader, begin the averages and let each network clip its own gradients."""
-        self._model = model_of(runner)
+        self._model = unwrapped(runner.model)
         check_run(runner)
         length = runner.max_iters / (len(runner.train_dataloader) if self.by_epoch else 1)
         self.schedule = PseudoSchedule.of_run(self.burn_in, self.ramp_up, length)
@@ -123,16 +113,16 @@ class DualTeacherHook(Hook):
         for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
             runner.logger.info(line)
         if self._model.lessons and not self._scale(runner, runner.max_iters - 1):
-            length = f'{runner.max_iters / len(runner.train_dataloader):g} epochs, {runner.max_iters} iterations'
+            whole = f'{runner.max_iters / len(runner.train_dataloader):g} epochs, {runner.max_iters} iterations'
             runner.logger.warning(
                 f'no lesson ever counts: default_hooks.dual_teacher.burn_in is {self.schedule.burn_in:g} '
-                f'{"epochs" if self.by_epoch else "iterations"} (by_epoch={self.by_epoch}), and the run has {length}; '
+                f'{"epochs" if self.by_epoch else "iterations"} (by_epoch={self.by_epoch}), and the run has {whole}; '
                 'lower it, or set by_epoch'
             )
         unlabeled = runner.train_dataloader.dataset.datasets[1]
         before = skipped_before(runner.work_dir) if runner.iter else {}
         self._skipped = SkippedInstances(unlabeled.load_report, unlabeled.max_broken, before)
-        self._skipped_before = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
+        self.watch.begin(runner)
         for name, average in self._model.averages.items():
             # mmengine's average goes on writing into the tensors that it had before it was moved to a device.
             average.avg_parameters = average.module.state_dict()
@@ -159,23 +149,21 @@ class DualTeacherHook(Hook):
         self, runner, batch_idx: int, data_batch: Optional[dict] = None, outputs: Optional[dict] = None
     ) -> None:
         """Update averages and snapshots, and look at what came out of this step."""
-        _check_finite(runner, outputs or {})
+        check_finite(runner, outputs or {})
         for name, average in self._model.averages.items():
             average.momentum = max(self.momentum, 10 / (10 + runner.iter))
             average.update_parameters(self._model.networks[name])
         if self.every_n_train_iters(runner, self.snapshot_interval or len(runner.train_dataloader)):
             self._model.take_snapshots()
         if self._model.watching and outputs:
-            self._watch_collapse(runner, outputs)
-            self._watch_drift(runner, outputs)
-            self._watch_skipped(runner)
+            self.watch.look(runner, self._model, outputs)
         self._skipped.count(data_batch)
         if self.every_n_train_iters(runner, len(runner.train_dataloader)):  # Runs by iteration have a single epoch.
             self._skipped.report(runner, runner.iter + 1)
 
     def after_train_epoch(self, runner) -> None:
         """Tell which lessons were skipped."""
-        self._watch_skipped(runner)
+        self.watch.skipped(runner, self._model)
 
     def after_train(self, runner) -> None:
         """Tell which unlabelled images did not load since the last pass of the loader."""
@@ -183,7 +171,7 @@ class DualTeacherHook(Hook):
 
     def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Tell whether teaching helps, where a network learns from the labels alone."""
-        model = model_of(runner)
+        model = unwrapped(runner.model)
         if not model.baselines or not self._scale(runner):  # In the burn-in nothing is taught yet.
             return
         found = NetworkScores.of_validation(runner, model, metrics or {})
@@ -212,99 +200,3 @@ class DualTeacherHook(Hook):
     def _scale(self, runner, iteration: Optional[int] = None) -> float:
         iteration = runner.iter if iteration is None else iteration
         return self.schedule.scale(iteration / len(runner.train_dataloader) if self.by_epoch else iteration)
-
-    def _watch_skipped(self, runner) -> None:
-        """Count the lessons whose loss was not finite, over the whole run."""
-        told = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
-        for student, (total, in_a_row) in self._model.guard.counts().items():
-            total += self._skipped_before.get(student, 0)
-            if total > told.get(student, 0):
-                runner.logger.warning(
-                    f'until iteration {runner.iter + 1} {total} lessons of network {student} were '
-                    'skipped, their loss was not finite'
-                )
-                told[student] = total
-            if in_a_row > self.max_skipped:
-                raise RuntimeError(
-                    f'iteration {runner.iter + 1}: the last {in_a_row} lessons of network {student} '
-                    'were skipped, their loss was not finite. Lower optim_wrapper.optimizer.lr, clip '
-                    'gradients (optim_wrapper.clip_grad), or look for broken images with '
-                    'tools/check_data.py; go on from the last checkpoint with --resume'
-                )
-        runner.message_hub.update_info(SKIPPED, told)
-
-    def _watch_collapse(self, runner, outputs: dict) -> None:
-        """Name the iteration where a network's pseudo-heatmaps fade; once, until they have recovered."""
-        fallen = runner.message_hub.runtime_info.get(COLLAPSE, {})
-        for name in self._model.networks:
-            unlabeled, labeled = outputs.get(f'{name}/peak_unlabeled'), outputs.get(f'{name}/peak_labeled')
-            if unlabeled is None or labeled is None or float(labeled) < self._model.adapters[name].ripe:
-                continue
-            if float(unlabeled) >= self.collapse_fraction * float(labeled):
-                fallen.pop(name, None)
-            elif name not in fallen:
-                fallen[name] = runner.iter + 1
-                self._report_collapse(runner, name, float(unlabeled), float(labeled))
-        runner.message_hub.update_info(COLLAPSE, fallen)
-
-    def _watch_drift(self, runner, outputs: dict) -> None:
-        """End the drift of teachers whose labelled and unlabelled images are too unlike."""
-        if self._model.statistics.kind != 'easy':  # Teachers normalise by labels already.
-            return
-        for name in self._model.networks:
-            drift, moved = outputs.get(f'{name}/{AS_EASY}'), outputs.get(f'{name}/{MOVED}')
-            if drift is None or moved is None or float(drift) <= self.max_drift or float(moved) <= WELL_MOVED:
-                continue
-            runner.logger.warning(
-                f'drift: at iteration {runner.iter + 1} network {name} has {float(drift):.1f} times the loss on '
-                f'labelled images that are normalised as unlabelled ones, its joints move by {float(moved):.1%} of the '
-                "input. From now on teachers normalise all by labelled images' statistics; see "
-                '"When unlabelled images are unlike labelled ones" in docs/troubleshooting.md of mmpose_dualteach'
-            )
-            runner.message_hub.update_info(DRIFT, runner.iter + 1)
-            self._model.normalize_by_labels()
-            return
-
-    def _report_collapse(self, runner, name: str, unlabeled: float, labeled: float) -> None:
-        message = (
-            f'collapse: at iteration {runner.iter + 1} the mean peak of network {name} on unlabelled instances, '
-            f'{unlabeled:.3f}, fell below {self.collapse_fraction} of that on labelled ones, {labeled:.3f}; see '
-            '"When training collapses" in docs/troubleshooting.md of mmpose_dualteach'
-        )
-        if self.on_collapse == 'stop':
-            raise RuntimeError(message)
-        runner.logger.warning(message)
-
-
-def clip_each_network(networks: List[list], parameters: list, *args, **kwargs) -> torch.Tensor:
-    """Clip the gradients of each network by itself.
-
-    Args:
-        networks (List[list]): The parameters of each network.
-        parameters (list): The parameters that have a gradient now.
-        *args, **kwargs: Of ``torch.nn.utils.clip_grad_norm_``.
-
-    Returns:
-        Tensor: The largest of the networks' gradient norms.
-    """
-    present = {id(parameter) for parameter in parameters}
-    clipped = [[p for p in own if id(p) in present] for own in networks]
-    norms = [torch.nn.utils.clip_grad_norm_(own, *args, **kwargs) for own in clipped if own]  # Not a frozen network's.
-    return torch.stack(norms).max() if norms else torch.zeros(())
-
-
-def _check_finite(runner, outputs: dict) -> None:
-    # mmengine has read these numbers for its log already; reading them again would wait for the device once more.
-    logged = runner.message_hub.log_scalars
-    broken = [
-        key
-        for key, value in outputs.items()
-        if 'loss' in key
-        and not math.isfinite(logged[f'train/{key}'].current() if f'train/{key}' in logged else float(value))
-    ]
-    if broken:
-        raise RuntimeError(
-            f'iteration {runner.iter + 1}: {", ".join(broken)} not finite; training stops before this '
-            'step is saved. Lower optim_wrapper.optimizer.lr, clip gradients (optim_wrapper.clip_grad) '
-            'or go on from the last checkpoint with --resume'
-        )

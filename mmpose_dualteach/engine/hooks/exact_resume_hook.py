@@ -14,9 +14,9 @@ from mmpose_dualteach import compat
 from mmpose_dualteach.datasets.sources.files import is_local
 from mmpose_dualteach.engine.checkpoints.resumable import find_resumable, local_copy
 from mmpose_dualteach.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
-from mmpose_dualteach.engine.hooks.mode_switches import switch_modes_again
-from mmpose_dualteach.engine.hooks.run_checks import model_of
-from mmpose_dualteach.engine.hooks.validation_log import ValidationLog
+from mmpose_dualteach.engine.run.mode_switches import switch_modes_again
+from mmpose_dualteach.engine.run.validation_log import ValidationLog
+from mmpose_dualteach.models.utils.unwrapped import unwrapped
 from mmpose_dualteach.utils.random_state import set_random_state
 
 SEED = 'mutual_teaching_seed'
@@ -77,7 +77,7 @@ class ExactResumeHook(Hook):
     def _choose(self, runner, wanted: Optional[str]) -> Optional[str]:
         folder = osp.dirname(osp.abspath(wanted)) if wanted and is_local(wanted) else runner.work_dir
         wanted = wanted and local_copy(wanted, runner.work_dir)
-        found, refused = find_resumable(folder, wanted, model_of(runner).state_dict())
+        found, refused = find_resumable(folder, wanted, unwrapped(runner.model).state_dict())
         for line in refused:
             runner.logger.warning(line)
         if refused and not found:
@@ -167,6 +167,6 @@ def _fingerprint(runner) -> str:
     """What a validation's scores depend on, the weights and the config, as a short text."""
     settings = [runner.cfg.get(key) for key in ('model', 'custom_hooks', 'val_dataloader', 'val_evaluator', 'val_cfg')]
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
-    for value in model_of(runner).state_dict().values():
+    for value in unwrapped(runner.model).state_dict().values():
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()

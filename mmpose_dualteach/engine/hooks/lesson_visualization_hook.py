@@ -5,7 +5,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
-from mmpose_dualteach.engine.hooks.run_checks import model_of
+from mmpose_dualteach.models.utils.unwrapped import unwrapped
 from mmpose_dualteach.visualization.lesson_sheet import lesson_sheet
 
 
@@ -36,13 +36,13 @@ class LessonVisualizationHook(Hook):
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
         """Ask the model to keep what happens in the step to be drawn."""
         last = runner.iter + 1 == runner.max_iters
-        model_of(runner).record_lessons = self.every_n_train_iters(runner, self.interval) or last
+        unwrapped(runner.model).record_lessons = self.every_n_train_iters(runner, self.interval) or last
 
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: Optional[dict] = None, outputs: Optional[dict] = None
     ) -> None:
         """Draw the sheet, in the main process; let go of what it shows in all."""
-        model = model_of(runner)
+        model = unwrapped(runner.model)
         if model.record_lessons and model.records and is_main_process():
             sheet = lesson_sheet(model, self.num_instances, runner.train_dataloader.dataset.metainfo)
             runner.visualizer.add_image('lessons', sheet, step=runner.iter + 1)

@@ -9,8 +9,8 @@ from mmpose.registry import HOOKS
 from torch import Tensor
 
 from mmpose_dualteach.engine.checkpoints.export import SCORES, network_weights, save_stock_checkpoint
-from mmpose_dualteach.engine.hooks.network_scores import NetworkScores, is_guessed, scores_in_words
-from mmpose_dualteach.engine.hooks.run_checks import model_of
+from mmpose_dualteach.engine.run.network_scores import NetworkScores, is_guessed, scores_in_words
+from mmpose_dualteach.models.utils.unwrapped import unwrapped
 from mmpose_dualteach.switch import stock_config
 
 
@@ -33,7 +33,7 @@ class StudentExportHook(Hook):
 
     def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Remember each network's score, and export the better one where the answering one's is best so far."""
-        model = model_of(runner)
+        model = unwrapped(runner.model)
         found = NetworkScores.of_validation(runner, model, metrics or {})
         if found is None:
             return
@@ -66,7 +66,7 @@ class StudentExportHook(Hook):
     def after_train(self, runner) -> None:
         """Export the better network of the last weights."""
         scores = runner.message_hub.runtime_info.get(SCORES)
-        network = scores['best'] if scores else model_of(runner).test_network
+        network = scores['best'] if scores else unwrapped(runner.model).test_network
         reason = (
             f'{scores["indicator"]}: {scores_in_words(scores["networks"])}' if scores else 'there was no validation'
         )
@@ -95,6 +95,6 @@ class StudentExportHook(Hook):
 def saved_weights(runner) -> Dict[str, Tensor]:
     """The model's weights as a checkpoint of this moment would hold them: the averaged ones under ``EMAHook``, which
     are those that are validated."""
-    checkpoint = dict(state_dict=model_of(runner).state_dict())
+    checkpoint = dict(state_dict=unwrapped(runner.model).state_dict())
     runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
     return checkpoint['state_dict']

@@ -5,13 +5,13 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
 from mmengine.evaluator import BaseMetric, Evaluator
-from mmengine.model import is_model_wrapper
 from mmengine.runner import TestLoop, ValLoop
 from mmengine.runner.amp import autocast
 from mmpose.registry import LOOPS
 from torch.utils.data import DataLoader
 
 from mmpose_dualteach.datasets.labeled_pipeline import with_pipeline
+from mmpose_dualteach.models.utils.unwrapped import unwrapped
 
 
 class MultiNetworkEvaluator(Evaluator):
@@ -65,7 +65,7 @@ class MultiNetworkEvaluator(Evaluator):
 
 def _networks_evaluator(runner, stock: Evaluator, config: Any) -> MultiNetworkEvaluator:
     """The stock evaluator for the network, or the mean, that answers, and copies for all others."""
-    first, *others = _unwrap(runner.model).answers
+    first, *others = unwrapped(runner.model).answers
     evaluators = {first: stock}
     for name in others:
         config = copy.deepcopy(config)
@@ -86,13 +86,9 @@ def _write_elsewhere(metric: BaseMetric, name: str) -> None:
 
 
 def _predict(model, data_batch: Any) -> Dict[str, list]:
-    model = _unwrap(model)
+    model = unwrapped(model)
     data = model.data_preprocessor(data_batch, False)
     return model.predict_all(data['inputs'], data['data_samples'])
-
-
-def _unwrap(model):
-    return model.module if is_model_wrapper(model) else model
 
 
 class _EveryNetwork:
@@ -118,7 +114,7 @@ class _EveryNetwork:
     @torch.no_grad()
     def _score_others(self, loaders: Dict[str, DataLoader]) -> None:
         """Score the networks that see images of their own."""
-        model = _unwrap(self.runner.model)
+        model = unwrapped(self.runner.model)
         for name, loader in loaders.items():
             for batch in loader:
                 data = model.data_preprocessor(batch, False)

@@ -2,10 +2,11 @@
 import copy
 from typing import Any, Optional
 
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmpose.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
+
+from mmpose_dualteach.models.utils.unwrapped import unwrapped
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -29,7 +30,7 @@ class PerNetworkOptimWrapperConstructor:
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimizer's wrapper for a :class:`MutualTeachingPoseEstimator`."""
-        mutual: Any = model.module if is_model_wrapper(model) else model
+        mutual: Any = unwrapped(model)
         first, *others = [
             OPTIM_WRAPPER_CONSTRUCTORS.build(copy.deepcopy(self.stock))(mutual.networks[name])
             for name in mutual.learning

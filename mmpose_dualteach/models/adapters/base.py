@@ -12,8 +12,8 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
 from mmpose_dualteach.models.adapters.kinds import ancestor, loss_of
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.map_tensors import map_tensors
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.config_dicts import class_name, hashable
 
 # Adapters, the last registered one that knows a head is taken.
@@ -321,6 +321,12 @@ def detached(output: Any) -> Any:
 def first_instances(output: Any, count: int) -> Any:
     """The part of an output that belongs to the first instances of the batch."""
     return map_tensors(output, lambda part: part[:count])
+
+
+def stock_predictions(network: BasePoseEstimator, images: Tensor, samples: Sequence) -> List[InstanceData]:
+    """What a network's head predicts at test time, without heatmaps."""
+    instances = network.head.predict(features_for_test(network, images), samples, test_cfg=network.test_cfg)
+    return instances[0] if isinstance(instances, tuple) else instances
 
 
 def features_for_test(network: BasePoseEstimator, images: Tensor) -> Any:

@@ -10,9 +10,9 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from torch import Tensor
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.models.adapters.base import ADAPTERS, Target, features_for_test
+from mmpose_dualteach.models.adapters.base import ADAPTERS, Target, stock_predictions
 from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight, mean_of_predictions
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 
 # Where two networks differ by this share of the input's sides, their score is exp(-1/2). It is the distance at which
 # stock regression heads call a joint right.
@@ -108,8 +108,7 @@ class CoordinateAdapter(JointAdapter):
     # ------------------------------------------------------------------ test time
 
     def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
-        instances = network.head.predict(features_for_test(network, images), samples, test_cfg=network.test_cfg)
-        instances = instances[0] if isinstance(instances, tuple) else instances
+        instances = stock_predictions(network, images, samples)
         # Copies: MMPose moves an instance's joints to the original image in place.
         return instances, copy.deepcopy(instances)
 

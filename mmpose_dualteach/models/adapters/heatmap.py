@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, OutputAdapter, Target, features_for_test
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.config_dicts import class_name
 
 # Megvii's codec rounds down: its cells' centres lie half a cell further. Its labels are 255 high.

@@ -13,10 +13,7 @@ from torch import Tensor
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
-from mmpose_dualteach.models.adapters.joints import blobs
-from mmpose_dualteach.models.adapters.kinds import class_of
-from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, first_tensor
-from mmpose_dualteach.models.pseudo_labels.instances import (
+from mmpose_dualteach.models.adapters.found_instances import (
     DOUBT,
     Instances,
     as_arrays,
@@ -29,8 +26,11 @@ from mmpose_dualteach.models.pseudo_labels.instances import (
     seen_by_others,
     some_of,
 )
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.adapters.joints import blobs
+from mmpose_dualteach.models.adapters.kinds import class_of
+from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, check_joint_count, first_tensor
 from mmpose_dualteach.models.utils.map_tensors import map_tensors
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.config_dicts import class_name
 
 CELL = 4  # Pixels of a cell of the map of what is known.
@@ -197,11 +197,7 @@ class InstanceAdapter(LabelsAdapter):
     def target(self, output: Instances, weight: Optional[Tensor], views: ViewPair) -> LabelTarget:
         points, scores, certainty, boxes = output
         count = len(views.flip_indices)
-        if points.shape[1] != certainty.shape[1] * count:
-            raise ValueError(
-                f'a teacher predicts {points.shape[1] // certainty.shape[1]} keypoints, the dataset has {count}; let '
-                'networks of the same keypoints teach each other'
-            )
+        check_joint_count(points.shape[1] // certainty.shape[1], views)
         sure = (certainty >= self.instance_thr).repeat_interleave(count, dim=1) & (scores >= self.instance_thr)
         weight = (torch.ones_like(scores) if weight is None else weight.nan_to_num()) * sure
         extents = extents_of(points, boxes, count)

@@ -13,7 +13,21 @@ from mmpose_dualteach.models.adapters.kinds import loss_of
 from mmpose_dualteach.utils.config_dicts import class_name
 
 
-class JointAdapter(OutputAdapter):
+class JointPictures(OutputAdapter):
+    """Pictures of outputs that say where each joint is and are no heatmaps."""
+
+    def heat(self, output: Any, size: Tuple[int, int]) -> Tensor:
+        return blobs(*self.joints(output), size)
+
+    @abstractmethod
+    def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
+        """Where a target sees the joints, and how much each counts; see :meth:`joints`."""
+
+    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
+        return blobs(*self.target_joints(target), size)
+
+
+class JointAdapter(JointPictures):
     """Outputs that say where each joint is and are no heatmaps.
 
     The teacher's joints are moved to the hard view, and the student's own stock loss compares, weighted by the
@@ -45,16 +59,6 @@ class JointAdapter(OutputAdapter):
                     f'model.head.loss: {type(each).__name__} has use_target_weight=False, so joints without '
                     'a target could not be left out; set use_target_weight=True'
                 )
-
-    def heat(self, output: Any, size: Tuple[int, int]) -> Tensor:
-        return blobs(*self.joints(output), size)
-
-    @abstractmethod
-    def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
-        """Where a target sees the joints, and how much each counts; see :meth:`joints`."""
-
-    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
-        return blobs(*self.target_joints(target), size)
 
 
 def joint_weight(target: Target) -> Tensor:

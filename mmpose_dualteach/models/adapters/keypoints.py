@@ -12,11 +12,11 @@ from torch import Tensor
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
-from mmpose_dualteach.models.adapters.joints import blobs, mean_of_predictions
+from mmpose_dualteach.models.adapters.joints import JointPictures, joint_weight, mean_of_predictions
 from mmpose_dualteach.models.adapters.kinds import class_of
-from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, first_tensor
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, check_joint_count, first_tensor
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
 from mmpose_dualteach.utils.config_dicts import class_name
 
@@ -24,7 +24,7 @@ Keypoints = Tuple[Tensor, Tensor]
 
 
 @ADAPTERS.register_module()
-class KeypointAdapter(LabelsAdapter):
+class KeypointAdapter(JointPictures, LabelsAdapter):
     """The general way, for every head that MMPose trains from keypoints.
 
     A teacher's ``predict()`` gives keypoints and scores; they move to the hard view, go as pseudo ground truth through
@@ -97,14 +97,8 @@ class KeypointAdapter(LabelsAdapter):
         return LabelTarget(points, ((points >= 0) & (points <= last)).all(dim=-1))
 
     def target(self, output: Keypoints, weight: Optional[Tensor], views: ViewPair) -> Target:
-        if output[0].shape[1] != len(views.flip_indices):
-            raise ValueError(
-                f'a teacher predicts {output[0].shape[1]} keypoints, the dataset has {len(views.flip_indices)}; let '
-                'networks of the same keypoints teach each other'
-            )
-        target = self.move(output, views)
-        if weight is not None:
-            target.weight = views.swap_sides(weight)
+        check_joint_count(output[0].shape[1], views)
+        target: LabelTarget = super().target(output, weight, views)  # type: ignore[assignment]  # Of move().
         counts = torch.ones_like(output[1]) if target.weight is None else target.weight
         each_one = zip(views.hard_meta, target.value.cpu().numpy(), counts.cpu().numpy())
         device = output[0].device
@@ -156,14 +150,8 @@ class KeypointAdapter(LabelsAdapter):
 
     # ------------------------------------------------------------------ looking
 
-    def heat(self, output: Keypoints, size: Tuple[int, int]) -> Tensor:
-        return blobs(*self.joints(output), size)
-
     def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
-        return target.value, target.valid * (1.0 if target.weight is None else target.weight)
-
-    def target_heat(self, target: Target, size: Tuple[int, int]) -> Tensor:
-        return blobs(*self.target_joints(target), size)
+        return target.value, joint_weight(target)
 
 
 def _on_cpu(values: Any) -> Any:

@@ -13,10 +13,11 @@ from mmpose.registry import TRANSFORMS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from mmpose_dualteach.models.adapters.base import OutputAdapter, Target, detached, features_for_test
+from mmpose_dualteach.models.adapters.base import OutputAdapter, Target, detached, stock_predictions
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.modes import evaluation_mode
 from mmpose_dualteach.models.utils.stock_losses import tensors_of
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.config_dicts import class_name
 
 
@@ -115,8 +116,7 @@ class LabelsAdapter(OutputAdapter):
     # ------------------------------------------------------------------ test time
 
     def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
-        instances = network.head.predict(features_for_test(network, images), samples, test_cfg=network.test_cfg)
-        instances = instances[0] if isinstance(instances, tuple) else instances
+        instances = stock_predictions(network, images, samples)
         return instances, copy.deepcopy(instances)
 
     # ------------------------------------------------------------------ looking
@@ -140,6 +140,19 @@ class LabelsAdapter(OutputAdapter):
             features, size = seen[-1]
             with evaluation_mode(network.head):
                 outputs.append(self.predicted(network, detached(features), size))
+
+
+def check_joint_count(count: int, views: ViewPair) -> None:
+    """Refuse a teacher whose joints are others than the dataset's.
+
+    Raises:
+        ValueError: If they are not as many; names both numbers.
+    """
+    if count != len(views.flip_indices):
+        raise ValueError(
+            f'a teacher predicts {count} keypoints, the dataset has {len(views.flip_indices)}; let networks of the '
+            'same keypoints teach each other'
+        )
 
 
 def first_tensor(features: Any) -> Tensor:

@@ -2,10 +2,9 @@
 import copy
 from contextlib import ExitStack, nullcontext
 from functools import lru_cache
-from typing import Any, ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
-from mmdet.utils import reduce_mean
 from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmpose.registry import MODELS
@@ -14,6 +13,8 @@ from torch import Tensor, nn
 from mmpose_dualteach import compat
 from mmpose_dualteach.models.adapters import OutputAdapter, Target
 from mmpose_dualteach.models.adapters.base import detached
+from mmpose_dualteach.models.estimators.labeled_looks import drift, labeled_peaks
+from mmpose_dualteach.models.estimators.model_checks import check_kind, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
 from mmpose_dualteach.models.occlusions import BlockShuffle, parse_paths
 from mmpose_dualteach.models.pseudo_labels.lesson_group import LessonGroup, group_lessons
@@ -29,19 +30,16 @@ from mmpose_dualteach.models.pseudo_labels.lessons import (
     parse_lessons,
 )
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
-from mmpose_dualteach.models.utils.modes import evaluation_mode
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
 from mmpose_dualteach.models.utils.statistics import RunningStatistics, feature_extractor
 from mmpose_dualteach.models.utils.stock_losses import tensors_of
-from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
+from mmpose_dualteach.models.view_pair import ViewPair
+from mmpose_dualteach.utils.arguments import argument_names
 from mmpose_dualteach.utils.bfloat16 import autocast_dtype
 from mmpose_dualteach.utils.branches import HARD, LABELED, own_branch
 
 Losses = Dict[str, Tensor]
-# Behind a network's name: its loss of labelled images normalised as easy views, over their own; how its joints move.
-AS_EASY, MOVED = 'labeled_as_easy', 'labeled_as_easy_moved'
 
 
 @MODELS.register_module()
@@ -146,7 +144,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         instance_thr: Optional[float] = None,
         **stock: Any,
     ) -> None:
-        check_model_keys(stock, estimator)
+        check_model_keys(stock, estimator, OWN_ARGUMENTS)
         if teacher_mode not in ('train', 'eval'):
             raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
         if not networks:
@@ -223,7 +221,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             teacher_mode='eval' if statistics == 'labeled' else teacher_mode,
         )
         for group in self.groups:
-            self._check_kind(group)
+            check_kind(self, group)
         self.guard = LessonGuard({teacher: each for teacher, each in modules.items() if teacher.network in in_lessons})
         if compile:
             for network in modules.values():
@@ -289,20 +287,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         for group in self.groups:
             group.teacher_mode = 'eval'
 
-    def _drift(self, name: str, images: Tensor, samples: list, losses: dict, output: Any) -> Losses:
-        """What becomes of labelled images that are normalised as easy views are: a network's loss of them over their
-        own, and how far its joints move, as a share of the input's longer side."""
-        network, adapter = self.networks[name], self.adapters[name]
-        network.train_cfg['compute_acc'] = False
-        with torch.no_grad(), float_outputs(network), evaluation_mode(network), adapter.watch(network) as outputs:
-            again = tensors_of(adapter.stock_loss(network, images, samples))
-        torch.clear_autocast_cache()  # As after teachers.
-        as_easy, own = [self.parse_losses(each)[0].detach() for each in (again, losses)]
-        moved = adapter.distance(*adapter.aligned([output, outputs[-1]])).mean() / max(images.shape[-2:])
-        as_easy, own, moved = reduce_mean(torch.stack([as_easy, own, moved]))
-        ratio = torch.where(own > 0, as_easy / own, torch.ones_like(own))  # Some are logarithms of densities.
-        return {f'{name}/{AS_EASY}': ratio, f'{name}/{MOVED}': moved}
-
     def sup_losses(self, inputs: Dict[str, Tensor], data_samples: Dict[str, list]) -> Iterator[Losses]:
         """Each network's own stock losses, weighted, and, when watched, the mean peak of its predictions.
 
@@ -328,22 +312,13 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 for key, value in stock.items()
             }
             if outputs and self._watches_drift and name in self.statistics.networks:
-                losses.update(self._drift(name, inputs[branch], data_samples[branch], stock, outputs[-1]))
+                losses.update(drift(self, name, inputs[branch], data_samples[branch], stock, outputs[-1]))
             if outputs and name not in self.baselines:  # Some kinds score agreement, which is the teachers'.
                 answers[name] = outputs[-1]
             if answers and name == self.last:
-                losses.update(self._labeled_peaks(answers))
+                losses.update(labeled_peaks(self.adapters, answers))
             yield losses
         self.statistics.labeled_done()
-
-    def _labeled_peaks(self, answers: Dict[str, Any]) -> Losses:
-        """The mean peak of each network's answer on labelled instances; networks of a kind may be scored together."""
-        peaks = {}
-        for adapter in {id(self.adapters[name]): self.adapters[name] for name in answers}.values():
-            alike = {name: answer for name, answer in answers.items() if self.adapters[name] is adapter}
-            scores = adapter.scores(adapter.checked(alike))
-            peaks.update({f'{name}/peak_labeled': score.mean() for name, score in scores.items()})
-        return peaks
 
     def take_snapshots(self) -> None:
         """Renew the copies of those networks that teach as they were a while ago."""
@@ -434,31 +409,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         shown = self.in_format({HARD: shuffle.shuffled(images, order)})[HARD]
         return shuffle.restored(adapter.answer(student, shown), order)
 
-    def _check_kind(self, group: LessonGroup) -> None:
-        """Refuse what a kind of targets cannot do.
-
-        Raises:
-            ValueError: Names the key.
-        """
-        if not group.adapter.differentiable and not all(lesson.detach for lesson in group.lessons):
-            raise ValueError(
-                'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
-            )
-        if self.finds_instances and any(teacher.view > 1 for teacher in group.teachers):
-            raise ValueError(
-                'model.lessons: networks that find all instances of an image teach from the first easy view alone; '
-                'leave .view out'
-            )
-        if self.finds_instances and any(lesson.combine == 'closest' for lesson in group.lessons):
-            raise ValueError(
-                "model.lessons: combine='closest' chooses joint by joint, but joints of an instance belong together; "
-                "take 'mean'"
-            )
-        for shuffle in (path.shuffle for path in self.paths if path.shuffle):
-            if group.adapter.size is None:
-                raise ValueError('model.paths: BlockShuffle needs lessons in heatmaps; leave it out')
-            shuffle.check(group.adapter.codec['input_size'], group.adapter.size)
-
     def _taught_with(self, weights: str) -> List[str]:
         """The networks that teach with such weights."""
         return sorted({teacher.network for teacher in self.teachers if teacher.weights == weights})
@@ -542,23 +492,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
 
 # The wrapper's own arguments; all others of a switched config's ``model`` are the stock model's.
 OWN_ARGUMENTS = argument_names(MutualTeachingPoseEstimator) - {'data_preprocessor', 'estimator'}
-
-
-def check_model_keys(model: Mapping[str, Any], estimator: str) -> None:
-    """Check the keys of a switched config's ``model``.
-
-    Args:
-        model (Mapping[str, Any]): The keys.
-        estimator (str): The class of each network.
-
-    Raises:
-        ValueError: If there is no such class, or neither it nor the wrapper knows a key; names it.
-    """
-    kind = MODELS.get(estimator)
-    if kind is None:
-        raise ValueError(f'model.estimator={estimator!r} is no registered model; import it by custom_imports')
-    if not takes_anything(kind):
-        check_arguments(model, {'type', 'estimator', *OWN_ARGUMENTS, *argument_names(kind)}, 'model')
 
 
 def add_up(losses: Losses, more: Losses) -> None:

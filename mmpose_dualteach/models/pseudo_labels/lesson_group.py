@@ -10,8 +10,8 @@ from mmpose_dualteach.models.adapters import OutputAdapter, Target
 from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, among_known, farthest
 from mmpose_dualteach.models.pseudo_labels.lessons import Lesson, Teacher
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
 from mmpose_dualteach.models.utils.modes import evaluation_mode
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.branches import EASY, HARD, LABELED, easy_view, own_branch
 
 

@@ -16,7 +16,7 @@ class LessonRecord:
         path (int): Which of the model's paths, from 0.
         adapter (OutputAdapter): Of what follows.
         easy, hard (Tensor): Input images in shape (N, C, H, W); ``hard`` with its occlusions.
-        prediction (Any): The teacher's raw output on ``easy``.
+        prediction (Any): What its teachers say together on ``easy``, a raw output.
         target (Target): The same, mapped to ``hard``.
         answer (Any): The student's raw output on ``hard``.
     """

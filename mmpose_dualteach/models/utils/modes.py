@@ -3,7 +3,8 @@ from contextlib import contextmanager
 from typing import Iterable, Iterator
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmpose_dualteach import compat
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
 @contextmanager
 def kept_running_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
     """Batch norm goes on normalising by each batch's own statistics, and leaves its running ones as they are."""
-    norms = [module for network in networks for module in network.modules() if isinstance(module, _BatchNorm)]
+    norms = [module for network in networks for module in network.modules() if isinstance(module, compat.BATCH_NORM)]
     tracking = [norm for norm in norms if norm.track_running_stats]
     for norm in tracking:
         norm.track_running_stats = False
@@ -35,7 +36,7 @@ def kept_running_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
 @contextmanager
 def renewed_running_statistics(network: nn.Module) -> Iterator[None]:
     """Batch norm's running statistics become those of the batch that comes, whatever they were."""
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    norms = [module for module in network.modules() if isinstance(module, compat.BATCH_NORM)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 1.0

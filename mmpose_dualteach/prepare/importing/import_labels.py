@@ -15,10 +15,10 @@ from mmpose_dualteach.prepare.importing.coco_keypoints import read_coco
 from mmpose_dualteach.prepare.importing.deeplabcut import is_table, join, read_project, read_table
 from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
 from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of, unpaired
-from mmpose_dualteach.prepare.joint_boxes import box_of_joints
 from mmpose_dualteach.prepare.split import choose
 from mmpose_dualteach.utils.config_file import read_config
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json, refuse_to_overwrite
+from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
 BASE = 'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_ap10k-256x256.py'
 PARTS = ('train', 'val')

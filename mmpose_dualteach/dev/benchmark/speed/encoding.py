@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mmpose_dualteach.models.adapters import adapter_for
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 
 INPUT = (192, 256)
 CODECS: Dict[str, Dict[str, Any]] = dict(

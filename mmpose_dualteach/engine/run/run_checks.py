@@ -6,22 +6,17 @@ from typing import Any
 
 import torch
 from mmengine.dist import master_only
-from mmengine.model import is_model_wrapper
 from mmengine.runner import ValLoop
 
 from mmpose_dualteach.datasets import LabeledUnlabeledDataset, LabeledUnlabeledSampler
 from mmpose_dualteach.datasets.checks.overlap import image_paths, shared_images
 from mmpose_dualteach.engine.loops import MutualTeachingValLoop
 from mmpose_dualteach.models import MutualTeachingPoseEstimator
+from mmpose_dualteach.models.utils.unwrapped import unwrapped
 from mmpose_dualteach.switch.names import NEW_SET
 from mmpose_dualteach.utils.config_dicts import class_name
 
 ALIKE = ('DefaultSampler', 'InfiniteSampler')
-
-
-def model_of(runner) -> Any:
-    """The model of a runner, without its wrapper for distributed training."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def check_run(runner: Any) -> None:
@@ -31,9 +26,9 @@ def check_run(runner: Any) -> None:
     Raises:
         ValueError: If something has been lost; names the key.
     """
-    if not isinstance(model_of(runner), MutualTeachingPoseEstimator):
+    if not isinstance(unwrapped(runner.model), MutualTeachingPoseEstimator):
         raise ValueError(
-            f'model.type is {type(model_of(runner)).__name__}, which DualTeacherHook cannot teach; the '
+            f'model.type is {type(unwrapped(runner.model)).__name__}, which DualTeacherHook cannot teach; the '
             'config has replaced the switched model, set model.type to MutualTeachingPoseEstimator'
         )
     if type(runner.val_loop) is ValLoop:
@@ -103,7 +98,7 @@ def _warn_of_shared_images(runner: Any) -> None:
 @master_only
 def _warn_of_equal_networks(runner: Any) -> None:
     """Two networks with the same weights that teach each other stay the same: they see the same batches and views."""
-    model = model_of(runner)
+    model = unwrapped(runner.model)
     pairs = {(teacher.network, lesson.student) for lesson in model.lessons for teacher in lesson.teachers}
     for one, other in combinations(model.learning, 2):
         weights = [dict(model.networks[name].named_parameters()) for name in (one, other)]

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from mmpose_dualteach import geometry
-from mmpose_dualteach.models.pseudo_labels.view_pair import ViewPair
+from mmpose_dualteach.models.view_pair import ViewPair
 
 # Joints (x, y) in shape (N, M * K, 2), one instance after the other; their scores in shape (N, M * K); scores of the
 # instances in shape (N, M), 0 where there is none; and boxes (left, top, right, bottom) in shape (N, M, 4). In input

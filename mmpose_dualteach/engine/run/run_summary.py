@@ -7,7 +7,7 @@ from typing import Any, Iterator, List
 from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.datasets.sources.videos import frames_in_words
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
-from mmpose_dualteach.engine.hooks.pseudo_schedule import PseudoSchedule
+from mmpose_dualteach.engine.run.pseudo_schedule import PseudoSchedule
 from mmpose_dualteach.models.adapters import KeypointAdapter
 
 

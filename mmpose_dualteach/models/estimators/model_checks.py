@@ -1,0 +1,51 @@
+# Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
+from typing import Any, Collection, Mapping
+
+from mmpose.registry import MODELS
+
+from mmpose_dualteach.models.pseudo_labels.lesson_group import LessonGroup
+from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
+
+
+def check_model_keys(model: Mapping[str, Any], estimator: str, own: Collection[str]) -> None:
+    """Check the keys of a switched config's ``model``.
+
+    Args:
+        model (Mapping[str, Any]): The keys.
+        estimator (str): The class of each network.
+        own (Collection[str]): The wrapper's own arguments.
+
+    Raises:
+        ValueError: If there is no such class, or neither it nor the wrapper knows a key; names it.
+    """
+    kind = MODELS.get(estimator)
+    if kind is None:
+        raise ValueError(f'model.estimator={estimator!r} is no registered model; import it by custom_imports')
+    if not takes_anything(kind):
+        check_arguments(model, {'type', 'estimator', *own, *argument_names(kind)}, 'model')
+
+
+def check_kind(model: Any, group: LessonGroup) -> None:
+    """Refuse what a kind of targets cannot do.
+
+    Raises:
+        ValueError: Names the key.
+    """
+    if not group.adapter.differentiable and not all(lesson.detach for lesson in group.lessons):
+        raise ValueError(
+            'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
+        )
+    if model.finds_instances and any(teacher.view > 1 for teacher in group.teachers):
+        raise ValueError(
+            'model.lessons: networks that find all instances of an image teach from the first easy view alone; '
+            'leave .view out'
+        )
+    if model.finds_instances and any(lesson.combine == 'closest' for lesson in group.lessons):
+        raise ValueError(
+            "model.lessons: combine='closest' chooses joint by joint, but joints of an instance belong together; "
+            "take 'mean'"
+        )
+    for shuffle in (path.shuffle for path in model.paths if path.shuffle):
+        if group.adapter.size is None:
+            raise ValueError('model.paths: BlockShuffle needs lessons in heatmaps; leave it out')
+        shuffle.check(group.adapter.codec['input_size'], group.adapter.size)
