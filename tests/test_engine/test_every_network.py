@@ -34,6 +34,14 @@ def test_where_the_mean_answers_its_score_has_the_stock_name(stock, tmp_path):
     assert mean.message_hub.get_info('mutual_teaching_scores')['networks'] == dict(a=ours['a/PCK'], b=ours['b/PCK'])
 
 
+def test_what_each_network_has_is_no_ones_of_the_whole(switched):
+    model = MODELS.build(switched.model)
+    with pytest.raises(AttributeError, match=r'model.networks.values\(\): network.backbone'):
+        model.backbone.eval()
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'$"):
+        model.nothing.eval()
+
+
 def test_the_mean_of_one_network_is_that_network(stock, tmp_path):
     model = dict(networks=dict(a=dict()), lessons=[], predict_on='mean')
     runner = run(switch(stock, model=model), tmp_path)

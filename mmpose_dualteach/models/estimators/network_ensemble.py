@@ -225,6 +225,19 @@ class NetworkEnsemble(BaseModel):
         """nn.Module: The head of the network that answers at test time."""
         return self.networks[self.test_network].head
 
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError as missing:
+            # A hook of a stock model, that freezes its backbone for instance, would reach one network of several.
+            networks = self.__dict__.get('_modules', {}).get('networks') or {}
+            one = next(iter(networks.values()), None)
+            if not hasattr(one, name):
+                raise
+            raise AttributeError(
+                f'{missing}; each of its networks has one: for network in model.networks.values(): network.{name}'
+            ) from None
+
     def forward(
         self, inputs: Union[Tensor, List[Tensor]], data_samples: Optional[list] = None, mode: str = 'tensor'
     ) -> Union[list, Tensor]:
