@@ -8,9 +8,9 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 from mmpose.registry import MODELS
 
+from mmpose_dualteach.command_line import add_switch_options, switch_options
 from mmpose_dualteach.datasets.unlabeled_pipeline import photometric
 from mmpose_dualteach.switch import mutual_teaching, stock_config
-from mmpose_dualteach.utils.command_line import add_switch_options, switch_options
 from mmpose_dualteach.utils.config_dicts import plain  # Without the scope marks that mmengine leaves.
 from mmpose_dualteach.utils.config_file import read_config
 

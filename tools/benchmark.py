@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.dev.benchmark.run import run_plan
-from mmpose_dualteach.utils.command_line import exit_code
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

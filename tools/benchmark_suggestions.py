@@ -7,9 +7,9 @@ import os.path as osp
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.dev.benchmark.label_curve import LabelCurve, run_curve
 from mmpose_dualteach.label_loop.suggestions import STRATEGIES
-from mmpose_dualteach.utils.command_line import exit_code
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

@@ -8,7 +8,7 @@ from typing import List, Optional
 
 import mmcv
 
-from mmpose_dualteach.utils.command_line import add_switch_options, exit_code, switched_config
+from mmpose_dualteach.command_line import add_switch_options, exit_code, switched_config
 from mmpose_dualteach.visualization.pair_sheet import pair_sheet
 
 

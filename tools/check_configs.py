@@ -8,8 +8,8 @@ import os.path as osp
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.dev.sweep.run import summary, sweep, table
-from mmpose_dualteach.utils.command_line import exit_code
 from mmpose_dualteach.utils.mmpose_files import matches, stock_configs
 
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import add_switch_options, exit_code, switched_config
 from mmpose_dualteach.prepare.scan import as_json, scan, scans_in_words
-from mmpose_dualteach.utils.command_line import add_switch_options, exit_code, switched_config
 from mmpose_dualteach.utils.file_io import dump_json
 
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.engine.checkpoints.convert import convert
-from mmpose_dualteach.utils.command_line import exit_code
 from mmpose_dualteach.utils.config_file import read_config
 
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import add_access_options, add_video_options, exit_code, video_options
 from mmpose_dualteach.prepare.detect import detect_boxes
-from mmpose_dualteach.utils.command_line import add_access_options, add_video_options, exit_code, video_options
 from mmpose_dualteach.utils.config_file import read_config
 
 

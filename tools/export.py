@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.engine.checkpoints.export import export
 from mmpose_dualteach.engine.checkpoints.onnx_export import export_onnx
-from mmpose_dualteach.utils.command_line import exit_code
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import add_video_options, exit_code, video_options
 from mmpose_dualteach.label_loop.one_box import seen_in_box
 from mmpose_dualteach.prepare.find_boxes import find_boxes
-from mmpose_dualteach.utils.command_line import add_video_options, exit_code, video_options
 from mmpose_dualteach.utils.config_file import read_config
 
 

@@ -8,8 +8,8 @@ from typing import List, Optional
 
 from mmengine.registry import init_default_scope
 
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.engine.checkpoints.imagenet import write_efficientnet_lite0
-from mmpose_dualteach.utils.command_line import exit_code
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

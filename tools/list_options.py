@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.dev.options_page import options_page
-from mmpose_dualteach.utils.command_line import exit_code
 from mmpose_dualteach.utils.file_io import atomic_write
 
 

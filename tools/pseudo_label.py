@@ -8,18 +8,18 @@ from typing import List, Optional
 
 from mmengine.dist import is_main_process
 
-from mmpose_dualteach.label_loop.coco import Choice
-from mmpose_dualteach.label_loop.formats import FORMATS, beside
-from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
-from mmpose_dualteach.label_loop.instances import unlabeled_of
-from mmpose_dualteach.label_loop.pseudo_labels import pseudo_labels
-from mmpose_dualteach.utils.command_line import (
+from mmpose_dualteach.command_line import (
     add_look_options,
     add_unlabeled_options,
     exit_code,
     launch,
     unlabeled_options,
 )
+from mmpose_dualteach.label_loop.coco import Choice
+from mmpose_dualteach.label_loop.formats import FORMATS, beside
+from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
+from mmpose_dualteach.label_loop.instances import unlabeled_of
+from mmpose_dualteach.label_loop.pseudo_labels import pseudo_labels
 from mmpose_dualteach.utils.config_file import read_config
 
 

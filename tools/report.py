@@ -7,7 +7,7 @@ import os.path as osp
 import sys
 from typing import List, Optional
 
-from mmpose_dualteach.utils.command_line import exit_code
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.visualization.report import compare_runs
 
 

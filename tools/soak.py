@@ -7,8 +7,8 @@ import os.path as osp
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.dev.soak import soak
-from mmpose_dualteach.utils.command_line import exit_code
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

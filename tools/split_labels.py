@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.prepare.split import UNITS, split_in_words, split_labels
-from mmpose_dualteach.utils.command_line import exit_code
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

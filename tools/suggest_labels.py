@@ -6,15 +6,15 @@ import argparse
 import sys
 from typing import List, Optional
 
-from mmpose_dualteach.label_loop.instances import unlabeled_of
-from mmpose_dualteach.label_loop.suggestions import STRATEGIES, suggest_labels
-from mmpose_dualteach.utils.command_line import (
+from mmpose_dualteach.command_line import (
     add_look_options,
     add_unlabeled_options,
     exit_code,
     launch,
     unlabeled_options,
 )
+from mmpose_dualteach.label_loop.instances import unlabeled_of
+from mmpose_dualteach.label_loop.suggestions import STRATEGIES, suggest_labels
 from mmpose_dualteach.utils.config_file import read_config
 
 

@@ -7,9 +7,9 @@ import logging
 import sys
 from typing import List, Optional
 
+from mmpose_dualteach.command_line import add_switch_options, exit_code, write_overlay
 from mmpose_dualteach.methods import find_method, method_names
 from mmpose_dualteach.switch import mutual_teaching
-from mmpose_dualteach.utils.command_line import add_switch_options, exit_code, write_overlay
 from mmpose_dualteach.utils.mmpose_files import read_stock_config, stock_configs
 
 

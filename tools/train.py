@@ -12,7 +12,7 @@ from typing import List, Optional
 import torch
 from mmengine.config import Config
 
-from mmpose_dualteach.utils.command_line import (
+from mmpose_dualteach.command_line import (
     add_switch_options,
     exit_code,
     is_switched,

@@ -6,8 +6,8 @@ from typing import Any, Iterable, Iterator, List, Sequence
 
 import numpy as np
 
+from mmpose_dualteach.datasets.box_arrays import as_numbers
 from mmpose_dualteach.datasets.checks import read_coco_json, short
-from mmpose_dualteach.datasets.datasets.instance_index import as_numbers
 
 
 def read_labels(path: str) -> dict:

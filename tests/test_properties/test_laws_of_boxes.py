@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from mmpose.registry import DATASETS
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
+from mmpose_dualteach.datasets.box_arrays import as_numbers
 from mmpose_dualteach.datasets.checks import box_problem, boxes_are_usable
-from mmpose_dualteach.datasets.datasets.instance_index import InstanceIndex, PackedStrings, as_numbers, packed
 from mmpose_dualteach.datasets.sources.files import leads_outside
+from mmpose_dualteach.datasets.sources.instance_index import InstanceIndex, PackedStrings, packed
 from mmpose_dualteach.prepare.split import split_labels
 
 numbers = st.one_of(st.floats(-50, 250), st.integers(-50, 250), st.sampled_from([0, 1e-3, float('nan'), float('inf')]))

@@ -8,8 +8,8 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from mmpose_dualteach.datasets.box_arrays import as_numbers, corners
 from mmpose_dualteach.datasets.checks.annotation_files import short
-from mmpose_dualteach.datasets.datasets.instance_index import as_numbers, corners
 
 SHARES = 1.5  # No number of boxes in shares of 1 is larger, even where they reach over the edge.
 # Boxes that have right and bottom in place of width and height. The numbers were found on MMPose's samples of 33

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 from mmengine.dataset import BaseDataset
 
+from mmpose_dualteach.datasets.box_arrays import as_numbers
 from mmpose_dualteach.datasets.checks.annotation_files import (
     check_entries,
     is_coco,
@@ -22,7 +23,6 @@ from mmpose_dualteach.datasets.checks.boxes import (
     stock_class_of,
 )
 from mmpose_dualteach.datasets.checks.keypoints import names_problem
-from mmpose_dualteach.datasets.datasets.instance_index import as_numbers
 
 
 def label_problems(dataset: BaseDataset) -> Iterator[str]:

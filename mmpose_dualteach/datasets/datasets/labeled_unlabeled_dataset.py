@@ -17,8 +17,8 @@ from mmpose_dualteach.datasets.checks import (
     image_problem,
     shared_images,
 )
-from mmpose_dualteach.datasets.datasets.instance_index import PackedStrings
 from mmpose_dualteach.datasets.labeled_pipeline import with_pipeline
+from mmpose_dualteach.datasets.sources.instance_index import PackedStrings
 from mmpose_dualteach.utils.branches import LABELED
 from mmpose_dualteach.utils.file_io import printable
 from mmpose_dualteach.utils.random_state import SeededIndex, set_random_state

@@ -13,7 +13,6 @@ from mmpose.registry import DATASETS
 
 from mmpose_dualteach import compat
 from mmpose_dualteach.datasets.checks import read_json
-from mmpose_dualteach.datasets.datasets.instance_index import InstanceIndex
 from mmpose_dualteach.datasets.sources.annotations import (
     entries,
     images_of_coco,
@@ -25,6 +24,7 @@ from mmpose_dualteach.datasets.sources.box_filter import BoxFilter
 from mmpose_dualteach.datasets.sources.files import is_address
 from mmpose_dualteach.datasets.sources.folders import by_name, folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, refuse_outside
+from mmpose_dualteach.datasets.sources.instance_index import InstanceIndex
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import FLAGS, frame_selection, frames_in_words, is_frame, is_video_name
 from mmpose_dualteach.utils.branches import JOINT_WEIGHTS

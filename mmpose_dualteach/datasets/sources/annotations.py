@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmpose_dualteach import compat
+from mmpose_dualteach.datasets.box_arrays import as_numbers
 from mmpose_dualteach.datasets.checks import (
     box_problem,
     boxes_are_usable,
@@ -19,8 +20,8 @@ from mmpose_dualteach.datasets.checks import (
     short,
     stock_class_of,
 )
-from mmpose_dualteach.datasets.datasets.instance_index import InstanceIndex, as_numbers
 from mmpose_dualteach.datasets.sources.files import leads_outside
+from mmpose_dualteach.datasets.sources.instance_index import InstanceIndex
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.stock_boxes import columns_of, parts_of, read_boxes
 from mmpose_dualteach.utils.file_io import printable

@@ -12,8 +12,8 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmpose.structures.bbox import bbox_cs2xyxy, bbox_xyxy2cs
 
+from mmpose_dualteach.datasets.box_arrays import as_numbers, corners
 from mmpose_dualteach.datasets.checks import short, stock_class_of
-from mmpose_dualteach.datasets.datasets.instance_index import as_numbers, corners
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 
 # Stock classes of which one annotation gives several instances, each in a box of its own.
