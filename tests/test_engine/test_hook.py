@@ -252,7 +252,13 @@ def test_broken_images_are_listed_after_each_pass_of_the_loader(stock, people, t
     config.train_dataloader.dataset.unlabeled.max_broken = 0.01
     loop = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=12, val_interval=12)  # mmengine has it one epoch.
     with pytest.raises(ValueError, match='4% of the last 25 .* until iteration 6, .*max_broken=0.01'):
-        run(config, tmp_path / 'too_many', train_cfg=loop, param_scheduler=[])
+        run(config, tmp_path / 'too_many', train_cfg=dict(loop), param_scheduler=[])
+    images = tmp_path / 'people' / 'images'  # A run that ends before its first pass: all is saved, and it fails.
+    for number in range(9, 21):
+        (images / f'train_{number:05d}.jpg').write_bytes(b'no image')
+    with pytest.raises(ValueError, match='until iteration 4, could not be used'):
+        run(config, tmp_path / 'short', train_cfg=dict(loop, max_iters=4, val_interval=4), param_scheduler=[])
+    assert (tmp_path / 'short' / 'student_last.pth').exists()
 
 
 def test_images_that_are_learned_from_and_measured_on_are_told(stock, tmp_path):

@@ -1,6 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from functools import partial
-from typing import Dict, Optional
+from typing import Any, Dict, Optional
 
 import torch
 from mmengine.hooks import Hook
@@ -99,6 +99,7 @@ class DualTeacherHook(Hook):
         self.rounds = rounds
         self.interval = interval
         self.watch = LessonWatch(collapse_fraction, on_collapse, max_drift, max_skipped)
+        self._skipped: Any = None  # From the start of training on.
 
     # ------------------------------------------------------------------ training
 
@@ -165,9 +166,10 @@ class DualTeacherHook(Hook):
         """Tell which lessons were skipped."""
         self.watch.skipped(runner, self._model)
 
-    def after_train(self, runner) -> None:
-        """Tell which unlabelled images did not load since the last pass of the loader."""
-        self._skipped.report(runner, runner.iter, stop=False)
+    def after_run(self, runner) -> None:
+        """Tell which unlabelled images did not load since the last pass of the loader, when all is saved."""
+        if self._skipped:  # Not of a run that only validates or tests.
+            self._skipped.report(runner, runner.iter)
 
     def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Tell whether teaching helps, where a network learns from the labels alone."""

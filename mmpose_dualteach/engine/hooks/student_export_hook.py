@@ -39,7 +39,7 @@ class StudentExportHook(Hook):
             return
         # A diverged network's score is no number, and no comparison with it is true.
         networks = {name: found.values[name] for name in model.learning if isfinite(found.values.get(name, nan))}
-        if not networks:  # A validation loop of the user's may score the mean alone.
+        if not networks:  # All have diverged, or a validation loop of the user's scores the mean alone.
             return
         best = (min if found.less else max)(networks, key=networks.__getitem__)
         before = runner.message_hub.runtime_info.get(SCORES, {}).get('best_score')

@@ -50,7 +50,7 @@ class LessonWatch:
         self.skipped(runner, model)
 
     def skipped(self, runner, model) -> None:
-        """Count the lessons whose loss was not finite, over the whole run."""
+        """Count the lessons whose loss was not finite, over the whole run; too many in a row are a RuntimeError."""
         told = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
         for student, (total, in_a_row) in model.guard.counts().items():
             total += self._before.get(student, 0)
@@ -70,7 +70,8 @@ class LessonWatch:
         runner.message_hub.update_info(SKIPPED, told)
 
     def collapse(self, runner, model, outputs: dict) -> None:
-        """Name the iteration where a network's pseudo-heatmaps fade; once, until they have recovered."""
+        """Name the iteration where a network's pseudo-heatmaps fade; once, until they have recovered. A RuntimeError
+        where that is to stop the run."""
         fallen = runner.message_hub.runtime_info.get(COLLAPSE, {})
         for name in model.networks:
             unlabeled, labeled = outputs.get(f'{name}/peak_unlabeled'), outputs.get(f'{name}/peak_labeled')

@@ -41,13 +41,12 @@ class SkippedInstances:
             self._skipped += len(skipped)
             self._seen += 1
 
-    def report(self, runner, iteration: int, stop: bool = True) -> None:
+    def report(self, runner, iteration: int) -> None:
         """Tell of what was counted since the last report; of all processes together.
 
         Args:
             runner (Runner): The runner.
             iteration (int): How many there have been.
-            stop (bool): Whether too many end the run. Defaults to True.
 
         Raises:
             ValueError: If too many could not be used; names the share.
@@ -75,7 +74,7 @@ class SkippedInstances:
                 indent=1,
             )
         share = skipped / max(1, seen + skipped)
-        if stop and share > self._most:
+        if share > self._most:
             raise ValueError(
                 f'{share:.0%} of the last {seen + skipped} unlabelled instances drawn, until iteration {iteration}, '
                 f'could not be used, more than max_broken={self._most}; mend the images or raise unlabeled.max_broken'

@@ -227,6 +227,11 @@ class OutputAdapter(metaclass=ABCMeta):
             for output, share in zip(outputs, shares)
         )
 
+    def places(self, output: Any) -> Tensor:
+        """Where an output sees the joints (x, y) in input pixels in shape (N, K, 2), between cells where it has cells:
+        to compare teachers by."""
+        return self.joints(output)[0]
+
     def target(self, output: Any, weight: Optional[Tensor], views: ViewPair) -> Target:
         """What a teacher's output on the easy view asks on the hard view.
 

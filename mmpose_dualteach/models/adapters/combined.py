@@ -60,6 +60,9 @@ class CombinedAdapter(HeatmapAdapter):
         cells, scores = self._cells(output.detach().float())
         return self.in_pixels(cells), scores
 
+    def places(self, output: Tensor) -> Tensor:  # type: ignore[override]  # Offsets go between cells already.
+        return self.joints(output)[0]
+
     def _cells(self, output: Tensor) -> Tuple[Tensor, Tensor]:
         """Joints (x, y) in heatmap cells in shape (N, K, 2) and their scores in shape (N, K), as the codec decodes."""
         count, _, height, width = output.shape

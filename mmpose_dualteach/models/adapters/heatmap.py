@@ -94,7 +94,13 @@ class HeatmapAdapter(OutputAdapter):
 
     def joints(self, output: Heatmaps) -> Tuple[Tensor, Tensor]:
         heatmaps = last(output).detach()
-        return self.in_pixels(geometry.peaks_between_cells(heatmaps)), heatmaps.amax((2, 3)).float() / self.label_height
+        width = heatmaps.shape[-1]
+        scores, cell = heatmaps.flatten(2).max(dim=-1)
+        points = torch.stack((cell % width, torch.div(cell, width, rounding_mode='floor')), dim=-1).float()
+        return self.in_pixels(points), scores.float() / self.label_height
+
+    def places(self, output: Heatmaps) -> Tensor:
+        return self.in_pixels(geometry.peaks_between_cells(last(output).detach()))
 
     def in_pixels(self, cells: Tensor) -> Tensor:
         """Points from heatmap cells to input pixels, in shape (N, K, 2)."""

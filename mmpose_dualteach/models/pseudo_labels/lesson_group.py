@@ -113,7 +113,7 @@ class LessonGroup:
         for teachers, combine in dict.fromkeys(lesson.taught_by for lesson in self.lessons):
             outputs = self.adapter.aligned([predictions[teacher] for teacher in teachers])
             if len(outputs) > 1:
-                joints = [self.adapter.joints(output)[0] for output in outputs]
+                joints = [self.adapter.places(output) for output in outputs]
                 shares = COMBINE[combine]([teacher.network for teacher in teachers], joints)
                 shares = among_known(shares, [known[teacher] for teacher in teachers])
                 opinions[teachers, combine] = self.adapter.blended(outputs, shares)
@@ -147,7 +147,7 @@ class LessonGroup:
         if self.selection.uses_agreement:
             for key in opinions:
                 outputs = self.adapter.aligned([predictions[teacher] for teacher in key[0]])
-                apart[key] = farthest([self.adapter.joints(output)[0] for output in outputs])
+                apart[key] = farthest([self.adapter.places(output) for output in outputs])
         targets = {}
         for key, opinion in opinions.items():
             by_definition = None
