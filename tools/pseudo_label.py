@@ -12,7 +12,7 @@ from mmpose_dualteach.command_line import (
     add_look_options,
     add_unlabeled_options,
     exit_code,
-    launch,
+    launched,
     unlabeled_options,
 )
 from mmpose_dualteach.label_loop.coco import Choice
@@ -57,8 +57,8 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+@launched
 def run(args: argparse.Namespace) -> None:
-    launch(args)
     config = read_config(args.config)
     counts = pseudo_labels(
         config,

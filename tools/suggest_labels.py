@@ -10,7 +10,7 @@ from mmpose_dualteach.command_line import (
     add_look_options,
     add_unlabeled_options,
     exit_code,
-    launch,
+    launched,
     unlabeled_options,
 )
 from mmpose_dualteach.label_loop.instances import unlabeled_of
@@ -38,8 +38,8 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+@launched
 def run(args: argparse.Namespace) -> None:
-    launch(args)
     config = read_config(args.config)
     chosen = suggest_labels(
         config,

@@ -16,6 +16,7 @@ from mmpose_dualteach.command_line import (
     add_switch_options,
     exit_code,
     is_switched,
+    leave_together,
     write_overlay,
     write_supervised,
 )
@@ -125,10 +126,7 @@ def train(args: argparse.Namespace) -> None:
     """Hand over to MMPose's train.py."""
     sys.argv = ['train.py', args.config, '--work-dir', args.work_dir, *stock_arguments(args)]
     runpy.run_path(mmpose_tool('train.py'), run_name='__main__')
-    if torch.distributed.is_initialized():
-        # One that leaves early may abort in gloo's threads, and take with it the first, which still writes.
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
+    leave_together()
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

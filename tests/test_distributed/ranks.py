@@ -24,6 +24,7 @@ from mmengine.optim import build_optim_wrapper  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmpose.registry import DATASETS, HOOKS, MODELS  # noqa: E402
 
+from mmpose_dualteach.command_line import leave_together  # noqa: E402
 from mmpose_dualteach.switch import supervised  # noqa: E402
 from mmpose_dualteach.utils.random_state import set_random_state  # noqa: E402
 
@@ -171,4 +172,6 @@ if __name__ == '__main__':
             steps(Path(where), data)
         else:
             whole_run(Path(where), data, job)
-    distributed.destroy_process_group()
+    leave_together()
+    threads = [each.read_text().strip() for each in Path('/proc/self/task').glob('*/comm')]
+    assert not any('gloo' in each for each in threads), 'or Python may abort as it ends'

@@ -128,7 +128,7 @@ def test_joints_that_move_with_the_view_teach_nothing(stock):
     group.predict_easy = lambda *batch: seen.setdefault('all', predict(*batch))
     list(model.loss_parts(**data))
     (record,) = model.records
-    one, other = [model.adapter.joints(output)[0] for output in seen['all'][0].values()]
+    one, other = [model.adapter.places(output) for output in seen['all'][0].values()]
     views = ViewPair(data['data_samples']['easy'], data['data_samples']['hard'])
     assert torch.equal(record.target.weight, views.swap_sides(((one - other).norm(dim=-1) <= 25.0).float()))
     assert 0 < record.target.weight.mean() < 1
