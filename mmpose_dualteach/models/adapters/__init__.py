@@ -12,7 +12,7 @@ from mmpose_dualteach.models.adapters.coordinates import CoordinateAdapter
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
 from mmpose_dualteach.models.adapters.instances import InstanceAdapter
 from mmpose_dualteach.models.adapters.keypoints import KeypointAdapter
-from mmpose_dualteach.models.adapters.kinds import ancestor, class_of
+from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor, class_of
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter
 from mmpose_dualteach.models.adapters.simcc import SimCCAdapter
 from mmpose_dualteach.models.adapters.visibility import VisibilityAdapter
@@ -28,6 +28,7 @@ __all__ = [
     'InstanceAdapter',
     'KeypointAdapter',
     'OutputAdapter',
+    'Refusal',
     'SimCCAdapter',
     'Target',
     'VisibilityAdapter',
@@ -67,14 +68,14 @@ def find_adapter(head: dict, several: bool = False) -> Type[OutputAdapter]:
     last_resort = InstanceAdapter if several else KeypointAdapter
     candidates = list(_candidates(several).values())
     refusals = {adapter: adapter.refusal(head) for adapter in reversed(candidates) if adapter is not last_resort}
-    for_its_loss = any((refusal or '').startswith('the loss of') for refusal in refusals.values())
+    for_its_loss = any(refusal is not None and refusal.part == 'loss' for refusal in refusals.values())
     if for_its_loss or not _all_stock(head, several):
         refusals[last_resort] = last_resort.refusal(head)
     for adapter, refusal in refusals.items():
         if refusal is None:
             return adapter
     # A kind that knows the head and not its codec has more to say than one that does not know the head.
-    least = min(filter(None, refusals.values()), key=lambda refusal: refusal.startswith('model.head is'))
+    least = min(filter(None, refusals.values()), key=lambda refusal: refusal.part == 'head')
     reason = UNTRAINABLE.get(class_name(head)) if several else None
     reason = reason or refusals.get(last_resort) or least
     exact = [adapter for adapter in candidates if adapter is not last_resort]

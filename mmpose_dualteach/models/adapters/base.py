@@ -11,7 +11,7 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach.models.adapters.kinds import ancestor, loss_of
+from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor, loss_of
 from mmpose_dualteach.models.utils.map_tensors import map_tensors
 from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.config_dicts import class_name, hashable
@@ -77,15 +77,15 @@ class OutputAdapter(metaclass=ABCMeta):
     # ------------------------------------------------------------------ which heads
 
     @classmethod
-    def refusal(cls, head: dict) -> Optional[str]:
+    def refusal(cls, head: dict) -> Optional[Refusal]:
         """Say why a head's config is not of this kind, or None if it is."""
         kind, codec = class_name(head), head.get('decoder') or {}
         if not ancestor(head, MODELS, cls.heads, cls.head_methods):
-            return f'model.head is {kind}'
+            return Refusal(f'model.head is {kind}')
         if not cls.codec_kind(codec):
-            return f'the codec of {kind} is {class_name(codec)}'
+            return Refusal(f'the codec of {kind} is {class_name(codec)}', 'codec')
         other = cls.other_loss(head)
-        return f'the loss of {kind} is {other}' if other else None
+        return Refusal(f'the loss of {kind} is {other}', 'loss') if other else None
 
     @classmethod
     def other_loss(cls, head: dict) -> Optional[str]:

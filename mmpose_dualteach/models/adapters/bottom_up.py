@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmpose_dualteach.models.adapters.base import ADAPTERS
 from mmpose_dualteach.models.adapters.instances import InstanceAdapter
-from mmpose_dualteach.models.adapters.kinds import ancestor
+from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor
 from mmpose_dualteach.models.utils.modes import evaluation_mode
 from mmpose_dualteach.utils.config_dicts import class_name
 
@@ -23,8 +23,8 @@ class _StockHead(InstanceAdapter):
     """Of a stock head or its descendants."""
 
     @classmethod
-    def refusal(cls, head: dict) -> Optional[str]:
-        return None if ancestor(head, MODELS, cls.heads) else f'model.head is {class_name(head)}'
+    def refusal(cls, head: dict) -> Optional[Refusal]:
+        return None if ancestor(head, MODELS, cls.heads) else Refusal(f'model.head is {class_name(head)}')
 
     @classmethod
     def supports(cls) -> str:

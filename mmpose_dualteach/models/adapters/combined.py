@@ -11,7 +11,7 @@ from torch import Tensor
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
-from mmpose_dualteach.models.adapters.kinds import ancestor
+from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor
 from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.config_dicts import class_name
 
@@ -44,13 +44,13 @@ class CombinedAdapter(HeatmapAdapter):
         self.kernel = cv2.getGaussianKernel(side, 0).ravel()
 
     @classmethod
-    def refusal(cls, head: dict) -> Optional[str]:
+    def refusal(cls, head: dict) -> Optional[Refusal]:
         codec = head.get('decoder') or {}
         known = ancestor(head, MODELS, cls.heads) and cls.codec_kind(codec)
         if not known or codec.get('heatmap_type') != 'combined':
-            return f'model.head is {class_name(head)} without combined UDPHeatmap'
+            return Refusal(f'model.head is {class_name(head)} without combined UDPHeatmap')
         other = cls.other_loss(head)
-        return f'the loss of {known} is {other}' if other else None
+        return Refusal(f'the loss of {known} is {other}', 'loss') if other else None
 
     @classmethod
     def supports(cls) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, OutputAdapter, Target, features_for_test
+from mmpose_dualteach.models.adapters.kinds import Refusal
 from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.config_dicts import class_name
 
@@ -73,10 +74,10 @@ class HeatmapAdapter(OutputAdapter):
         self.kin = (self.kin, tuple(self.teaching_stage))
 
     @classmethod
-    def refusal(cls, head: dict) -> Optional[str]:
+    def refusal(cls, head: dict) -> Optional[Refusal]:
         refusal, codec = super().refusal(head), head.get('decoder') or {}
         if refusal is None and codec.get('heatmap_type', 'gaussian') != 'gaussian':
-            return f'the heatmap_type of {class_name(codec)} is {codec["heatmap_type"]}'
+            return Refusal(f'the heatmap_type of {class_name(codec)} is {codec["heatmap_type"]}', 'codec')
         return refusal
 
     # ------------------------------------------------------------------ lessons

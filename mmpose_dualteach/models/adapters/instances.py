@@ -2,7 +2,6 @@
 from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-import cv2
 import numpy as np
 import torch
 from mmengine.structures import InstanceData, PixelData
@@ -26,8 +25,9 @@ from mmpose_dualteach.models.adapters.found_instances import (
     seen_by_others,
     some_of,
 )
+from mmpose_dualteach.models.adapters.instance_labels import TaughtImage, in_stock_words, mask_of
 from mmpose_dualteach.models.adapters.joints import blobs
-from mmpose_dualteach.models.adapters.kinds import class_of
+from mmpose_dualteach.models.adapters.kinds import Refusal, class_of
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, check_joint_count, first_tensor
 from mmpose_dualteach.models.utils.map_tensors import map_tensors
 from mmpose_dualteach.models.view_pair import ViewPair
@@ -36,7 +36,6 @@ from mmpose_dualteach.utils.config_dicts import class_name
 CELL = 4  # Pixels of a cell of the map of what is known.
 # Of COCO's boxes, what MMPose takes for the area of an instance that tells none.
 AREA_OF_BOX = 0.53
-DISC = 0.1  # Radius around a joint in doubt, of the longer side of its instance.
 
 
 @ADAPTERS.register_module()
@@ -99,8 +98,9 @@ class InstanceAdapter(LabelsAdapter):
         self.instance_thr = self.ripe = instance_thr
 
     @classmethod
-    def refusal(cls, head: dict) -> Optional[str]:
-        return None if class_of(head, MODELS) else f'model.head is {class_name(head)}, which is not registered'
+    def refusal(cls, head: dict) -> Optional[Refusal]:
+        known = class_of(head, MODELS)
+        return None if known else Refusal(f'model.head is {class_name(head)}, which is not registered')
 
     @classmethod
     def supports(cls) -> str:
@@ -219,9 +219,10 @@ class InstanceAdapter(LabelsAdapter):
         (a, b), (c, d) = views.matrix[:, 0, :2].T, views.matrix[:, 1, :2].T
         growth = geometry.on_device(np.abs(a * d - b * c), points.device)
         areas = sides.prod(dim=-1) * AREA_OF_BOX * growth[:, None]
-        rows = (moved, taught, in_doubt, moved_boxes(extents, views), areas, known[:, 0])
-        arrays = zip(*(each.cpu().numpy() for each in rows))
-        target.samples = [self.labelled(meta, *each).to(points.device) for meta, each in zip(views.hard_meta, arrays)]
+        joints = moved.unflatten(1, (-1, count)), taught.unflatten(1, (-1, count)), in_doubt.unflatten(1, (-1, count))
+        rows = (*joints, moved_boxes(extents, views), areas, known[:, 0])
+        images = (TaughtImage(*each) for each in zip(*(each.cpu().numpy() for each in rows)))
+        target.samples = [self.labelled(*each).to(points.device) for each in zip(views.hard_meta, images)]
         return target
 
     def move(self, output: Instances, views: ViewPair) -> LabelTarget:
@@ -253,49 +254,27 @@ class InstanceAdapter(LabelsAdapter):
         known &= ~inside.all(dim=-1).any(dim=1)  # Nothing lies in a box that is none.
         return known.reshape(len(doubtful), 1, height, width)
 
-    def labelled(
-        self,
-        meta: dict,
-        joints: np.ndarray,
-        taught: np.ndarray,
-        doubtful: np.ndarray,
-        boxes: np.ndarray,
-        areas: np.ndarray,
-        known: np.ndarray,
-    ) -> PoseDataSample:
-        """An image with labels, as the stock pipeline makes them.
+    def labelled(self, meta: dict, image: TaughtImage) -> PoseDataSample:
+        """An image with labels, as the stock pipeline makes them, on the CPU.
 
         Args:
             meta (dict): What is known of the image's hard view.
-            joints (np.ndarray): Joints (x, y) in input pixels in shape (M * K, 2); NaN where there is none.
-            taught (np.ndarray): Which are taught in shape (M * K,), bool.
-            doubtful (np.ndarray): Of which nothing is said in shape (M * K,), bool.
-            boxes (np.ndarray): Boxes (left, top, right, bottom) in input pixels in shape (M, 4); NaN where there is
-                none.
-            areas (np.ndarray): Areas of the instances in square pixels in shape (M,).
-            known (np.ndarray): Of which cells something is known in shape (h, w), bool.
-
-        Returns:
-            PoseDataSample: On the CPU.
+            image (TaughtImage): What is taught of it.
         """
-        count, number = len(meta['flip_indices']), len(boxes)
-        joints, taught, doubtful = (each.reshape(number, count, *each.shape[1:]) for each in (joints, taught, doubtful))
-        some = taught.any(axis=1)
         scale = np.ones(2, np.float32)
         if self.resized:
             scale = np.array(meta['batch_input_shape'][::-1], np.float32) / np.array(self.input_size, np.float32)
-        instances = self._instances(joints, taught, boxes, areas, some, scale)
+        instances = in_stock_words(image, self.input_size, scale, self.corners, self.clip)
         results = dict(meta, img=np.zeros((1, 1, 3), np.uint8), **instances)
         for transform in self.labels:
             results = transform(results)
         sample = results['data_samples']
-        doubts = doubtful & some[:, None]
-        self.tell_doubts(sample, doubts[some])
+        self.tell_doubts(sample, image.doubtful[image.some])
         if self.mask:
             fields = sample.gt_fields if 'gt_fields' in sample else PixelData()
             size = meta['batch_input_shape'] if self.resized else self.input_size[::-1]
             shape = tuple(fields.heatmaps.shape) if 'heatmaps' in fields else (1, *size)
-            mask = self._mask(known, joints, doubts, shape)
+            mask = mask_of(image, self.input_size, shape, self.joint_by_joint)
             fields.set_field(torch.from_numpy(self.told(mask)), 'heatmap_mask')
             sample.gt_fields = fields
         return sample
@@ -306,56 +285,6 @@ class InstanceAdapter(LabelsAdapter):
     def told(self, known: np.ndarray) -> np.ndarray:
         """What the loss is told of what is known in shape (C, h, w), bool."""
         return known if self.mask == 'valid' else ~known
-
-    def _instances(
-        self,
-        joints: np.ndarray,
-        taught: np.ndarray,
-        boxes: np.ndarray,
-        areas: np.ndarray,
-        some: np.ndarray,
-        scale: np.ndarray,
-    ) -> Dict[str, Any]:
-        """The instances of an image in the words of stock pipelines; where there is none, one of which nothing can be
-        seen: labels are made of such an image too, and not all codecs know what to do without any."""
-        if not some.any():
-            joints, taught, boxes = np.zeros_like(joints[:1]), taught[:1] & False, np.full((1, 4), -2.0, np.float32)
-            boxes[:, 2:] += 1
-            areas = np.ones(1, np.float32)
-        else:
-            joints, taught, boxes, areas = joints[some], taught[some], boxes[some], areas[some]
-            if self.clip:
-                boxes = np.clip(boxes, 0, np.tile(self.input_size, 2))
-        boxes = (boxes * np.tile(scale, 2)).astype(np.float32)
-        left, top, right, bottom = boxes.T
-        form = np.stack([left, top, left, bottom, right, top, right, bottom], axis=1).reshape(-1, 4, 2)
-        number = len(boxes)
-        return dict(
-            keypoints=(np.nan_to_num(joints) * scale).astype(np.float32),
-            keypoints_visible=taught.astype(np.float32),
-            bbox=form if self.corners else boxes,
-            bbox_score=np.ones(number, np.float32),
-            area=np.clip(areas * scale.prod(), 1.0, None).astype(np.float32),
-            category_id=np.ones(number, np.int64),
-            num_keypoints=taught.sum(axis=1).tolist(),
-        )
-
-    def _mask(self, known: np.ndarray, joints: np.ndarray, doubts: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-        """Which cells of labels count, in shape (C, h, w), or (1, h, w) where maps are not told apart, bool: what is
-        known, but for a disc around each joint in doubt on its own map."""
-        maps, height, width = shape
-        base = cv2.resize(known.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST).astype(bool)[None]
-        if not self.joint_by_joint:
-            return base
-        mask = np.repeat(base, maps, axis=0)
-        cells = joints * (np.array([width, height]) / self.input_size)
-        sides = cells.max(axis=1) - cells.min(axis=1)  # NaN of those that are none, of which no joint is in doubt.
-        y, x = np.mgrid[:height, :width]
-        for instance, joint in zip(*np.nonzero(doubts)):
-            radius = max(1.0, DISC * sides[instance].max())
-            across, down = cells[instance, joint]
-            mask[joint] &= (x - across) ** 2 + (y - down) ** 2 > radius**2
-        return mask
 
     # ------------------------------------------------------------------ test time
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.joints import JointPictures, joint_weight, mean_of_predictions
-from mmpose_dualteach.models.adapters.kinds import class_of
+from mmpose_dualteach.models.adapters.kinds import Refusal, class_of
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, check_joint_count, first_tensor
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.view_pair import ViewPair
@@ -38,16 +38,21 @@ class KeypointAdapter(JointPictures, LabelsAdapter):
     """
 
     @classmethod
-    def refusal(cls, head: dict) -> Optional[str]:
+    def refusal(cls, head: dict) -> Optional[Refusal]:
         if class_of(head, MODELS) is None:
-            return f'model.head is {class_name(head)}, which is not registered'
+            return Refusal(f'model.head is {class_name(head)}, which is not registered')
         config = cls.codec_of(head)
         codec = class_of(config, KEYPOINT_CODECS)
         if codec is None:
-            return f'the decoder of {class_name(head)} is {class_name(config)}, which is no registered codec'
+            return Refusal(
+                f'the decoder of {class_name(head)} is {class_name(config)}, which is no registered codec', 'codec'
+            )
         needed = sorted(codec.auxiliary_encode_keys)
         if needed:
-            return f'{class_name(config)}, the codec of {class_name(head)}, needs {", ".join(needed)} beside keypoints'
+            return Refusal(
+                f'{class_name(config)}, the codec of {class_name(head)}, needs {", ".join(needed)} beside keypoints',
+                'codec',
+            )
         return None
 
     @classmethod

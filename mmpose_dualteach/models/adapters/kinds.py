@@ -1,11 +1,27 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""Which stock class a config's class is, or descends from, and what it takes for its loss."""
+"""Which stock class a config's class is, or descends from, what it takes for its loss, and why it is of no kind."""
 
 import inspect
 from typing import Any, Collection, Optional, Sequence
 
 from mmengine.registry import Registry
 from mmpose.registry import MODELS
+
+
+class Refusal(str):
+    """Why a head's config is not of a kind of output.
+
+    Args:
+        reason (str): Names the head.
+        part (str): What of it is of another kind: ``'head'``, ``'codec'`` or ``'loss'``. Defaults to ``'head'``.
+    """
+
+    part: str
+
+    def __new__(cls, reason: str, part: str = 'head') -> 'Refusal':
+        refusal = super().__new__(cls, reason)
+        refusal.part = part
+        return refusal
 
 
 def class_of(config: dict, registry: Registry) -> Any:

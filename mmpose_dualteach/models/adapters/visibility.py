@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmpose_dualteach.models.adapters.base import ADAPTERS
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
-from mmpose_dualteach.models.adapters.kinds import ancestor
+from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor
 from mmpose_dualteach.utils.config_dicts import class_name
 
 
@@ -28,9 +28,9 @@ class VisibilityAdapter(HeatmapAdapter):
         super().__init__(head['pose_cfg'], **options)
 
     @classmethod
-    def refusal(cls, head: dict) -> Optional[str]:
+    def refusal(cls, head: dict) -> Optional[Refusal]:
         if not ancestor(head, MODELS, ['VisPredictHead']):
-            return f'model.head is {class_name(head)}'
+            return Refusal(f'model.head is {class_name(head)}')
         return HeatmapAdapter.refusal(head.get('pose_cfg') or {})
 
     @classmethod
