@@ -154,3 +154,16 @@ def test_inverse_and_composition():
     matrix = np.random.default_rng(0).normal(size=(7, 2, 3))
     assert np.allclose(geometry.compose(matrix, geometry.invert(matrix)), np.eye(2, 3))
     assert np.allclose(geometry.mirror(10) @ [0, 0, 1], [9, 0])
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_maps_keep_their_digits_under_autocast(dtype):
+    torch.manual_seed(0)
+    turn = np.array([[[0.8, -0.5, 40.3], [0.5, 0.8, -30.7]]])
+    points, heatmaps = torch.rand(1, 50, 2) * 250, torch.rand(1, 3, 64, 48)
+    matrix = geometry.on_device(turn, points.device)
+    exact = geometry.transform_points(points, matrix), geometry.warp_heatmaps(heatmaps, turn / 4, (48, 64))[0]
+    with torch.autocast('cpu', dtype):
+        assert torch.equal(geometry.transform_points(points, matrix), exact[0])
+        assert torch.equal(geometry.warp_heatmaps(heatmaps, turn / 4, (48, 64))[0], exact[1])
+    assert geometry.transform_points(points.to(dtype), matrix).dtype == torch.float32

@@ -79,7 +79,8 @@ class CombinedAdapter(HeatmapAdapter):
         for shape in ((1, 1, 1, -1), (1, 1, -1, 1)):
             weight = kernel.reshape(shape)
             pad = [(weight.shape[3] - 1) // 2] * 2 + [(weight.shape[2] - 1) // 2] * 2
-            flat = F.conv2d(F.pad(flat, pad, mode='reflect'), weight)
+            with geometry.full_precision(flat.device):
+                flat = F.conv2d(F.pad(flat, pad, mode='reflect'), weight)
         return flat[:, 0].reshape(maps.shape)
 
     def from_view(self, output: Tensor, views: ViewPair) -> Tuple[Tensor, Tensor]:  # type: ignore[override]  # One stage alone.

@@ -10,7 +10,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach import compat
+from mmpose_dualteach import compat, geometry
 from mmpose_dualteach.models.adapters import OutputAdapter, Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.labeled_looks import drift, labeled_peaks
@@ -258,11 +258,12 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 views = ViewPair(data_samples[group.easy], data_samples[group.hard])
                 # 2. Every teacher predicts on the easy view.
                 predictions, known = group.predict_easy(inputs, data_samples)
-                # 3. What the teachers of a lesson say together moves to the hard view.
-                opinions = group.combined(predictions, known)
-                targets = group.to_hard_view(predictions, opinions, views)
+                with geometry.full_precision(inputs[group.easy].device):
+                    # 3. What the teachers of a lesson say together moves to the hard view.
+                    opinions = group.combined(predictions, known)
+                    targets = group.to_hard_view(predictions, opinions, views)
+                    health = group.health(predictions, targets) if self.watching else {}
                 # 4. It is what the student learns.
-                health = group.health(predictions, targets) if self.watching else {}
                 health = {key: value for key, value in health.items() if key not in told}
                 told.update(health)
                 with self._kept_statistics(HARD):
@@ -393,7 +394,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         """
         points = images.new_zeros(len(images), 0, 2)
         if any(occlusion.uses_joints for path in self.paths for occlusion in path.occlusions):
-            points = adapter.on_images(views.move_points(adapter.joints(opinion)[0]), images)
+            with geometry.full_precision(images.device):
+                points = adapter.on_images(views.move_points(adapter.joints(opinion)[0]), images)
         for number, path in enumerate(self.paths):
             if not path.occlusions:
                 yield number, images

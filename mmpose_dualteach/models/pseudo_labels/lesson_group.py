@@ -84,20 +84,19 @@ class LessonGroup:
                     stack.enter_context(torch.no_grad())
                 if self.teacher_mode == 'eval':
                     stack.enter_context(evaluation_mode(network))
+                output = speaker.output(network, _mirror(images) if teacher.mirrored else images)
+                stack.enter_context(geometry.full_precision(images.device))
                 if teacher.mirrored:
                     flip_indices = data_samples[branch][0].metainfo['flip_indices']
-                    output = speaker.mirrored(
-                        speaker.output(network, _mirror(images)), geometry.on_device(flip_indices, images.device)
-                    )
-                else:
-                    output = speaker.output(network, images)
+                    output = speaker.mirrored(output, geometry.on_device(flip_indices, images.device))
                 known[teacher] = None
                 if branch != self.easy:
                     views = ViewPair(data_samples[branch], data_samples[self.easy])
                     output, known[teacher] = speaker.from_view(output, views)
                 predictions[teacher] = output
         torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
-        return self.adapter.checked(predictions), known
+        with geometry.full_precision(images.device):
+            return self.adapter.checked(predictions), known
 
     def combined(self, predictions: Dict[Teacher, Any], known: Dict[Teacher, Optional[Tensor]]) -> Dict[tuple, Any]:
         """What the teachers of each lesson say together.
