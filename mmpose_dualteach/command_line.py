@@ -352,7 +352,10 @@ def _number_or_name(text: str) -> Union[int, str]:
 
 
 def _length(text: str) -> Union[float, str]:
-    return text if text.endswith('%') else float(text)
+    try:
+        return text if text.endswith('%') else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor a share such as '20%'") from None
 
 
 def _here(path: str) -> str:

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
 from mmpose.registry import DATASETS, HOOKS, MODELS
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
@@ -94,6 +95,29 @@ def test_in_the_burn_in_nothing_is_told(stock, tmp_path):
     run(switch(stock, baseline=True, hook=dict(burn_in=5)), tmp_path)
     (log,) = tmp_path.glob('*/*.log')
     assert 'teaching he' not in log.read_text() and 'teaching ha' not in log.read_text()
+
+
+def test_at_the_end_of_the_burn_in_nothing_has_been_taught(stock, tmp_path):
+    runner = run(switch(stock, baseline=True, hook=dict(burn_in=1)), tmp_path, train_cfg=dict(max_epochs=2))
+    (log,) = tmp_path.glob('*/*.log')
+    told = [line for line in log.read_text().splitlines() if 'teaching ' in line]
+    assert len(told) == 1 and log.read_text().index('loss_pseudo: 0.0') < log.read_text().index(told[0])
+    config = runner.cfg.copy()
+    for key in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
+        config[key] = None
+    config.work_dir = str(tmp_path / 'val')
+    config.experiment_name = None
+    config.default_hooks.checkpoint.pop('save_best')  # It wants a training run, in stock mmengine too.
+    assert 'baseline/PCK' in Runner.from_cfg(config).val(), 'without a train loop'
+
+
+def test_rounds_that_end_on_labels_are_judged_at_their_end(stock, tmp_path):
+    stock['train_cfg'].update(val_interval=1)
+    config = switch(stock, method='self-training', baseline=True, hook=dict(rounds=1))
+    run(config, tmp_path, train_cfg=dict(max_epochs=3))
+    (log,) = tmp_path.glob('*/*.log')
+    told = [line for line in log.read_text().splitlines() if 'teaching ' in line]
+    assert len(told) == 2 and 'no lesson ever counts' not in log.read_text()
 
 
 def test_the_baseline_has_what_the_first_network_has_of_its_own(stock):

@@ -253,12 +253,29 @@ def test_broken_images_are_listed_after_each_pass_of_the_loader(stock, people, t
     loop = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=12, val_interval=12)  # mmengine has it one epoch.
     with pytest.raises(ValueError, match='4% of the last 25 .* until iteration 6, .*max_broken=0.01'):
         run(config, tmp_path / 'too_many', train_cfg=dict(loop), param_scheduler=[])
+    with pytest.raises(ValueError, match='4% of the last 25 .* until iteration 6, .*max_broken=0.01'):
+        run(config, tmp_path / 'one_epoch')
+    assert (tmp_path / 'one_epoch' / 'epoch_1.pth').exists() and (tmp_path / 'one_epoch' / 'student_last.pth').exists()
     images = tmp_path / 'people' / 'images'  # A run that ends before its first pass: all is saved, and it fails.
     for number in range(9, 21):
         (images / f'train_{number:05d}.jpg').write_bytes(b'no image')
     with pytest.raises(ValueError, match='until iteration 4, could not be used'):
         run(config, tmp_path / 'short', train_cfg=dict(loop, max_iters=4, val_interval=4), param_scheduler=[])
     assert (tmp_path / 'short' / 'student_last.pth').exists()
+
+
+def test_part_of_a_pass_says_little_of_the_whole(stock, people, tmp_path):
+    """One image of 24 is broken: wherever a run ends, or is resumed, it is not more than a tenth."""
+    shutil.copytree(people, tmp_path / 'people')
+    stock['train_dataloader']['dataset']['data_root'] = str(tmp_path / 'people')
+    (tmp_path / 'people' / 'images' / 'train_00020.jpg').write_bytes(b'no image')
+    stock['default_hooks']['checkpoint'].update(by_epoch=False, interval=1)
+    config = switch(stock)
+    loop = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=1, val_interval=20)
+    for iterations in (*range(1, 7), *range(7, 10)):  # The last ones of a pass alone, and then a run of several.
+        run(config, tmp_path / 'work', train_cfg=dict(loop, max_iters=iterations), param_scheduler=[], resume=True)
+    run(config, tmp_path / 'whole', train_cfg=dict(loop, max_iters=8), param_scheduler=[])
+    assert (tmp_path / 'work' / 'iter_9.pth').exists() and (tmp_path / 'whole' / 'iter_8.pth').exists()
 
 
 def test_images_that_are_learned_from_and_measured_on_are_told(stock, tmp_path):

@@ -252,6 +252,19 @@ def test_descendants_are_of_their_ancestors_kind_unless_they_change_it(stock, la
     assert not udp.rounded and udp.to_input[0, 0] == pytest.approx((INPUT[0] - 1) / (16 - 1))
 
 
+def test_a_refusal_in_a_plain_str_is_one(monkeypatch):
+    class LabAdapter(HeatmapAdapter):
+        @classmethod
+        def refusal(cls, head):
+            return 'model.head is not of my lab'
+
+    monkeypatch.setitem(ADAPTERS.module_dict, 'LabAdapter', LabAdapter)
+    codec = dict(type='UDPHeatmap', input_size=INPUT, heatmap_size=(16, 24))
+    assert find_adapter(dict(type='HeatmapHead', decoder=codec)) is HeatmapAdapter
+    with pytest.raises(ValueError, match='not of my lab; supported are HeatmapHead'):
+        find_adapter(dict(type='InternetHead', decoder=dict(codec, type='Hand3DHeatmap')))
+
+
 @pytest.mark.parametrize(
     'options, message',
     [

@@ -236,6 +236,19 @@ def test_teachers_that_normalise_by_labels(stock):
     norms = [part for part in model.networks.modules() if isinstance(part, torch.nn.BatchNorm2d)]
     assert all(norm.num_batches_tracked == 1 for norm in norms)
 
+    # In the middle of a run, and for averages and snapshots too.
+    others = [dict(teacher='a.ema', student='b'), dict(teacher='b.snapshot', student='a')]
+    model = build(switch(stock, model=dict(lessons=others)))
+    train(model, [first])
+    model.normalize_by_labels()
+    train(model, [second])
+    own, average, snapshot = model.networks, model.averages['a'].module, model.snapshots['b']
+    for network, teacher in (('a', average), ('b', snapshot)):
+        assert torch.equal(teacher.backbone.bn1.running_mean, own[network].backbone.bn1.running_mean)
+    count = own['a'].backbone.bn1.num_batches_tracked.clone()
+    train(model, [first])
+    assert own['a'].backbone.bn1.num_batches_tracked == count + 1, 'hard views do not count'
+
     # In the middle of a run: the same from the next batch on, whatever was before.
     model = build(switch(stock))
     train(model, [first])

@@ -68,6 +68,21 @@ def test_bad_options_are_named(options, message):
         Selection(**options)
 
 
+def test_scores_that_nothing_tells_are_asked_for_in_vain(stock):
+    head = dict(
+        type='RegressionHead', in_channels=32, num_joints=17, loss=dict(type='SmoothL1Loss', use_target_weight=True)
+    )
+    stock['model'].update(neck=dict(type='GlobalAveragePooling'))
+    codec = dict(type='RegressionLabel', input_size=(64, 96))
+    stock['model']['head'] = dict(head, decoder=codec)
+    for transform in stock['train_dataloader']['dataset']['pipeline']:
+        if transform['type'] == 'GenerateTarget':
+            transform['encoder'] = codec
+    with pytest.raises(ValueError, match='go by scores: this head tells none, and a network that teaches alone'):
+        MODELS.build(switch(stock, method='uda-pose').model)
+    MODELS.build(switch(stock, model=dict(pseudo_label_thr=0.1)).model)  # Two networks score each other.
+
+
 def test_agreement_wants_several_teachers(stock):
     with pytest.raises(ValueError, match=r'max_disagreement=3 needs several teachers in each lesson'):
         MODELS.build(switch(stock, model=dict(max_disagreement=3)).model)

@@ -113,7 +113,7 @@ class DualTeacherHook(Hook):
             self._plan_rounds(runner, self.rounds)
         for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
             runner.logger.info(line)
-        if self._model.lessons and not self._scale(runner, runner.max_iters - 1):
+        if self._model.lessons and not self.schedule.taught_by(self._progress(runner, runner.max_iters - 1)):
             whole = f'{runner.max_iters / len(runner.train_dataloader):g} epochs, {runner.max_iters} iterations'
             runner.logger.warning(
                 f'no lesson ever counts: default_hooks.dual_teacher.burn_in is {self.schedule.burn_in:g} '
@@ -143,7 +143,9 @@ class DualTeacherHook(Hook):
         """Tell the model how much the pseudo losses weigh now, and whether to look at the pseudo-heatmaps."""
         if batch_idx == 0:  # Other hooks have had their turn before the epoch.
             self._model.share_modes()
-        self._model.unsup_scale = self._scale(runner)
+        if runner.iter % len(runner.train_dataloader) == 0:  # Runs by iteration have a single epoch.
+            self._skipped.report(runner)  # All of the pass before this one is saved.
+        self._model.unsup_scale = self.schedule.scale(self._progress(runner, runner.iter))
         self._model.watching = self.every_n_train_iters(runner, self.interval)
 
     def after_train_iter(
@@ -159,22 +161,21 @@ class DualTeacherHook(Hook):
         if self._model.watching and outputs:
             self.watch.look(runner, self._model, outputs)
         self._skipped.count(data_batch)
-        if self.every_n_train_iters(runner, len(runner.train_dataloader)):  # Runs by iteration have a single epoch.
-            self._skipped.report(runner, runner.iter + 1)
 
     def after_train_epoch(self, runner) -> None:
         """Tell which lessons were skipped."""
-        self.watch.skipped(runner, self._model)
+        self.watch.skipped(runner, self._model, runner.iter)
 
     def after_run(self, runner) -> None:
         """Tell which unlabelled images did not load since the last pass of the loader, when all is saved."""
         if self._skipped:  # Not of a run that only validates or tests.
-            self._skipped.report(runner, runner.iter)
+            self._skipped.report(runner)
 
     def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Tell whether teaching helps, where a network learns from the labels alone."""
         model = unwrapped(runner.model)
-        if not model.baselines or not self._scale(runner):  # In the burn-in nothing is taught yet.
+        trained = self._skipped and runner.iter  # Not in a run that only validates.
+        if not model.baselines or not trained or not self.schedule.taught_by(self._progress(runner, runner.iter - 1)):
             return
         found = NetworkScores.of_validation(runner, model, metrics or {})
         if found is None or not found.values.keys() >= set(model.baselines):
@@ -199,6 +200,6 @@ class DualTeacherHook(Hook):
         self.by_epoch, self.snapshot_interval = False, part
         self.schedule = PseudoSchedule(part, ramp_up, (rounds + 1) * part)
 
-    def _scale(self, runner, iteration: Optional[int] = None) -> float:
-        iteration = runner.iter if iteration is None else iteration
-        return self.schedule.scale(iteration / len(runner.train_dataloader) if self.by_epoch else iteration)
+    def _progress(self, runner, iteration: int) -> float:
+        """Where a step begins, in the schedule's unit."""
+        return iteration / len(runner.train_dataloader) if self.by_epoch else iteration

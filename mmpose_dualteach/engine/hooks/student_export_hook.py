@@ -30,12 +30,17 @@ class StudentExportHook(Hook):
 
     def __init__(self) -> None:
         self._configs: Dict[str, str] = {}
+        self._training = False
+
+    def before_train(self, runner) -> None:
+        """A run that only validates exports nothing."""
+        self._training = True
 
     def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Remember each network's score, and export the better one where the answering one's is best so far."""
         model = unwrapped(runner.model)
         found = NetworkScores.of_validation(runner, model, metrics or {})
-        if found is None:
+        if found is None or not self._training:
             return
         # A diverged network's score is no number, and no comparison with it is true.
         networks = {name: found.values[name] for name in model.learning if isfinite(found.values.get(name, nan))}

@@ -47,22 +47,28 @@ class LessonWatch:
         """
         self.collapse(runner, model, outputs)
         self.drift(runner, model, outputs)
-        self.skipped(runner, model)
+        self.skipped(runner, model, runner.iter + 1)
 
-    def skipped(self, runner, model) -> None:
-        """Count the lessons whose loss was not finite, over the whole run; too many in a row are a RuntimeError."""
+    def skipped(self, runner, model, iteration: int) -> None:
+        """Count the lessons whose loss was not finite, over the whole run; too many in a row are a RuntimeError.
+
+        Args:
+            runner (Runner): The runner.
+            model (MutualTeachingPoseEstimator): Its model, without a wrapper.
+            iteration (int): How many there have been.
+        """
         told = dict(runner.message_hub.runtime_info.get(SKIPPED, {}))
         for student, (total, in_a_row) in model.guard.counts().items():
             total += self._before.get(student, 0)
             if total > told.get(student, 0):
                 runner.logger.warning(
-                    f'until iteration {runner.iter + 1} {total} lessons of network {student} were '
+                    f'until iteration {iteration} {total} lessons of network {student} were '
                     'skipped, their loss was not finite'
                 )
                 told[student] = total
             if in_a_row > self.max_skipped:
                 raise RuntimeError(
-                    f'iteration {runner.iter + 1}: the last {in_a_row} lessons of network {student} '
+                    f'iteration {iteration}: the last {in_a_row} lessons of network {student} '
                     'were skipped, their loss was not finite. Lower optim_wrapper.optimizer.lr, clip '
                     'gradients (optim_wrapper.clip_grad), or look for broken images with '
                     'tools/check_data.py; go on from the last checkpoint with --resume'

@@ -25,7 +25,7 @@ class PseudoSchedule:
     end: float = math.inf
 
     def __post_init__(self) -> None:
-        if self.burn_in < 0 or self.ramp_up < 0:
+        if not (self.burn_in >= 0 and self.ramp_up >= 0):  # Nor no numbers at all.
             raise ValueError(f'DualTeacherHook: burn_in={self.burn_in} and ramp_up={self.ramp_up} must not be negative')
 
     @classmethod
@@ -44,6 +44,14 @@ class PseudoSchedule:
             ValueError: If a length is none; names it.
         """
         return cls(_in_unit('burn_in', burn_in, length), _in_unit('ramp_up', ramp_up, length))
+
+    def taught_by(self, progress: float) -> bool:
+        """Whether the pseudo losses have ever counted.
+
+        Args:
+            progress (float): Where the last step began, in epochs or iterations.
+        """
+        return progress > self.burn_in or (progress == self.burn_in and not self.ramp_up)
 
     def scale(self, progress: float) -> float:
         """The factor of the pseudo losses.

@@ -29,10 +29,11 @@ class SkippedInstances:
         self._most = most
         self._images = dict(before)
         self._new: Dict[str, str] = {}
-        self._skipped = self._seen = 0
+        self._skipped = self._seen = self._iterations = 0
 
     def count(self, data_batch: Optional[dict]) -> None:
         """Count those of a batch."""
+        self._iterations += 1
         for sample in data_batch['data_samples'].get(EASY, ()) if data_batch else ():
             if sample is None:
                 continue
@@ -41,16 +42,16 @@ class SkippedInstances:
             self._skipped += len(skipped)
             self._seen += 1
 
-    def report(self, runner, iteration: int) -> None:
-        """Tell of what was counted since the last report; of all processes together.
+    def report(self, runner) -> None:
+        """Tell of what was counted since the last report, a pass of the loader or less; of all processes together.
 
         Args:
-            runner (Runner): The runner.
-            iteration (int): How many there have been.
+            runner (Runner): The runner, between two iterations.
 
         Raises:
-            ValueError: If too many could not be used; names the share.
+            ValueError: If more could not be used than a pass may have; names the share.
         """
+        passes, self._iterations = self._iterations / len(runner.train_dataloader), 0
         gathered = all_gather_object((self._new, self._skipped, self._seen))
         self._new, self._skipped, self._seen = {}, 0, 0
         new = {path: problem for images, _, _ in gathered for path, problem in images.items()}
@@ -60,7 +61,7 @@ class SkippedInstances:
             examples = '; '.join(f'{printable(path)} {problem}' for path, problem in sorted(new.items())[:EXAMPLES])
             more = f' and {len(new) - EXAMPLES} more' if len(new) > EXAMPLES else ''
             runner.logger.warning(
-                f'until iteration {iteration}: {len(new)} unlabelled images could not be used and were '
+                f'until iteration {runner.iter}: {len(new)} unlabelled images could not be used and were '
                 f'replaced: {examples}{more}; all are in {REPORT}'
             )
         if is_main_process() and (self._images or self._load_report.broken or self._load_report.left_out):
@@ -73,10 +74,11 @@ class SkippedInstances:
                 osp.join(runner.work_dir, REPORT),
                 indent=1,
             )
-        share = skipped / max(1, seen + skipped)
-        if share > self._most:
+        # A run that ends or goes on amid a pass has drawn too few to say much of the others.
+        drawn = max(1, seen + skipped)
+        if skipped * min(1.0, passes) / drawn > self._most:
             raise ValueError(
-                f'{share:.0%} of the last {seen + skipped} unlabelled instances drawn, until iteration {iteration}, '
+                f'{skipped / drawn:.0%} of the last {drawn} unlabelled instances drawn, until iteration {runner.iter}, '
                 f'could not be used, more than max_broken={self._most}; mend the images or raise unlabeled.max_broken'
             )
 

@@ -68,19 +68,24 @@ def find_adapter(head: dict, several: bool = False) -> Type[OutputAdapter]:
     last_resort = InstanceAdapter if several else KeypointAdapter
     candidates = list(_candidates(several).values())
     refusals = {adapter: adapter.refusal(head) for adapter in reversed(candidates) if adapter is not last_resort}
-    for_its_loss = any(refusal is not None and refusal.part == 'loss' for refusal in refusals.values())
+    for_its_loss = any(_refused_part(refusal) == 'loss' for refusal in refusals.values() if refusal)
     if for_its_loss or not _all_stock(head, several):
         refusals[last_resort] = last_resort.refusal(head)
     for adapter, refusal in refusals.items():
         if refusal is None:
             return adapter
     # A kind that knows the head and not its codec has more to say than one that does not know the head.
-    least = min(filter(None, refusals.values()), key=lambda refusal: refusal.part == 'head')
+    least = min(filter(None, refusals.values()), key=lambda refusal: _refused_part(refusal) == 'head')
     reason = UNTRAINABLE.get(class_name(head)) if several else None
     reason = reason or refusals.get(last_resort) or least
     exact = [adapter for adapter in candidates if adapter is not last_resort]
     supported = '; '.join(adapter.supports() for adapter in [*exact, last_resort])
     raise ValueError(f'mutual teaching cannot use this config: {reason}; supported are {supported}')
+
+
+def _refused_part(refusal: str) -> str:
+    """What of a head an adapter refuses; one of another package may give its reason in a plain str."""
+    return getattr(refusal, 'part', 'head')
 
 
 def _candidates(several: bool) -> Dict[str, Type[OutputAdapter]]:

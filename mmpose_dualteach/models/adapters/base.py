@@ -62,6 +62,8 @@ class OutputAdapter(metaclass=ABCMeta):
     redraw = False
     # Of outputs that are maps of the input: their size (width, height).
     size: Optional[Tuple[int, int]] = None
+    # Whether outputs tell scores of joints by themselves, whoever else looks.
+    tells_scores = True
     # Whether a gradient can reach the teacher.
     differentiable = True
     # Whether there is a mean of several networks at test time.

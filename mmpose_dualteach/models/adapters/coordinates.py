@@ -7,11 +7,13 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 import torch
 from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators.base import BasePoseEstimator
+from mmpose.registry import MODELS
 from torch import Tensor
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target, stock_predictions
 from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight, mean_of_predictions
+from mmpose_dualteach.models.adapters.kinds import ancestor
 from mmpose_dualteach.models.view_pair import ViewPair
 
 # Where two networks differ by this share of the input's sides, their score is exp(-1/2). It is the distance at which
@@ -40,6 +42,8 @@ class CoordinateAdapter(JointAdapter):
         self.input_size = tuple(self.codec['input_size'])
         sigma = self.codec.get('sigma')
         self.label_height = 1 / (2 * math.pi * sigma**2) if sigma else None
+        kind = ancestor(head, MODELS, self.heads)
+        self.tells_scores = kind == 'RLEHead' or (kind != 'RegressionHead' and self.label_height is not None)
 
     # ------------------------------------------------------------------ lessons
 

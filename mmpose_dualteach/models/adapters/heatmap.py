@@ -152,7 +152,7 @@ class HeatmapAdapter(OutputAdapter):
             Tuple[Tensor, Tensor]: Heatmaps in shape (N, K, H, W), and the joints' weights in shape (N, K): as of the
             codec, 0 where nothing of a label lies on the map.
         """
-        nearest, reach = (cells + 0.5).floor(), 3 * self.sigma
+        nearest, reach = (cells + 0.5).trunc(), 3 * self.sigma  # Beside the map too, as the codecs do.
         on_map = (nearest >= -reach - 1) & (nearest < nearest.new_tensor(self.size) + reach)
         cells = nearest if self.rounded else cells
         columns, rows = [

@@ -35,6 +35,7 @@ def check_kind(model: Any, group: LessonGroup) -> None:
         raise ValueError(
             'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
         )
+    group.selection.check_scores(group.adapter.tells_scores or len({each.network for each in group.teachers}) > 1)
     if model.finds_instances and any(teacher.view > 1 for teacher in group.teachers):
         raise ValueError(
             'model.lessons: networks that find all instances of an image teach from the first easy view alone; '

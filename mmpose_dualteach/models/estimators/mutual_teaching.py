@@ -202,11 +202,10 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             **{Teacher(name, SNAPSHOT): snapshot for name, snapshot in self.snapshots.items()},
         }
         self.modules_by_teacher = modules
-        # An average or a snapshot that teaches has its network's statistics.
-        easy_too = {each.network for each in self.teachers if each.weights == OWN or statistics == 'labeled'}
         self.statistics = RunningStatistics(
             'all' if statistics == 'easy' and teacher_mode == 'eval' else statistics,
-            {name: network for name, network in self.networks.items() if name in easy_too},
+            {name: self.networks[name] for name in self._taught_with(OWN)},
+            {name: self.networks[name] for name in sorted({teacher.network for teacher in self.teachers})},
         )
         self._labeled_branch = {
             name: own_branch(LABELED, name if own.get('transforms') else None) for name, own in networks.items()
@@ -319,7 +318,16 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             if answers and name == self.last:
                 losses.update(labeled_peaks(self.adapters, answers))
             yield losses
-        self.statistics.labeled_done()
+        if self.statistics.labeled_done():
+            self._hand_on_statistics()
+
+    def _hand_on_statistics(self) -> None:
+        """Averages and snapshots that teach normalise as their networks do from now on."""
+        copies = [(name, average.module) for name, average in self.averages.items()]
+        for name, copied in [*copies, *self.snapshots.items()]:
+            for own, theirs in zip(self.networks[name].buffers(), copied.buffers()):
+                if own.is_floating_point():
+                    theirs.copy_(own)
 
     def take_snapshots(self) -> None:
         """Renew the copies of those networks that teach as they were a while ago."""

@@ -137,11 +137,7 @@ class LessonGroup:
             ValueError: If joints are chosen by scores that nothing tells.
         """
         scores = self.adapter.joint_scores(predictions, opinions) if self.selection.uses_scores else {}
-        if self.selection.wants_scores and len(scores) < len(opinions):
-            raise ValueError(
-                'model.pseudo_label_thr and pseudo_label_quantile go by scores: this head tells none, and a network '
-                'that teaches alone has no other to agree with; leave them out, or let two networks teach'
-            )
+        self.selection.check_scores(len(scores) == len(opinions))
         apart = {}
         if self.selection.uses_agreement:
             for key in opinions:

@@ -48,6 +48,21 @@ class Selection:
         """bool: Whether joints are chosen by scores, which then must be told."""
         return self.pseudo_label_thr > 0 or self.pseudo_label_quantile > 0
 
+    def check_scores(self, told: bool) -> None:
+        """Refuse to choose joints by scores that nothing tells.
+
+        Args:
+            told (bool): Whether teachers tell scores.
+
+        Raises:
+            ValueError: Names the keys.
+        """
+        if self.wants_scores and not told:
+            raise ValueError(
+                'model.pseudo_label_thr and pseudo_label_quantile go by scores: this head tells none, and a network '
+                'that teaches alone has no other to agree with; leave them out, or let two networks teach'
+            )
+
     @property
     def uses_agreement(self) -> bool:
         """bool: Whether lessons need to know how far apart their teachers see the joints."""

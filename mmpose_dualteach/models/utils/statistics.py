@@ -17,16 +17,19 @@ class RunningStatistics:
         kind (str): ``'easy'``: in backbone and neck of easy views alone; ``'labeled'``: of labelled images alone, heads
             included; ``'all'``: of all images.
         networks (Mapping[str, nn.Module]): Those networks by name.
+        teachers (Mapping[str, nn.Module]): These, and those that teach by their average or a snapshot, which has its
+            network's statistics.
 
     Raises:
         ValueError: If there is no such kind.
     """
 
-    def __init__(self, kind: str, networks: Mapping[str, nn.Module]) -> None:
+    def __init__(self, kind: str, networks: Mapping[str, nn.Module], teachers: Mapping[str, nn.Module]) -> None:
         if kind not in KINDS:
             raise ValueError(f"model.statistics={kind!r}; choose 'easy', 'labeled' or 'all'")
         self.kind = kind
-        self.networks = networks
+        self.networks = teachers if kind == 'labeled' else networks
+        self.teachers = teachers
         self._renewing = False
 
     def kept_from(self, branch: str) -> ContextManager:
@@ -39,16 +42,17 @@ class RunningStatistics:
 
     def turn_to_labels(self, renew: bool) -> None:
         """Be of labelled images from now on; ``renew`` them by the next batch, where they have been of others."""
-        self.kind, self._renewing = 'labeled', renew
+        self.kind, self.networks, self._renewing = 'labeled', self.teachers, renew
 
     def of_labeled(self, name: str) -> ContextManager:
         """Around a network's pass over labelled images."""
         renewing = self._renewing and name in self.networks
         return renewed_running_statistics(self.networks[name]) if renewing else nullcontext()
 
-    def labeled_done(self) -> None:
-        """All networks have seen the labelled batch."""
-        self._renewing = False
+    def labeled_done(self) -> bool:
+        """All networks have seen the labelled batch; whether it has renewed their statistics."""
+        renewed, self._renewing = self._renewing, False
+        return renewed
 
 
 def feature_extractor(network: Any) -> List[nn.Module]:
