@@ -103,6 +103,8 @@ class AtomicCheckpointHook(compat.SavingHook):
             os.remove(path)
 
     def _forget_removals(self) -> List[str]:
-        backend = self.file_backend
+        backend = getattr(self, 'file_backend', None)
+        if backend is None:  # A run that only validates.
+            return []
         waiting, backend.waiting = getattr(backend, 'waiting', []), []
         return waiting
