@@ -173,6 +173,30 @@ def test_command_line_options_do_what_the_overlay_does(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    'unlabeled, message',
+    [
+        (['a.json', 'b.json'], 'name one file or folder'),
+        (
+            dict(type='ConcatDataset', datasets=[]),
+            "unlabeled.type='ConcatDataset': .*one file.*; join several into one",
+        ),
+    ],
+)
+def test_there_is_one_unlabelled_source(stock, unlabeled, message):
+    with pytest.raises(ValueError, match=message):
+        mutual_teaching(stock, unlabeled=unlabeled)
+
+
+def test_changes_are_merged_into_a_config_not_put_in_its_place(stock):
+    config = Config(copy.deepcopy(stock))
+    changes = mutual_teaching(config, unlabeled='images')
+    with pytest.raises(ValueError, match='config.merge_from_dict'):
+        MODELS.build(Config({**config, **changes}).model)
+    config.merge_from_dict(changes)
+    MODELS.build(config.model)
+
+
+@pytest.mark.parametrize(
     'change, message',
     [
         (
@@ -221,7 +245,7 @@ def test_refusals_name_the_reason(stock, change, message):
         (dict(views=dict(hard=dict(flip_prob=2))), 'flip_prob=2 must be between 0 and 1'),
         (dict(batch=16), r'give batch=\(labelled, unlabelled\)'),
         (dict(epoch='all'), "epoch='all'; choose 'unlabeled' or 'labeled'"),
-        (dict(labeled=['a.json']), r"labeled=\['a.json'\]: name a file"),
+        (dict(labeled=['a.json']), r"labeled=\['a.json'\]: name one file"),
         (dict(model=dict(networks=['a', 'b'])), r"networks=\['a', 'b'\] must be a dict of dicts"),
         (dict(model=dict(networks=dict(a=dict(sed=1)))), "model.networks.a has no 'sed'; did you mean seed?"),
         (

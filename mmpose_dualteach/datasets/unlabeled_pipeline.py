@@ -2,12 +2,15 @@
 """The pipeline of instances without labels, made from the labelled one."""
 
 from dataclasses import asdict
+from logging import WARNING
 from typing import Any, Dict, List, Optional, Tuple, Union
 
+from mmengine.logging import print_log
 from mmpose.registry import TRANSFORMS
 
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+from mmpose_dualteach.utils.ancestors import class_of
 from mmpose_dualteach.utils.branches import HARD, JOINT_WEIGHTS, LABELED, easy_view, own_branch
 from mmpose_dualteach.utils.config_dicts import class_name
 
@@ -41,12 +44,16 @@ PAPER_VIEWS = dict(
 OF_EVERY_PIPELINE = (
     'LoadImage',
     'GetBBoxCenterScale',
+    'KeypointConverter',
+    'SingleHandConverter',
+    'FilterAnnotations',
     CUT,
     WHOLE_IMAGE_CUT,
     'BottomupResize',
     LABELS,
     'PackPoseInputs',
 )
+STOCK = ('mmpose.', 'mmdet.', 'mmcv.')  # What theirs do at random is no view's, but by :class:`ViewLaw`.
 USES_JOINT_WEIGHTS = 'use_dataset_keypoint_weights'  # Of GenerateTarget.
 UNLABELED_META_KEYS = (
     'id',
@@ -87,9 +94,16 @@ def unlabeled_pipeline(
     whole = is_of_whole_images(labeled)
     weighted = not whole and any(class_name(each) == LABELS and each.get(USES_JOINT_WEIGHTS) for each in labeled)
     pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS + ((JOINT_WEIGHTS,) if weighted else ()))
-    always = [each for each in labeled if each in validation and class_name(each) not in OF_EVERY_PIPELINE]
+    others = [each for each in labeled if class_name(each) not in OF_EVERY_PIPELINE]
+    always = [each for each in others if each in validation]
+    if not validation:
+        _warn_of_left_out(others)
     place = labeled.index(find_transform(labeled, WHOLE_IMAGE_CUT if whole else CUT))
-    before, after = ([each for each in always if (labeled.index(each) > place) == late] for late in (False, True))
+    places = [place if whole else labeled.index(box), place]
+    before, between, after = (
+        [each for each in always if sum(labeled.index(each) > place for place in places) == passed]
+        for passed in range(3)
+    )
     if own:
         cut['own'] = own
     branches: Dict[str, List[dict]] = {}
@@ -103,9 +117,25 @@ def unlabeled_pipeline(
         *before,
         dict(type='WholeImageBox'),
         box,
+        *between,
         dict(type='EasyHardViews', **cut),
         dict(type='mmdet.MultiBranch', branch_field=[LABELED, *branches], **branches),
     ]
+
+
+def _warn_of_left_out(transforms: List[dict]) -> None:
+    own = [
+        each
+        for each in transforms
+        if not (getattr(class_of(each, TRANSFORMS), '__module__', '') or '').startswith(STOCK)
+    ]
+    if own:
+        print_log(
+            f'no pipeline of validation or test says what is done to every image: {", ".join(map(class_name, own))} of '
+            'the training pipeline is not done to unlabelled ones; name a val_dataloader, or give unlabeled.pipeline',
+            logger='current',
+            level=WARNING,
+        )
 
 
 def cut_of(labeled: List[dict]) -> Tuple[Dict[str, Any], dict]:

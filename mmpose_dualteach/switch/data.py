@@ -4,6 +4,7 @@
 from typing import Any, Dict, List, Mapping, Optional, Union
 
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
 
 from mmpose_dualteach.datasets.labeled_pipeline import (
     innermost,
@@ -14,8 +15,9 @@ from mmpose_dualteach.datasets.labeled_pipeline import (
 )
 from mmpose_dualteach.datasets.unlabeled_pipeline import unlabeled_pipeline
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
-from mmpose_dualteach.switch.names import DATASET
+from mmpose_dualteach.switch.names import DATASET, UNLABELED
 from mmpose_dualteach.switch.networks import OwnParts
+from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.arguments import argument_names
 from mmpose_dualteach.utils.branches import LABELED, own_branch
 from mmpose_dualteach.utils.config_dicts import plain
@@ -57,7 +59,13 @@ def unlabeled_set(
     Returns:
         dict: Its config.
     """
-    config = dict(_instances_like(labeled), **_source(unlabeled, 'unlabeled'))
+    source = _source(unlabeled, 'unlabeled')
+    if not ancestor(dict(dict(type=UNLABELED), **source), DATASETS, [UNLABELED]):
+        raise ValueError(
+            f'unlabeled.type={source["type"]!r}: instances without labels are listed by {UNLABELED}, from one file, '
+            'folder or list of boxes; join several into one'
+        )
+    config = dict(_instances_like(labeled), **source)
     if whole_images:
         config.setdefault('whole_images', True)
     if 'pipeline' not in config:
@@ -151,7 +159,7 @@ def _source(source: Union[str, dict, None], name: str) -> dict:
     if isinstance(source, dict):
         return plain(source)
     if not isinstance(source, str):
-        raise ValueError(f'{name}={source!r}: name a file or a folder, or give dict(...) of dataset arguments')
+        raise ValueError(f'{name}={source!r}: name one file or folder, or give dict(...) of dataset arguments')
     if source.endswith('.json'):
         return dict(ann_file=source)
     if name == 'labeled':
@@ -177,7 +185,7 @@ def _with_source(dataset: dict, source: dict) -> dict:
 def _instances_like(labeled: dict) -> dict:
     """The unlabelled dataset that has a labelled one's keypoints, folders and way to read a box."""
     inner = innermost(labeled)
-    instances = dict(type='UnlabeledPoseDataset', dataset_type=inner['type'])
+    instances = dict(type=UNLABELED, dataset_type=inner['type'])
     instances.update({key: inner[key] for key in ('metainfo', 'data_root', 'data_prefix') if key in inner})
     own = {key: value for key, value in inner.items() if key not in ('type', *argument_names(BaseCocoStyleDataset))}
     while 'dataset' in labeled:

@@ -8,7 +8,7 @@ LOOPS = dict(val_cfg='MutualTeachingValLoop', test_cfg='MutualTeachingTestLoop')
 # Which those take the place of; most configs name none, of which class_name() says 'unnamed'.
 STOCK_LOOPS = ('ValLoop', 'TestLoop', 'unnamed')
 CONSTRUCTOR = 'PerNetworkOptimWrapperConstructor'
-DATASET = 'LabeledUnlabeledDataset'
+DATASET, UNLABELED = 'LabeledUnlabeledDataset', 'UnlabeledPoseDataset'
 # The keys of default_hooks under which the hooks stand: --cfg-options default_hooks.dual_teacher.burn_in=5.
 HOOKS = dict(
     dual_teacher='DualTeacherHook',

@@ -10,11 +10,11 @@ from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
 from mmpose_dualteach.models.adapters import BOTTOM_UP, TOPDOWN, find_adapter, finds_instances
-from mmpose_dualteach.models.adapters.kinds import ancestor
 from mmpose_dualteach.models.estimators.model_checks import check_model_keys
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
 from mmpose_dualteach.switch.names import WRAPPER
+from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 
 OTHER_MODELS = dict(

@@ -119,7 +119,7 @@ def mutual_teaching(
     images = unlabeled_set(
         labels,
         unlabeled,
-        pipeline_of((stock.get('val_dataloader') or {}).get('dataset') or {}),
+        _pipeline_of_tests(stock),
         finds_instances(stock['model']),
         chosen['views'],
         chosen['rand_augment'],
@@ -192,6 +192,15 @@ def _by_names_of_parameters(optim_wrapper: dict) -> Dict[str, dict]:
         return {}
     options = dict(optim_wrapper.get('paramwise_cfg') or {}, stock_constructor=optim_wrapper['constructor'])
     return dict(optim_wrapper=dict(optim_wrapper, constructor=CONSTRUCTOR, paramwise_cfg=options))
+
+
+def _pipeline_of_tests(stock: Mapping[str, Any]) -> List[dict]:
+    """What is done to every image: the pipeline of validation, or else of the test."""
+    for loader in ('val_dataloader', 'test_dataloader'):
+        pipeline = pipeline_of((stock.get(loader) or {}).get('dataset') or {})
+        if pipeline:
+            return pipeline
+    return []
 
 
 def _changes_of(base: dict, original: dict, switched: dict) -> Dict[str, Any]:

@@ -63,7 +63,7 @@ def lesson_sheet(model, num_instances: int, metainfo: dict) -> np.ndarray:
             if asked:
                 joints = joints.masked_fill(~in_target(target, joints, known)[..., None], float('nan'))
             shown = known if asked and known is not None else [None] * count
-            each_joint = np.tile(colours, (joints.shape[1] // len(colours), 1))  # Of each instance.
+            each_joint = np.resize(colours, (joints.shape[1], 3))  # Of each instance.
             columns.append(
                 [
                     tile(image, warmth, places, sureness, each_joint, part)

@@ -144,6 +144,9 @@ def test_a_fault_of_the_pipeline_is_not_blamed_on_the_image(people):
     dataset = unlabeled(people, pipeline=[broken])
     with pytest.raises(RuntimeError, match='my own fault'):
         dataset[0]
+    dataset = unlabeled(people, pipeline=[lambda info: info['keypoints']])
+    with pytest.raises(ValueError, match="a transform of the unlabelled pipeline .* reads 'keypoints'.*unlabeled.pipe"):
+        dataset[0]
 
 
 def boxes(change):

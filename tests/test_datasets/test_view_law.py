@@ -1,6 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Views are drawn as the labelled pipeline draws its boxes, and the paper's as the released code draws them."""
 
+import copy
+
 import numpy as np
 import pytest
 from conftest import switch
@@ -8,7 +10,7 @@ from mmpose.registry import TRANSFORMS
 
 from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
-from mmpose_dualteach.datasets.unlabeled_pipeline import HARD_SHARE, PAPER_VIEWS, views_of
+from mmpose_dualteach.datasets.unlabeled_pipeline import HARD_SHARE, PAPER_VIEWS, unlabeled_pipeline, views_of
 
 BOX = dict(type='RandomBBoxTransform', rotate_factor=40, scale_factor=(0.7, 1.2), shift_prob=0.4)
 
@@ -104,3 +106,57 @@ def test_what_is_mirrored_twice_is_not():
     flips = [dict(type='RandomFlip', prob=0.4), dict(type='RandomFlip', prob=0.3)]
     assert ViewLaw.of_pipeline(flips).flip_prob == pytest.approx(0.4 * 0.7 + 0.3 * 0.6)
     assert ViewLaw.of_pipeline([flips[0], dict(type='RandomFlip', direction='vertical')]).flip_prob == 0.4
+
+
+@pytest.fixture
+def own_transforms():
+    """A lab's descendants of stock transforms, and one that stands between the box and the cut."""
+
+    class LabBox(TRANSFORMS.get('RandomBBoxTransform')):
+        pass
+
+    class LabFlip(TRANSFORMS.get('RandomFlip')):
+        pass
+
+    class LabLeastBox(TRANSFORMS.get('GetBBoxCenterScale')):
+        def transform(self, results):
+            results['bbox_scale'] = np.maximum(results['bbox_scale'], 400.0)
+            return results
+
+    kinds = (LabBox, LabFlip, LabLeastBox)
+    for kind in kinds:
+        TRANSFORMS.register_module(module=kind)
+    yield
+    for kind in kinds:
+        TRANSFORMS.module_dict.pop(kind.__name__)
+
+
+def test_what_wrappers_and_descendants_do_to_boxes_is_of_the_law(own_transforms):
+    plain, flip = ViewLaw.of_pipeline([BOX]), dict(type='RandomFlip', prob=0.4)
+    assert ViewLaw.of_pipeline([dict(BOX, type='LabBox')]) == plain
+    assert ViewLaw.of_pipeline([dict(flip, type='LabFlip')]).flip_prob == 0.4
+    sometimes = ViewLaw.of_pipeline([dict(type='RandomApply', transforms=[BOX, flip], prob=0.5)])
+    assert sometimes.rotate_factor == plain.rotate_factor and sometimes.flip_prob == 0.2
+    assert sometimes.rotate_prob == 0.5 * plain.rotate_prob and sometimes.scale_prob == 0.5 * plain.scale_prob
+    choice = dict(type='RandomChoice', transforms=[[flip], [dict(type='Compose', transforms=[flip])]], prob=[0.25, 0.5])
+    assert ViewLaw.of_pipeline([choice]).flip_prob == pytest.approx(0.1 * 0.8 + 0.2 * 0.9)
+
+
+def test_transforms_keep_their_places_about_the_box(stock, own_transforms, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmpose_dualteach.datasets.unlabeled_pipeline.print_log', lambda line, **_: said.append(line))
+    own = [dict(type='LabLeastBox'), dict(type='KeypointConverter', num_keypoints=17, mapping=[(0, 0)])]
+    train, val = stock['train_dataloader']['dataset']['pipeline'], stock['val_dataloader']['dataset']['pipeline']
+    for pipeline in (train, val):
+        pipeline[2:2] = copy.deepcopy(own)
+    kinds = [each['type'] for each in unlabeled_pipeline(train, val)]
+    assert kinds == ['LoadImage', 'WholeImageBox', 'GetBBoxCenterScale', 'LabLeastBox', 'EasyHardViews', kinds[-1]]
+    assert kinds == [each['type'] for each in switch(stock).train_dataloader.dataset.unlabeled.pipeline]
+    stock['test_dataloader']['dataset']['pipeline'] = val
+    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+        stock[key] = None
+    assert kinds == [each['type'] for each in switch(stock).train_dataloader.dataset.unlabeled.pipeline], 'the test has'
+    for key in ('test_dataloader', 'test_cfg', 'test_evaluator'):
+        stock[key] = None
+    assert 'LabLeastBox' not in [each['type'] for each in switch(stock).train_dataloader.dataset.unlabeled.pipeline]
+    assert len(said) == 1 and 'LabLeastBox of the training pipeline is not done to unlabelled ones' in said[0]

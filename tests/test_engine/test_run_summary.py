@@ -52,6 +52,15 @@ def test_lessons_that_never_count_are_told(stock, tmp_path):
     assert 'no lesson ever counts' not in log_of(tmp_path / 'iterations')
 
 
+def test_names_of_the_log_that_no_network_has_are_told(stock, tmp_path):
+    sources = ('loss_kpt', 'a/loss_kpt', 'loss')
+    entries = [dict(data_src=name, log_name=f'mean of {name}', method_name='mean') for name in sources]
+    stock.setdefault('log_processor', {})['custom_cfg'] = entries
+    run(switch(stock), tmp_path)
+    told = [line for line in log_of(tmp_path).splitlines() if 'log_processor.custom_cfg: nothing logs' in line]
+    assert len(told) == 1 and "nothing logs loss_kpt, every network logs its own; set data_src='a/loss_kpt'" in told[0]
+
+
 def test_a_stock_sampler_that_gives_way_is_told(stock, tmp_path):
     run(switch(stock), tmp_path / 'stock')
     assert 'drawn alike' not in log_of(tmp_path / 'stock')

@@ -224,6 +224,24 @@ def test_descendants_are_of_their_ancestors_kind_unless_they_change_it(stock, la
     own = super(type(network.head), network.head).forward(network.extract_feat(images))
     assert torch.equal(model.adapter.output(network, images), 2.0 * own), 'its own forward goes on working'
 
+    @MODELS.register_module()
+    class LabAnswer(MODELS.get('HeatmapHead')):
+        def predict(self, feats, batch_data_samples, test_cfg={}):
+            instances = super().predict(feats, batch_data_samples, dict(test_cfg, output_heatmaps=False))
+            for each in instances:
+                each.keypoints += 1.0
+            return instances
+
+    stock['model']['head'].update(type='LabAnswer')
+    answering = MODELS.build(switch(stock).model).eval()
+    assert isinstance(answering.adapter, HeatmapAdapter) and answering.answers == ['a', 'b'], 'no mean of such answers'
+    samples = data['data_samples']['labeled']
+    told = answering.predict_all(data['inputs']['labeled'], samples)['a'][0].pred_instances.keypoints
+    head = answering.networks['a'].head
+    features = answering.networks['a'].extract_feat(data['inputs']['labeled'])
+    heatmaps = super(type(head), head).predict(features, samples)[0].keypoints
+    assert told.shape == heatmaps.shape and not np.allclose(told, heatmaps)
+
     @KEYPOINT_CODECS.register_module()
     class LabUDP(KEYPOINT_CODECS.get('UDPHeatmap')):
         pass

@@ -24,7 +24,8 @@ def read_json(path: str, backend_args: Optional[dict] = None) -> Any:
         # Whatever its suffix: a pickle could run code.
         return load(path, file_format='json', backend_args=backend_args)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is no valid JSON ({error}); write it again') from None
+        remedy = 'write it again' if path.endswith('.json') else 'instances are listed by a COCO file (.json) alone'
+        raise ValueError(f'{path} is no valid JSON ({error}); {remedy}') from None
     except IsADirectoryError:
         raise ValueError(f'{path} is a folder; name a .json file') from None
 

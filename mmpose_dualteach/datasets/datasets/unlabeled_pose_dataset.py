@@ -288,14 +288,26 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
                     # Far away, since neighbours often share the image; the same in every run.
                     idx = int(np.random.default_rng((idx, attempt)).integers(len(self)))
                     continue
-            sample = self.pipeline(info)
+            sample = self._in_views(info)
             if skipped:
                 sample['data_samples']['easy'].set_metainfo(dict(skipped=skipped))
             return sample
         raise ValueError(
             f'{MOST_ATTEMPTS} unlabelled images in a row cannot be used, the first: {skipped[0][0]} '
-            f'{skipped[0][1]}; is the folder {osp.dirname(skipped[0][0])} still there?'
+            f'{skipped[0][1]}; is the folder {osp.dirname(skipped[0][0])} still there, and that of these images? Where '
+            'unlabeled.data_prefix is not given, it is that of the labelled ones'
         )
+
+    def _in_views(self, info: dict) -> Any:
+        try:
+            return self.pipeline(info)
+        except KeyError as missing:  # Of a transform that is the user's own; those of stock pipelines ask for nothing.
+            names = ', '.join(type(transform).__name__ for transform in self.pipeline.transforms)
+            raise ValueError(
+                f'a transform of the unlabelled pipeline ({names}) reads {missing}, which instances without labels do '
+                'not have; what the pipelines of training and validation have in common is done to them too. Let it do '
+                f'without, or give unlabeled.pipeline'
+            ) from missing
 
 
 @contextmanager

@@ -2,16 +2,18 @@
 """How a view of an instance is drawn at random."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 from mmpose.registry import TRANSFORMS
 from scipy.stats import truncnorm
 
 from mmpose_dualteach.datasets.labeled_pipeline import WHOLE_IMAGE_CUT
+from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.config_dicts import class_name
 
 LAWS = ('truncated', 'clipped', 'uniform')
+PROBABILITIES = ('shift_prob', 'scale_prob', 'rotate_prob')
 
 
 class ViewParams(NamedTuple):
@@ -77,7 +79,7 @@ class ViewLaw:
         pair = self.scale_factor
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not 0 < pair[0] <= pair[1]:
             raise ValueError(f'views: scale_factor={pair!r}; give two numbers above 0, (least, largest)')
-        for name in ('shift_prob', 'scale_prob', 'rotate_prob', 'flip_prob'):
+        for name in (*PROBABILITIES, 'flip_prob'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'views: {name}={getattr(self, name)} must be between 0 and 1')
         for name in ('shift_factor', 'rotate_factor'):
@@ -87,24 +89,26 @@ class ViewLaw:
     @classmethod
     def of_pipeline(cls, pipeline: List[dict]) -> 'ViewLaw':
         """What a labelled pipeline does to its boxes by ``RandomFlip`` and ``RandomBBoxTransform``, or to whole images
-        by ``BottomupRandomAffine``, whose shear of a few degrees no view has.
+        by ``BottomupRandomAffine``, whose shear of a few degrees no view has; or by classes that descend from these, or
+        by any of them within ``RandomApply``, ``RandomChoice`` or ``Compose``.
 
         Args:
             pipeline (List[dict]): The pipeline's config.
         """
         found: Dict[str, Any] = {}
-        for config in pipeline:
-            kind = class_name(config)
+        for config, applied in _with_probability(pipeline):
+            kind = ancestor(config, TRANSFORMS, ('RandomBBoxTransform', WHOLE_IMAGE_CUT, 'RandomFlip'))
             if kind in ('RandomBBoxTransform', WHOLE_IMAGE_CUT):
                 stock = TRANSFORMS.build(config)
                 found.update({name: getattr(stock, name) for name in cls.__dataclass_fields__ if hasattr(stock, name)})
+                found.update({name: applied * found.get(name, 1.0) for name in PROBABILITIES})
                 found['scale_factor'] = tuple(stock.scale_factor)
                 if getattr(stock, 'distribution', None) == 'uniform':
                     found['law'] = 'uniform'
                 if getattr(stock, 'transform_mode', None) == 'perspective':  # It scales what is seen, not the box.
                     found['scale_factor'] = tuple(1 / factor for factor in reversed(stock.scale_factor))
             elif kind == 'RandomFlip':
-                before, prob = found.get('flip_prob', 0.0), _horizontal_prob(TRANSFORMS.build(config))
+                before, prob = found.get('flip_prob', 0.0), applied * _horizontal_prob(TRANSFORMS.build(config))
                 found['flip_prob'] = before + prob - 2 * before * prob  # Twice mirrored is not mirrored.
         return cls(**found)
 
@@ -139,6 +143,23 @@ class ViewLaw:
             float(rotated * rotation * self.rotate_factor),
             bool(flip),
         )
+
+
+def _with_probability(transforms: Any, probability: float = 1.0) -> Iterator[Tuple[dict, float]]:
+    """Every transform of a pipeline's config, those within mmcv's wrappers too, and how often it is applied."""
+    for config in [transforms] if isinstance(transforms, dict) else transforms:
+        kind = class_name(config)
+        if kind == 'RandomApply':
+            yield from _with_probability(config['transforms'], probability * config.get('prob', 0.5))
+        elif kind == 'RandomChoice':
+            choices = config['transforms']
+            shares = config.get('prob') or [1 / len(choices)] * len(choices)
+            for choice, share in zip(choices, shares):
+                yield from _with_probability(choice, probability * share)
+        elif kind == 'Compose':
+            yield from _with_probability(config['transforms'], probability)
+        else:
+            yield config, probability
 
 
 def _horizontal_prob(flip: Any) -> float:

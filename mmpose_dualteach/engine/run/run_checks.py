@@ -41,6 +41,7 @@ def check_run(runner: Any) -> None:
     _check_loader(runner.train_dataloader)
     _check_later_sets(runner.cfg)
     _warn_of_lost_sampler(runner)
+    _warn_of_lost_log_names(runner)
     _warn_of_shared_images(runner)
     _warn_of_equal_networks(runner)
 
@@ -84,6 +85,18 @@ def _check_later_sets(config: Any) -> None:
                     f'custom_hooks.{number}.{NEW_SET}.{key} is not train_dataloader.dataset.{key}, so that the run '
                     'would go on with other data in the middle; change both'
                 )
+
+
+@master_only
+def _warn_of_lost_log_names(runner: Any) -> None:
+    """A stock loss in the log belongs to a network."""
+    for entry in (runner.cfg.get('log_processor') or {}).get('custom_cfg') or []:
+        source = entry.get('data_src', '')
+        if 'loss_' in source and '/' not in source:
+            runner.logger.warning(
+                f'log_processor.custom_cfg: nothing logs {source}, every network logs its own; set '
+                f'data_src={unwrapped(runner.model).first + "/" + source!r}'
+            )
 
 
 @master_only

@@ -12,10 +12,11 @@ from mmpose_dualteach.models.adapters.coordinates import CoordinateAdapter
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
 from mmpose_dualteach.models.adapters.instances import InstanceAdapter
 from mmpose_dualteach.models.adapters.keypoints import KeypointAdapter
-from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor, class_of
+from mmpose_dualteach.models.adapters.kinds import Refusal
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter
 from mmpose_dualteach.models.adapters.simcc import SimCCAdapter
 from mmpose_dualteach.models.adapters.visibility import VisibilityAdapter
+from mmpose_dualteach.utils.ancestors import ancestor, class_of
 from mmpose_dualteach.utils.config_dicts import class_name
 
 __all__ = [

@@ -11,9 +11,10 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor, loss_of
+from mmpose_dualteach.models.adapters.kinds import Refusal, loss_of
 from mmpose_dualteach.models.utils.map_tensors import map_tensors
 from mmpose_dualteach.models.view_pair import ViewPair
+from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.config_dicts import class_name, hashable
 
 # Adapters, the last registered one that knows a head is taken.

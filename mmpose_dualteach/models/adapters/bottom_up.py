@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from mmpose_dualteach.models.adapters.base import ADAPTERS
 from mmpose_dualteach.models.adapters.instances import InstanceAdapter
-from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor
+from mmpose_dualteach.models.adapters.kinds import Refusal
 from mmpose_dualteach.models.utils.modes import evaluation_mode
+from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.config_dicts import class_name
 
 

@@ -11,8 +11,9 @@ from torch import Tensor
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
-from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor
+from mmpose_dualteach.models.adapters.kinds import Refusal
 from mmpose_dualteach.models.view_pair import ViewPair
+from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.config_dicts import class_name
 
 

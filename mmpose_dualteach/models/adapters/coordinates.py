@@ -13,8 +13,8 @@ from torch import Tensor
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target, stock_predictions
 from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight, mean_of_predictions
-from mmpose_dualteach.models.adapters.kinds import ancestor
 from mmpose_dualteach.models.view_pair import ViewPair
+from mmpose_dualteach.utils.ancestors import ancestor
 
 # Where two networks differ by this share of the input's sides, their score is exp(-1/2). It is the distance at which
 # stock regression heads call a joint right.

@@ -27,10 +27,11 @@ from mmpose_dualteach.models.adapters.found_instances import (
 )
 from mmpose_dualteach.models.adapters.instance_labels import TaughtImage, in_stock_words, mask_of
 from mmpose_dualteach.models.adapters.joints import blobs
-from mmpose_dualteach.models.adapters.kinds import Refusal, class_of
+from mmpose_dualteach.models.adapters.kinds import Refusal
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, check_joint_count, first_tensor
 from mmpose_dualteach.models.utils.map_tensors import map_tensors
 from mmpose_dualteach.models.view_pair import ViewPair
+from mmpose_dualteach.utils.ancestors import class_of
 from mmpose_dualteach.utils.config_dicts import class_name
 
 CELL = 4  # Pixels of a cell of the map of what is known.

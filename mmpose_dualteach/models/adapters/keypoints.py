@@ -13,10 +13,11 @@ from torch import Tensor
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.joints import JointPictures, joint_weight, mean_of_predictions
-from mmpose_dualteach.models.adapters.kinds import Refusal, class_of
+from mmpose_dualteach.models.adapters.kinds import Refusal
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, check_joint_count, first_tensor
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.view_pair import ViewPair
+from mmpose_dualteach.utils.ancestors import class_of
 from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
 from mmpose_dualteach.utils.config_dicts import class_name
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from mmpose_dualteach.models.adapters.base import ADAPTERS
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
-from mmpose_dualteach.models.adapters.kinds import Refusal, ancestor
+from mmpose_dualteach.models.adapters.kinds import Refusal
+from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.config_dicts import class_name
 
 
@@ -24,12 +25,14 @@ class VisibilityAdapter(HeatmapAdapter):
         **options: Of :class:`HeatmapAdapter`.
     """
 
+    heads = ('VisPredictHead',)
+
     def __init__(self, head: dict, **options) -> None:
         super().__init__(head['pose_cfg'], **options)
 
     @classmethod
     def refusal(cls, head: dict) -> Optional[Refusal]:
-        if not ancestor(head, MODELS, ['VisPredictHead']):
+        if not ancestor(head, MODELS, cls.heads):
             return Refusal(f'model.head is {class_name(head)}')
         return HeatmapAdapter.refusal(head.get('pose_cfg') or {})
 

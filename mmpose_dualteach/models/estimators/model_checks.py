@@ -18,6 +18,11 @@ def check_model_keys(model: Mapping[str, Any], estimator: str, own: Collection[s
     Raises:
         ValueError: If there is no such class, or neither it nor the wrapper knows a key; names it.
     """
+    if '_delete_' in model:
+        raise ValueError(
+            'model._delete_: what mutual_teaching() returns is merged into a config, not put in its place; in Python '
+            'config.merge_from_dict(mutual_teaching(config, ...))'
+        )
     kind = MODELS.get(estimator)
     if kind is None:
         raise ValueError(f'model.estimator={estimator!r} is no registered model; import it by custom_imports')

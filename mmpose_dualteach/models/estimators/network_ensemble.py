@@ -18,9 +18,9 @@ from mmpose_dualteach.models.adapters import (
     adapter_for,
     finds_instances,
 )
-from mmpose_dualteach.models.adapters.kinds import ancestor
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter
 from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
+from mmpose_dualteach.utils.ancestors import ancestor
 
 MEAN = 'mean'
 # What a network has of its own and its model does not know.
@@ -113,9 +113,12 @@ class NetworkEnsemble(BaseModel):
         # Those that have learned from each other and see the same images.
         self.peers = [name for name in self.learning if self.own_images[name] is None and name not in apart]
         alike = [name for name in self.peers if self.adapters[name] is self.adapter]
-        # What an estimator of the user's makes of its network's answer, or the heatmaps that a config asks for beside
-        # it, nobody makes of a mean one.
+        # What an estimator or a head of the user's makes of its network's answer, or the heatmaps that a config asks
+        # for beside it, nobody makes of a mean one.
         predicts_itself = not ancestor(dict(type=estimator), MODELS, (TOPDOWN, BOTTOM_UP), ('predict',))
+        for name, head in self._heads.items():
+            stock_heads = self.adapters[name].heads
+            predicts_itself |= ancestor(head, MODELS, stock_heads) != ancestor(head, MODELS, stock_heads, ('predict',))
         self._tells_more = predicts_itself or bool((stock.get('test_cfg') or {}).get('output_heatmaps'))
         self._in_mean = alike if self.adapter.averages and not self._tells_more else [self.first]
         if self.predict_on == MEAN and len(self._in_mean) == 1:
