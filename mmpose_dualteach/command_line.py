@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Optional, Union
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.dist import init_dist
+from mmengine.dist import init_dist, is_distributed
 
 from mmpose_dualteach.compat import is_pure_python
 from mmpose_dualteach.methods import DEFAULT, find_method, method_names
@@ -147,7 +147,7 @@ def leave_together() -> None:
     holds the group any more; where one outlives the interpreter, a process that is done aborts ("terminate called
     without an active exception").
     """
-    if torch.distributed.is_initialized():
+    if is_distributed():
         torch.distributed.barrier()
         gc.collect()  # A runner's model holds the group, and is part of cycles.
         torch.distributed.destroy_process_group()

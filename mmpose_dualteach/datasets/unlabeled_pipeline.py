@@ -9,8 +9,8 @@ from mmengine.logging import print_log
 from mmpose.registry import TRANSFORMS
 
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
-from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
-from mmpose_dualteach.utils.ancestors import class_of
+from mmpose_dualteach.datasets.transforms.view_law import VIEW_TRANSFORMS, ViewLaw
+from mmpose_dualteach.utils.ancestors import ancestor, class_of
 from mmpose_dualteach.utils.branches import HARD, JOINT_WEIGHTS, LABELED, easy_view, own_branch
 from mmpose_dualteach.utils.config_dicts import class_name
 
@@ -127,7 +127,8 @@ def _warn_of_left_out(transforms: List[dict]) -> None:
     own = [
         each
         for each in transforms
-        if not (getattr(class_of(each, TRANSFORMS), '__module__', '') or '').startswith(STOCK)
+        if not ancestor(each, TRANSFORMS, VIEW_TRANSFORMS)
+        and not (getattr(class_of(each, TRANSFORMS), '__module__', '') or '').startswith(STOCK)
     ]
     if own:
         print_log(

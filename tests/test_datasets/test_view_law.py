@@ -139,7 +139,11 @@ def test_what_wrappers_and_descendants_do_to_boxes_is_of_the_law(own_transforms)
     assert sometimes.rotate_factor == plain.rotate_factor and sometimes.flip_prob == 0.2
     assert sometimes.rotate_prob == 0.5 * plain.rotate_prob and sometimes.scale_prob == 0.5 * plain.scale_prob
     choice = dict(type='RandomChoice', transforms=[[flip], [dict(type='Compose', transforms=[flip])]], prob=[0.25, 0.5])
-    assert ViewLaw.of_pipeline([choice]).flip_prob == pytest.approx(0.1 * 0.8 + 0.2 * 0.9)
+    assert ViewLaw.of_pipeline([choice]).flip_prob == pytest.approx(0.25 * 0.4 + 0.5 * 0.4), 'one of them, or none'
+    wide = dict(type='RandomBBoxTransform', rotate_factor=10, scale_factor=(0.9, 1.5), rotate_prob=1.0)
+    either = ViewLaw.of_pipeline([dict(type='RandomChoice', transforms=[[BOX], [wide]])])
+    assert either.rotate_factor == 40 and either.scale_factor == (0.7, 1.5)
+    assert either.rotate_prob == 0.5 * plain.rotate_prob + 0.5
 
 
 def test_transforms_keep_their_places_about_the_box(stock, own_transforms, monkeypatch):
@@ -149,6 +153,7 @@ def test_transforms_keep_their_places_about_the_box(stock, own_transforms, monke
     train, val = stock['train_dataloader']['dataset']['pipeline'], stock['val_dataloader']['dataset']['pipeline']
     for pipeline in (train, val):
         pipeline[2:2] = copy.deepcopy(own)
+    train.insert(2, dict(type='LabFlip', prob=0.5))
     kinds = [each['type'] for each in unlabeled_pipeline(train, val)]
     assert kinds == ['LoadImage', 'WholeImageBox', 'GetBBoxCenterScale', 'LabLeastBox', 'EasyHardViews', kinds[-1]]
     assert kinds == [each['type'] for each in switch(stock).train_dataloader.dataset.unlabeled.pipeline]
@@ -159,4 +164,4 @@ def test_transforms_keep_their_places_about_the_box(stock, own_transforms, monke
     for key in ('test_dataloader', 'test_cfg', 'test_evaluator'):
         stock[key] = None
     assert 'LabLeastBox' not in [each['type'] for each in switch(stock).train_dataloader.dataset.unlabeled.pipeline]
-    assert len(said) == 1 and 'LabLeastBox of the training pipeline is not done to unlabelled ones' in said[0]
+    assert len(said) == 1 and ': LabLeastBox of the training pipeline is not done to unlabelled ones' in said[0]

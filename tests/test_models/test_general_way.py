@@ -242,6 +242,22 @@ def test_descendants_are_of_their_ancestors_kind_unless_they_change_it(stock, la
     heatmaps = super(type(head), head).predict(features, samples)[0].keypoints
     assert told.shape == heatmaps.shape and not np.allclose(told, heatmaps)
 
+    @MODELS.register_module()
+    class LabRegression(MODELS.get('RegressionHead')):
+        def predict(self, feats, batch_data_samples, test_cfg={}):
+            return super().predict(feats, batch_data_samples, test_cfg)
+
+    class LabOwn(HeatmapAdapter):
+        def predict(self, network, images, samples):
+            return super().predict(network, images, samples)
+
+    regression = dict(type='LabRegression', decoder=dict(type='RegressionLabel', input_size=INPUT))
+    adapter = adapter_for(regression)
+    assert adapter.answers_for(regression) and adapter.tells_scores, 'it may'
+    assert not adapter_for(dict(regression, type='RegressionHead')).tells_scores
+    answer = stock['model']['head']
+    assert not HeatmapAdapter(answer).answers_for(answer) and LabOwn(answer).answers_for(answer)
+
     @KEYPOINT_CODECS.register_module()
     class LabUDP(KEYPOINT_CODECS.get('UDPHeatmap')):
         pass

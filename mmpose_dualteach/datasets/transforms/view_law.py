@@ -2,7 +2,7 @@
 """How a view of an instance is drawn at random."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from mmpose.registry import TRANSFORMS
@@ -14,6 +14,8 @@ from mmpose_dualteach.utils.config_dicts import class_name
 
 LAWS = ('truncated', 'clipped', 'uniform')
 PROBABILITIES = ('shift_prob', 'scale_prob', 'rotate_prob')
+# What makes the views of labelled images.
+VIEW_TRANSFORMS = ('RandomBBoxTransform', WHOLE_IMAGE_CUT, 'RandomFlip')
 
 
 class ViewParams(NamedTuple):
@@ -88,29 +90,15 @@ class ViewLaw:
 
     @classmethod
     def of_pipeline(cls, pipeline: List[dict]) -> 'ViewLaw':
-        """What a labelled pipeline does to its boxes by ``RandomFlip`` and ``RandomBBoxTransform``, or to whole images
-        by ``BottomupRandomAffine``, whose shear of a few degrees no view has; or by classes that descend from these, or
-        by any of them within ``RandomApply``, ``RandomChoice`` or ``Compose``.
+        """What a labelled pipeline does to its boxes by ``RandomFlip`` and ``RandomBBoxTransform``, or by classes that
+        descend from these, within ``RandomApply``, ``RandomChoice`` or ``Compose`` too; or to whole images by
+        ``BottomupRandomAffine``, whose shear of a few degrees no view has. Of several boxes to choose from the law is
+        as wide as the widest.
 
         Args:
             pipeline (List[dict]): The pipeline's config.
         """
-        found: Dict[str, Any] = {}
-        for config, applied in _with_probability(pipeline):
-            kind = ancestor(config, TRANSFORMS, ('RandomBBoxTransform', WHOLE_IMAGE_CUT, 'RandomFlip'))
-            if kind in ('RandomBBoxTransform', WHOLE_IMAGE_CUT):
-                stock = TRANSFORMS.build(config)
-                found.update({name: getattr(stock, name) for name in cls.__dataclass_fields__ if hasattr(stock, name)})
-                found.update({name: applied * found.get(name, 1.0) for name in PROBABILITIES})
-                found['scale_factor'] = tuple(stock.scale_factor)
-                if getattr(stock, 'distribution', None) == 'uniform':
-                    found['law'] = 'uniform'
-                if getattr(stock, 'transform_mode', None) == 'perspective':  # It scales what is seen, not the box.
-                    found['scale_factor'] = tuple(1 / factor for factor in reversed(stock.scale_factor))
-            elif kind == 'RandomFlip':
-                before, prob = found.get('flip_prob', 0.0), applied * _horizontal_prob(TRANSFORMS.build(config))
-                found['flip_prob'] = before + prob - 2 * before * prob  # Twice mirrored is not mirrored.
-        return cls(**found)
+        return cls(**_law_in(pipeline))
 
     def times(self, share: float) -> 'ViewLaw':
         """The same law with a share of its strength, and mirrored as often."""
@@ -145,21 +133,55 @@ class ViewLaw:
         )
 
 
-def _with_probability(transforms: Any, probability: float = 1.0) -> Iterator[Tuple[dict, float]]:
-    """Every transform of a pipeline's config, those within mmcv's wrappers too, and how often it is applied."""
+def _law_in(transforms: Any) -> Dict[str, Any]:
+    """The arguments of :class:`ViewLaw` that a pipeline's config, or a transform's, has; but for the flip none where it
+    leaves boxes as they are."""
+    found: Dict[str, Any] = dict(flip_prob=0.0)
     for config in [transforms] if isinstance(transforms, dict) else transforms:
         kind = class_name(config)
-        if kind == 'RandomApply':
-            yield from _with_probability(config['transforms'], probability * config.get('prob', 0.5))
+        if kind == 'Compose':
+            one = _law_in(config['transforms'])
+        elif kind == 'RandomApply':
+            one = _law_of_choice([config['transforms']], [config.get('prob', 0.5)])
         elif kind == 'RandomChoice':
             choices = config['transforms']
-            shares = config.get('prob') or [1 / len(choices)] * len(choices)
-            for choice, share in zip(choices, shares):
-                yield from _with_probability(choice, probability * share)
-        elif kind == 'Compose':
-            yield from _with_probability(config['transforms'], probability)
+            one = _law_of_choice(choices, config.get('prob') or [1 / len(choices)] * len(choices))
         else:
-            yield config, probability
+            one = _law_of(config)
+        first, second = found['flip_prob'], one.get('flip_prob', 0.0)
+        # Twice mirrored is not mirrored.
+        found.update(one, flip_prob=first + second - 2 * first * second)
+    return found
+
+
+def _law_of(config: dict) -> Dict[str, Any]:
+    kind = ancestor(config, TRANSFORMS, VIEW_TRANSFORMS)
+    if kind is None:
+        return {}
+    stock = TRANSFORMS.build(config)
+    if kind == 'RandomFlip':
+        return dict(flip_prob=_horizontal_prob(stock))
+    found = {name: getattr(stock, name) for name in ViewLaw.__dataclass_fields__ if hasattr(stock, name)}
+    found['scale_factor'] = tuple(stock.scale_factor)
+    if getattr(stock, 'distribution', None) == 'uniform':
+        found['law'] = 'uniform'
+    if getattr(stock, 'transform_mode', None) == 'perspective':  # It scales what is seen, not the box.
+        found['scale_factor'] = tuple(1 / factor for factor in reversed(stock.scale_factor))
+    return found
+
+
+def _law_of_choice(choices: Sequence[Any], shares: Sequence[float]) -> Dict[str, Any]:
+    """The law of one of several pipelines, of which each is taken with a probability."""
+    laws = [(_law_in(choice), share) for choice, share in zip(choices, shares)]
+    mixed: Dict[str, Any] = dict(flip_prob=sum(share * law.pop('flip_prob') for law, share in laws))
+    boxes = [(law, share) for law, share in laws if law]
+    if boxes:
+        mixed.update(boxes[0][0])
+        least, largest = zip(*(law['scale_factor'] for law, _ in boxes))
+        mixed['scale_factor'] = (min(least), max(largest))
+        mixed.update({name: max(law[name] for law, _ in boxes) for name in ('shift_factor', 'rotate_factor')})
+        mixed.update({name: sum(share * law[name] for law, share in boxes) for name in PROBABILITIES})
+    return mixed
 
 
 def _horizontal_prob(flip: Any) -> float:

@@ -266,6 +266,10 @@ class OutputAdapter(metaclass=ABCMeta):
 
     # ------------------------------------------------------------------ test time
 
+    def answers_for(self, head: dict) -> bool:
+        """Whether :meth:`predict` gives what a network with such a head predicts by itself."""
+        return True
+
     @abstractmethod
     def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
         """A network's stock prediction, test-time augmentation included, and what :meth:`decode_mean` needs of it."""

@@ -14,7 +14,7 @@ from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target, stock_predictions
 from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight, mean_of_predictions
 from mmpose_dualteach.models.view_pair import ViewPair
-from mmpose_dualteach.utils.ancestors import ancestor
+from mmpose_dualteach.utils.ancestors import class_of
 
 # Where two networks differ by this share of the input's sides, their score is exp(-1/2). It is the distance at which
 # stock regression heads call a joint right.
@@ -42,8 +42,9 @@ class CoordinateAdapter(JointAdapter):
         self.input_size = tuple(self.codec['input_size'])
         sigma = self.codec.get('sigma')
         self.label_height = 1 / (2 * math.pi * sigma**2) if sigma else None
-        kind = ancestor(head, MODELS, self.heads)
-        self.tells_scores = kind == 'RLEHead' or (kind != 'RegressionHead' and self.label_height is not None)
+        # Descendants may tell more.
+        silent = () if self.label_height else ('DSNTHead', 'IntegralRegressionHead')
+        self.tells_scores = class_of(head, MODELS) not in [MODELS.get(name) for name in ('RegressionHead', *silent)]
 
     # ------------------------------------------------------------------ lessons
 

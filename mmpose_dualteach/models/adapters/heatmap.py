@@ -12,6 +12,7 @@ from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, OutputAdapter, Target, features_for_test
 from mmpose_dualteach.models.adapters.kinds import Refusal
 from mmpose_dualteach.models.view_pair import ViewPair
+from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.config_dicts import class_name
 
 # Megvii's codec rounds down: its cells' centres lie half a cell further. Its labels are 255 high.
@@ -172,6 +173,11 @@ class HeatmapAdapter(OutputAdapter):
         )
 
     # ------------------------------------------------------------------ test time
+
+    def answers_for(self, head: dict) -> bool:
+        # Scores are of what a head's own predict() says, which a mean heatmap knows nothing of.
+        others = not type(self).predict.__module__.startswith(__package__)
+        return others or ancestor(head, MODELS, self.heads) == ancestor(head, MODELS, self.heads, ('predict',))
 
     def predict(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Tuple[List[InstanceData], Any]:
         predictions, fields = network.head.predict(

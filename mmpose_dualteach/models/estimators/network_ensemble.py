@@ -116,11 +116,12 @@ class NetworkEnsemble(BaseModel):
         # What an estimator or a head of the user's makes of its network's answer, or the heatmaps that a config asks
         # for beside it, nobody makes of a mean one.
         predicts_itself = not ancestor(dict(type=estimator), MODELS, (TOPDOWN, BOTTOM_UP), ('predict',))
-        for name, head in self._heads.items():
-            stock_heads = self.adapters[name].heads
-            predicts_itself |= ancestor(head, MODELS, stock_heads) != ancestor(head, MODELS, stock_heads, ('predict',))
-        self._tells_more = predicts_itself or bool((stock.get('test_cfg') or {}).get('output_heatmaps'))
-        self._in_mean = alike if self.adapter.averages and not self._tells_more else [self.first]
+        every = predicts_itself or (stock.get('test_cfg') or {}).get('output_heatmaps')
+        self._by_themselves = [
+            name for name, head in self._heads.items() if every or not self.adapters[name].answers_for(head)
+        ]
+        averaged = self.adapter.averages and not set(alike) & set(self._by_themselves)
+        self._in_mean = alike if averaged else [self.first]
         if self.predict_on == MEAN and len(self._in_mean) == 1:
             self.predict_on = self._in_mean[0]
         compat.before_loading(self, self._accept_stock_checkpoint)
@@ -189,7 +190,7 @@ class NetworkEnsemble(BaseModel):
             Tuple[List[PoseDataSample], Any]: Samples with ``pred_instances``, and the output.
         """
         network = self.networks[name]
-        if self._tells_more:
+        if name in self._by_themselves:
             return network(images, [sample.new() for sample in samples], mode='predict'), None
         instances, output = self.adapters[name].predict(network, images, samples)
         return self._with_predictions(network, instances, samples), output

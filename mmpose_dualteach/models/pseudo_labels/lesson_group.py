@@ -10,6 +10,7 @@ from mmpose_dualteach.models.adapters import OutputAdapter, Target
 from mmpose_dualteach.models.pseudo_labels.combine import COMBINE, among_known, farthest
 from mmpose_dualteach.models.pseudo_labels.lessons import Lesson, Teacher
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
+from mmpose_dualteach.models.utils.map_tensors import map_tensors
 from mmpose_dualteach.models.utils.modes import evaluation_mode
 from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.branches import EASY, HARD, LABELED, easy_view, own_branch
@@ -85,6 +86,7 @@ class LessonGroup:
                 if self.teacher_mode == 'eval':
                     stack.enter_context(evaluation_mode(network))
                 output = speaker.output(network, _mirror(images) if teacher.mirrored else images)
+                output = map_tensors(output, _in_float32)
                 stack.enter_context(geometry.full_precision(images.device))
                 if teacher.mirrored:
                     flip_indices = data_samples[branch][0].metainfo['flip_indices']
@@ -166,6 +168,10 @@ class LessonGroup:
             health['agreement_px'] = self.adapter.distance(*two).mean()
         health['valid_share'] = torch.stack([target.valid.float().mean() for target in targets.values()]).mean()
         return health
+
+
+def _in_float32(part: Tensor) -> Tensor:
+    return part.float() if part.dtype in (torch.float16, torch.bfloat16) else part
 
 
 def _mirror(images: Tensor) -> Tensor:
