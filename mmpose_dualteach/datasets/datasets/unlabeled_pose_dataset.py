@@ -306,7 +306,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
             raise ValueError(
                 f'a transform of the unlabelled pipeline ({names}) reads {missing}, which instances without labels do '
                 'not have; what the pipelines of training and validation have in common is done to them too. Let it do '
-                f'without, or give unlabeled.pipeline'
+                'without, or give unlabeled.pipeline'
             ) from missing
 
 

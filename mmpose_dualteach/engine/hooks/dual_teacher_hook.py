@@ -140,7 +140,8 @@ class DualTeacherHook(Hook):
             wrapper.clip_func = partial(clip_each_network, networks)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
-        """Tell the model how much the pseudo losses weigh now, and whether to look at the pseudo-heatmaps."""
+        """Tell the model how much the pseudo losses weigh now, and whether to look at the pseudo-heatmaps; and which
+        unlabelled images of the pass before did not load."""
         if batch_idx == 0:  # Other hooks have had their turn before the epoch.
             self._model.share_modes()
         if runner.iter % len(runner.train_dataloader) == 0:  # Runs by iteration have a single epoch.
@@ -167,7 +168,7 @@ class DualTeacherHook(Hook):
         self.watch.skipped(runner, self._model, runner.iter)
 
     def after_run(self, runner) -> None:
-        """Tell which unlabelled images did not load since the last pass of the loader, when all is saved."""
+        """Tell which unlabelled images of the last pass of the loader did not load, when all is saved."""
         if self._skipped:  # Not of a run that only validates or tests.
             self._skipped.report(runner)
 
