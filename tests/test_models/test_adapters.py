@@ -290,6 +290,19 @@ def test_redrawn_heatmaps_are_the_codecs_labels_of_the_hard_view(kind):
     assert compared > 60
 
 
+@pytest.mark.parametrize('sigma', [1.5, 2.0])
+@pytest.mark.parametrize('kind', ['udp', 'msra', 'unbiased'])
+def test_joints_beside_the_map_weigh_what_they_weigh_to_the_codec(kind, sigma):
+    codec = dict(type='UDPHeatmap' if kind == 'udp' else 'MSRAHeatmap', sigma=sigma, unbiased=kind == 'unbiased')
+    codec = {key: value for key, value in codec.items() if kind != 'udp' or key != 'unbiased'}
+    codec.update(input_size=INPUT, heatmap_size=CELLS)
+    adapter, encoder = adapter_for(dict(type='HeatmapHead', decoder=codec), redraw=True), KEYPOINT_CODECS.build(codec)
+    cells = np.random.default_rng(0).uniform(-12, np.array(CELLS) + 12, (400, 2)).astype(np.float32)
+    labels = encoder.encode((cells * encoder.scale_factor)[None], np.ones((1, len(cells))))
+    weights = adapter.labels(torch.from_numpy(cells)[None])[1][0]
+    assert weights.tolist() == labels['keypoint_weights'][0].tolist() and 0 < weights.mean() < 1
+
+
 def test_places_are_told_between_cells():
     """Where two teachers see a joint is compared in parts of a cell."""
     codec = dict(type='UDPHeatmap', input_size=INPUT, heatmap_size=CELLS, sigma=2.0)

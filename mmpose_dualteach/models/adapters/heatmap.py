@@ -66,6 +66,7 @@ class HeatmapAdapter(OutputAdapter):
             )
         self.redraw = redraw
         self.sigma: Any = getattr(codec, 'sigma', None)
+        self.unbiased = kind == 'MSRAHeatmap' and codec.unbiased
         self.rounded = kind == 'MSRAHeatmap' and not codec.unbiased  # Labels lie on cells, not between them.
         self.size = tuple(codec.heatmap_size)
         self.criterion = MODELS.build(dict(dict(type='PseudoHeatmapLoss'), **(loss or {})))
@@ -153,8 +154,13 @@ class HeatmapAdapter(OutputAdapter):
             Tuple[Tensor, Tensor]: Heatmaps in shape (N, K, H, W), and the joints' weights in shape (N, K): as of the
             codec, 0 where nothing of a label lies on the map.
         """
-        nearest, reach = (cells + 0.5).trunc(), 3 * self.sigma  # Beside the map too, as the codecs do.
-        on_map = (nearest >= -reach - 1) & (nearest < nearest.new_tensor(self.size) + reach)
+        nearest, reach = (cells + 0.5).trunc(), 3 * self.sigma
+        # Where a label begins and ends, rounded as the codecs round it: a joint beside the map may have a weight too.
+        middle = cells if self.unbiased else nearest
+        begin, end = middle - reach, middle + reach + 1
+        if not self.unbiased:
+            begin, end = begin.trunc(), end.trunc()
+        on_map = (begin < begin.new_tensor(self.size)) & (end >= 0)
         cells = nearest if self.rounded else cells
         columns, rows = [
             torch.exp(-0.5 * ((torch.arange(count, device=cells.device) - centre[..., None]) / self.sigma).square())
