@@ -234,6 +234,12 @@ def test_nothing_is_downloaded(tmp_path, key):
         UnlabeledPoseDataset(pipeline=[], **options)
 
 
+def test_a_file_that_is_no_source_is_named(tmp_path):
+    (tmp_path / 'labels.csv').write_text('a,b')
+    with pytest.raises(ValueError, match='labels.csv is neither a folder of images, nor a video, nor a JSON file'):
+        UnlabeledPoseDataset(ann_file='', data_prefix=dict(img=str(tmp_path / 'labels.csv')), pipeline=[])
+
+
 # ------------------------------------------------------------------ pixels
 
 

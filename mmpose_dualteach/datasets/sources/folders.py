@@ -8,7 +8,7 @@ from typing import Dict, List, Optional, Sequence
 from mmengine.dist import is_main_process
 from mmengine.utils import ProgressBar
 
-from mmpose_dualteach.datasets.sources.files import IMAGE_SUFFIXES, link_outside, list_folder
+from mmpose_dualteach.datasets.sources.files import IMAGE_SUFFIXES, is_local, link_outside, list_folder
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import (
     VIDEO_SUFFIXES,
@@ -50,9 +50,14 @@ def list_images(
         Dict[str, str]: Path by name, in alphabetic order of files.
 
     Raises:
-        ValueError: If frames would be written among the images that they are taken from.
+        ValueError: If the source is another file, or frames would be written among the images that they are taken
+            from.
     """
     folder = folder_of(source)
+    if is_local(source, backend_args) and osp.isfile(folder):
+        raise ValueError(
+            f'unlabelled set: {source} is neither a folder of images, nor a video, nor a JSON file; give one of these'
+        )
     if frames.folder and not link_outside(frames.folder, [osp.realpath(folder)]):
         raise ValueError(
             f'frames would be written to {frames.folder}, inside of {folder}, and be taken for images '
