@@ -8,7 +8,7 @@ import os.path as osp
 import pprint
 import sys
 from functools import wraps
-from typing import Any, Callable, Dict, Optional, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Union
 
 import torch
 from mmengine.config import Config, DictAction
@@ -20,10 +20,13 @@ from mmpose_dualteach.switch import WRAPPER, mutual_teaching, supervised
 from mmpose_dualteach.utils.config_file import read_config
 from mmpose_dualteach.utils.file_io import atomic_write
 
-# Options of the switch, by their names in the parsed command line.
+# Options by their names in the parsed command line: those of the unlabelled set, and all of the switch.
+UNLABELED_OPTIONS = (
+    *('unlabeled_images', 'boxes', 'max_broken', 'allow_outside', 'backend_args', 'box_score', 'box_category'),
+    *('box_area', 'frame_every', 'frame_rate', 'frame_change', 'frames'),
+)
 SWITCH_OPTIONS = (
-    *('labeled', 'labeled_images', 'unlabeled', 'unlabeled_images', 'boxes', 'max_broken', 'allow_outside'),
-    *('backend_args', 'box_score', 'box_category', 'box_area', 'frame_every', 'frame_rate', 'frame_change', 'frames'),
+    *('labeled', 'labeled_images', 'unlabeled', *UNLABELED_OPTIONS),
     *('batch', 'epoch', 'method', 'baseline', 'burn_in', 'ramp_up', 'joint_cutout', 'rand_augment'),
 )
 OVERLAY = """_base_ = {base!r}
@@ -221,6 +224,20 @@ def unlabeled_options(args: argparse.Namespace) -> dict:
     return unlabeled
 
 
+def other_unlabeled(args: argparse.Namespace) -> Optional[dict]:
+    """The unlabelled set that the command line names in place of the config's, if it does.
+
+    Raises:
+        ValueError: If it says something of a set that it does not name.
+    """
+    if args.unlabeled:
+        return unlabeled_options(args)
+    given = _given(args, UNLABELED_OPTIONS)
+    if given:
+        raise ValueError(f"{given} would change nothing of the config's own unlabelled set; name one by --unlabeled")
+    return None
+
+
 def switch_options(args: argparse.Namespace) -> dict:
     """The arguments of :func:`mmpose_dualteach.switch.mutual_teaching` that the command line names."""
     chosen: Dict[str, Any] = dict(unlabeled=unlabeled_options(args))
@@ -256,13 +273,10 @@ def is_switched(args: argparse.Namespace, config: Config) -> bool:
         ValueError: If it has and data are named again, or it has not and they are not.
     """
     if config.get('model', {}).get('type') == WRAPPER:
-        given = [
-            name for name in SWITCH_OPTIONS if getattr(args, name) is not None and getattr(args, name) is not False
-        ]
+        given = _given(args, SWITCH_OPTIONS)
         if given:
-            options = ', '.join(f'--{name.replace("_", "-")}' for name in given)
             raise ValueError(
-                f'{args.config} is switched to mutual teaching already, so {options} would change nothing; leave that '
+                f'{args.config} is switched to mutual teaching already, so {given} would change nothing; leave that '
                 'out, change the config by --cfg-options, or give the stock config'
             )
         return True
@@ -345,6 +359,12 @@ def exit_code(action: Callable[[argparse.Namespace], Optional[int]], args: argpa
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
+
+
+def _given(args: argparse.Namespace, names: Sequence[str]) -> str:
+    """Those of some options that are given, as they are written."""
+    given = [name for name in names if getattr(args, name) is not None and getattr(args, name) is not False]
+    return ', '.join(f'--{name.replace("_", "-")}' for name in given)
 
 
 def _number_or_name(text: str) -> Union[int, str]:

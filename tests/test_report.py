@@ -340,6 +340,15 @@ def test_a_frozen_network_is_one_of_a_run_by_what_it_sees(tmp_path):
     assert {name: each['coco/AP'] for name, each in scores.items()} == {'a': [(2, 0.4)], 'large': [(2, 0.7)]}
 
 
+def test_a_moving_average_is_no_network_of_a_run(tmp_path):
+    lines = [
+        {'step': 10, 'iter': 10, 'a/loss_kpt': 0.5, 'a/peak_unlabeled': 0.4, 'a_ema/peak_unlabeled': 0.6},
+        {'step': 2, 'coco/AP': 0.4, 'a/coco/AP': 0.3},
+    ]
+    write_scalars(tmp_path, '20260101_000000', lines)
+    assert set(RunLog.of('run', tmp_path).scores) == {'mean', 'a'}
+
+
 def test_a_page_that_compares_runs(tmp_path, capsys):
     write_scalars(tmp_path / 'taught', '20260101_000000', TAUGHT)
     write_scalars(tmp_path / 'stock', '20260101_000000', STOCK)

@@ -86,6 +86,7 @@ def test_configs_of_folders_are_checked(tmp_path, monkeypatch, capsys):
     assert check_configs([str(tmp_path), str(tmp_path / 'one.py'), '--data', str(tmp_path), '--only', 'o']) == 0
     assert [each.rsplit('/', 1)[-1] for each in seen] == ['one.py', 'two.py', 'one.py']
     assert check_configs([str(tmp_path / 'none.py'), '--data', str(tmp_path)]) == 1
+    assert check_configs([str(tmp_path), '--data', str(tmp_path), '--jobs', '0']) == 1
     assert 'none.py is no file or folder' in capsys.readouterr().err
 
 

@@ -224,6 +224,12 @@ def test_refusals_name_the_reason(stock, change, message):
         mutual_teaching(stock, unlabeled='train.json')
 
 
+@pytest.mark.parametrize('options', [dict(views='paper'), dict(rand_augment=False)])
+def test_options_of_views_that_a_pipeline_makes_are_named(stock, options):
+    with pytest.raises(ValueError, match='unlabeled.pipeline makes the views, so .* would change nothing'):
+        mutual_teaching(stock, unlabeled=dict(ann_file='train.json', pipeline=[]), **options)
+
+
 @pytest.mark.parametrize(
     'options, message',
     [

@@ -18,10 +18,14 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def run(args: argparse.Namespace) -> None:
+    if args.rounds < 1:
+        raise ValueError('--rounds must be at least 1')
+    (compare_methods if args.methods else measure_all)(args.json, args.rounds)
+
+
 def main(arguments: Optional[List[str]] = None) -> int:
-    return exit_code(
-        lambda args: (compare_methods if args.methods else measure_all)(args.json, args.rounds), parse_args(arguments)
-    )
+    return exit_code(run, parse_args(arguments))
 
 
 if __name__ == '__main__':

@@ -47,6 +47,8 @@ def own_configs(paths: List[str], only: Optional[str]) -> List[str]:
 def run(args: argparse.Namespace) -> int:
     if not osp.isdir(args.data):
         raise FileNotFoundError(f'--data {args.data} is no folder')
+    if args.jobs < 1:
+        raise ValueError('--jobs must be at least 1')
     configs = own_configs(args.configs, args.only) if args.configs else stock_configs(args.only)
     if not configs:
         raise ValueError(f'no config is in {", ".join(args.configs) or "MMPose"} that --only {args.only} matches')

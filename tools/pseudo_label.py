@@ -13,7 +13,7 @@ from mmpose_dualteach.command_line import (
     add_unlabeled_options,
     exit_code,
     launched,
-    unlabeled_options,
+    other_unlabeled,
 )
 from mmpose_dualteach.label_loop.coco import Choice
 from mmpose_dualteach.label_loop.formats import FORMATS, beside
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     counts = pseudo_labels(
         config,
         args.checkpoint,
-        unlabeled_of(config, unlabeled_options(args) if args.unlabeled else None),
+        unlabeled_of(config, other_unlabeled(args)),
         args.output,
         choice=Choice(args.min_score, args.agreement),
         network=args.network,

@@ -11,7 +11,7 @@ from mmpose_dualteach.command_line import (
     add_unlabeled_options,
     exit_code,
     launched,
-    unlabeled_options,
+    other_unlabeled,
 )
 from mmpose_dualteach.label_loop.instances import unlabeled_of
 from mmpose_dualteach.label_loop.suggestions import STRATEGIES, suggest_labels
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     chosen = suggest_labels(
         config,
         args.checkpoint,
-        unlabeled_of(config, unlabeled_options(args) if args.unlabeled else None),
+        unlabeled_of(config, other_unlabeled(args)),
         args.count,
         args.output,
         by=args.by,

@@ -13,7 +13,6 @@ from mmpose_dualteach.datasets.checks import is_coco, read_json
 from mmpose_dualteach.datasets.sources.folders import folder_of
 from mmpose_dualteach.label_loop.label_files import free_numbers
 from mmpose_dualteach.prepare.split import boxes_only
-from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
 VISIBLE = 2  # What COCO says of a joint that is labelled and seen.
 
@@ -52,12 +51,11 @@ class Choice:
     min_score: float = 0.3
     agreement: Optional[float] = None
 
-    def of(self, seen: dict, box: Sequence[float], size: Sequence[int]) -> np.ndarray:
+    def of(self, seen: dict, size: Sequence[int]) -> np.ndarray:
         """Which joints of an instance in shape (K,), bool.
 
         Args:
-            seen (dict): What is seen of it.
-            box (Sequence[float]): Its box (left, top, width, height).
+            seen (dict): What is seen of it, see :meth:`Look.lines`.
             size (Sequence[int]): Width and height of the image.
         """
         joints = np.array(seen['joints'])
@@ -65,7 +63,8 @@ class Choice:
         chosen &= ((joints >= 0) & (joints <= np.array(size) - 1)).all(axis=1)
         if self.agreement is not None:
             apart = np.array([np.inf if each is None else each for each in seen['apart']])
-            chosen &= apart <= self.agreement * max(box[2:])
+            left, top, right, bottom = seen['box']
+            chosen &= apart <= self.agreement * max(right - left, bottom - top)
         return chosen
 
 
@@ -109,8 +108,7 @@ def as_coco(
             images[place] = dict(image, width=line['size'][0], height=line['size'][1])
         for seen in line['seen']:
             given = known.get(info['id'], {})
-            box = _seen_box(seen, line, unlabeled.whole_images)
-            chosen = choice.of(seen, box, line['size'])
+            chosen = choice.of(seen, line['size'])
             counts.left_out += int((~chosen).sum())
             if not chosen.any():
                 continue
@@ -119,7 +117,12 @@ def as_coco(
                 given, own = {}, None
             own = next(free) if own is None else own
             used.add(own)
-            annotation = {**_plain_box(box), **boxes_only(given), **labels_of(seen, chosen), **line.get('about', {})}
+            annotation = {
+                **_plain_box(seen['box']),
+                **boxes_only(given),
+                **labels_of(seen, chosen),
+                **line.get('about', {}),
+            }
             annotations.append(dict(annotation, id=own, image_id=images[place]['id'], category_id=category['id']))
             counts.instances += 1
             counts.joints += int(chosen.sum())
@@ -179,16 +182,9 @@ def _by_id(annotations: Sequence[dict]) -> Dict[Any, dict]:
     return {key: each for key, each in entries if counts[key] == 1}
 
 
-def _seen_box(seen: dict, line: dict, whole_images: bool) -> List[float]:
-    """(left, top, width, height) of an instance: the one that was looked at, or that a network tells."""
-    left, top, right, bottom = line['box']
-    if whole_images:
-        joints = np.array([(x, y, VISIBLE) for x, y in seen['joints']])
-        left, top, right, bottom = seen['box'] or box_of_joints(joints, *line['size'])
-    return [round(float(each), 2) for each in (left, top, right - left, bottom - top)]
-
-
-def _plain_box(box: List[float]) -> dict:
+def _plain_box(sides: Sequence[float]) -> dict:
+    left, top, right, bottom = sides
+    box = [round(each, 2) for each in (left, top, right - left, bottom - top)]
     return dict(bbox=box, area=round(box[2] * box[3], 2), iscrowd=0)
 
 

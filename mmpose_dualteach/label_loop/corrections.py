@@ -226,7 +226,8 @@ def _with_box(annotation: dict, known: Optional[dict], size: Optional[Tuple[floa
         return dict(annotation, **{key: value for key, value in boxes_only(known).items() if key != 'score'})
     if size is None:
         raise ValueError(f'{where} has no width and height, which a box around its keypoints needs; add them')
-    left, top, right, bottom = box_of_joints(np.reshape(annotation['keypoints'], (-1, 3)), *size)
+    points = np.reshape(annotation['keypoints'], (-1, 3))
+    left, top, right, bottom = box_of_joints(points[points[:, 2] > 0, :2], *size)
     box = [round(value, 2) for value in (left, top, right - left, bottom - top)]
     return dict(annotation, bbox=box, area=round(box[2] * box[3], 2))
 

@@ -141,8 +141,7 @@ def _drawn(
     joints, scores = [], []
     for line in lines:
         for seen in line['seen']:
-            left, top, right, bottom = seen['box'] or line['box']
-            chosen = choice.of(seen, [left, top, right - left, bottom - top], line['size'])
+            chosen = choice.of(seen, line['size'])
             joints.append(seen['joints'])
             scores.append(np.where(chosen, np.maximum(seen['scores'], 1e-3), 0.0))
     picture = np.ascontiguousarray(image).astype(np.uint8)

@@ -4,8 +4,9 @@
 import os
 import os.path as osp
 import sys
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.dist import barrier, get_dist_info
 from mmengine.logging import print_log
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader, Subset
 from mmpose_dualteach.label_loop.instances import EveryInstance, labeled_file, pipeline_of_test
 from mmpose_dualteach.label_loop.networks import Networks, Seen
 from mmpose_dualteach.utils.file_io import refuse_to_overwrite
+from mmpose_dualteach.utils.joint_boxes import box_of_joints
 from mmpose_dualteach.utils.progress_file import Progress, digest
 
 DECIMALS = 2  # Of pixels.
@@ -83,8 +85,8 @@ class Look:
         Returns:
             List[dict], optional: Of each instance, in order: ``number``, its place in the set; ``size`` of its image
             and ``box``, see :class:`EveryInstance`; ``seen``, see :class:`Seen`, an entry an instance that a network
-            finds by itself, one where boxes are given; and ``features``. Or else ``number`` and ``problem``. None in
-            all processes but the first.
+            finds by itself, one where boxes are given, each with a ``box``; and ``features``. Or else ``number`` and
+            ``problem``. None in all processes but the first.
 
         Raises:
             ValueError: If what is written down is of another call.
@@ -121,23 +123,28 @@ class Look:
             lines = {each['number']: {key: each[key] for key in each if key != 'sample'} for each in part}
             usable = [each for each in part if 'sample' in each]
             for each, seen in zip(usable, self.networks.see([each['sample'] for each in usable]) if usable else ()):
-                lines[each['number']]['seen'] = _as_lists(seen)
+                lines[each['number']]['seen'] = self._as_lists(seen, lines[each['number']])
                 if features:
                     lines[each['number']]['features'] = seen.features.astype(float).round(4).tolist()
             progress.write(list(lines.values()))
             bar.update(len(part))
         print(file=sys.stderr)
 
+    def _as_lists(self, seen: Seen, line: dict) -> List[Dict[str, Any]]:
+        """What is seen, an entry an instance, as JSON has it."""
+        return [
+            dict(
+                joints=joints.astype(float).round(DECIMALS).tolist(),
+                scores=scores.astype(float).round(4).tolist(),
+                certainty=round(float(certainty), 4),
+                box=[round(float(each), DECIMALS) for each in self._box(joints, box, line)],
+                apart=[round(float(each), DECIMALS) if each < float('inf') else None for each in apart],
+            )
+            for joints, scores, certainty, box, apart in zip(*seen[:5])
+        ]
 
-def _as_lists(seen: Seen) -> List[Dict[str, Any]]:
-    """What is seen, an entry an instance, as JSON has it."""
-    return [
-        dict(
-            joints=joints.astype(float).round(DECIMALS).tolist(),
-            scores=scores.astype(float).round(4).tolist(),
-            certainty=round(float(certainty), 4),
-            box=box.astype(float).round(DECIMALS).tolist() if (box == box).all() else None,
-            apart=[round(float(each), DECIMALS) if each < float('inf') else None for each in apart],
-        )
-        for joints, scores, certainty, box, apart in zip(*seen[:5])
-    ]
+    def _box(self, joints: np.ndarray, box: np.ndarray, line: dict) -> Iterable[float]:
+        """The box of an instance: the one that was looked at, or that a network tells, or about its joints."""
+        if not self.networks.finds_instances:
+            return line['box']
+        return box if np.isfinite(box).all() else box_of_joints(joints, *line['size'])

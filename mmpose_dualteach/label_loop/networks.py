@@ -167,12 +167,16 @@ def _answering(model: NetworkEnsemble, network: Optional[str], checkpoint: dict)
     """Who answers.
 
     Raises:
-        ValueError: If there is no such network.
+        ValueError: If there is no such network, or it sees images of its own.
     """
-    if network == 'best':
-        return best_network(checkpoint)
     if network is None:
         return MEAN if MEAN in model.answers else model.predict_on
-    if network not in model.answers:
+    name = best_network(checkpoint) if network == 'best' else network
+    if name not in model.answers:
         raise ValueError(f'there is no network {network!r}; choose one of {", ".join(model.answers)}, or best')
-    return network
+    if model.own_images.get(name) is not None:
+        raise ValueError(
+            f'network {name} sees images of its own; export it by tools/export.py and give its own config, or choose '
+            'another by --network'
+        )
+    return name

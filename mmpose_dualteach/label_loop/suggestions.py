@@ -141,13 +141,20 @@ def mean_disagreement(line: dict) -> float:
     Args:
         line (dict): What is seen, see :meth:`Look.lines`.
     """
-    shares = [joint_disagreement(line, seen) for seen in line['seen'] if seen['certainty'] >= LEAST_CERTAINTY]
-    return float(np.mean(shares)) if shares else 0.0
+    return float(np.mean(joint_disagreement(line) if _certain(line) else 0.0))
 
 
-def joint_disagreement(line: dict, seen: dict) -> np.ndarray:
-    """The same of each joint of an instance in shape (K,)."""
-    left, top, right, bottom = seen['box'] or line['box']
+def joint_disagreement(line: dict) -> np.ndarray:
+    """The same of each joint in shape (K,); there is an instance of which networks are certain."""
+    return np.mean([_shares(seen) for seen in _certain(line)], axis=0)
+
+
+def _certain(line: dict) -> List[dict]:
+    return [seen for seen in line['seen'] if seen['certainty'] >= LEAST_CERTAINTY]
+
+
+def _shares(seen: dict) -> np.ndarray:
+    left, top, right, bottom = seen['box']
     side = max(right - left, bottom - top, 1.0)
     return np.array([MOST if apart is None else min(apart / side, MOST) for apart in seen['apart']])
 
@@ -173,9 +180,9 @@ def _without_labels(lines: List[dict], look: Look, config: Config) -> List[dict]
 def _reason(line: dict, look: Look, by: str) -> str:
     """Why an instance was chosen, in words."""
     names = look.instances.unlabeled.metainfo['keypoint_id2name']
-    shares = np.mean([joint_disagreement(line, seen) for seen in line['seen']], axis=0)
     reasons = []
-    if len(look.networks.peers) > 1:
+    if len(look.networks.peers) > 1 and _certain(line):
+        shares = joint_disagreement(line)
         worst = ', '.join(f'{names[joint]} {shares[joint]:.0%}' for joint in np.argsort(-shares)[:2])
         reasons.append(f'networks differ by {mean_disagreement(line):.0%} of its size ({worst})')
     if by == 'spread':

@@ -18,6 +18,7 @@ from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import frame_selection, frames_in_words, is_frame, video_of
 from mmpose_dualteach.prepare.moving import FRAMES, background_of, moving_box, small, smoothed
 from mmpose_dualteach.utils.file_io import dump_json, dump_skipped, refuse_to_overwrite
+from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
 SURE = 0.3  # Least score of a joint that counts.
 LEAST_JOINTS = 1 / 3  # Of all joints; with fewer the box is found anew.
@@ -61,7 +62,8 @@ def find_boxes(
         see (Callable, optional): From an image (H, W, 3), BGR, and a box (left, top, right, bottom) to joints (K, 2)
             and scores (K,): the box of a frame is then that of the joints that are seen in the last frame's box.
             Defaults to None.
-        margin (float): What is added to either side of a box that moves, in shares of its side. Defaults to 0.1.
+        margin (float): What is added to either side of a box that moves, in shares of its side; around joints, of
+            the longer side. Defaults to 0.1.
         video (dict, optional): Arguments of :class:`FrameSelection`. Defaults to None.
         allow_outside (bool): Whether links that lead out of the folder may be opened. Defaults to False.
 
@@ -186,7 +188,8 @@ def _around(joints: np.ndarray, scores: np.ndarray, margin: float, shape: tuple)
     sure = joints[scores >= SURE]
     if len(sure) < max(2, LEAST_JOINTS * len(joints)):
         return None
-    return _grown(np.concatenate([sure.min(axis=0), sure.max(axis=0)]), margin, shape)
+    height, width = shape[:2]
+    return np.array(box_of_joints(sure, width, height, margin))
 
 
 def _grown(box: np.ndarray, margin: float, shape: tuple) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Mapping
 
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
-from mmpose_dualteach.models.adapters import ADAPTERS, KeypointAdapter, find_adapter, finds_instances
+from mmpose_dualteach.models.adapters import ADAPTERS, LabelsAdapter, find_adapter, finds_instances
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.utils.config_dicts import class_name, hashable
 
@@ -36,7 +36,7 @@ def keypoint_labels(
     kinds = {find_adapter(head) if name is None else ADAPTERS.get(name) for head in heads}
     unlike = len({hashable((head.get('decoder'), class_name(head))) for head in heads}) > 1
     unlike = unlike or any('transforms' in own for own in networks.values())
-    if KeypointAdapter not in kinds and not unlike:
+    if not unlike and not any(kind and issubclass(kind, LabelsAdapter) for kind in kinds):
         return {}
     labels = [find_transform(pipeline, name) for name in LABELLING]
     return dict(keypoint_labels=dict(input_size=find_transform(pipeline, CUT)['input_size'], labels=labels))

@@ -140,5 +140,19 @@ def check_batch(batch: Any, epoch: str) -> None:
         raise ValueError(f"epoch={epoch!r}; choose 'unlabeled' or 'labeled'")
 
 
+def check_views(unlabeled: Any, **options: Any) -> None:
+    """Check that no option of the views is given beside a pipeline that makes them.
+
+    Raises:
+        ValueError: If one is; names it.
+    """
+    given = [name for name, value in options.items() if value is not None]
+    if given and isinstance(unlabeled, Mapping) and 'pipeline' in unlabeled:
+        raise ValueError(
+            f'unlabeled.pipeline makes the views, so {" and ".join(given)} would change nothing; say it there, or '
+            'leave the pipeline out'
+        )
+
+
 def _comparable(value: Any) -> Any:
     return tuple(value) if isinstance(value, (list, tuple)) else value

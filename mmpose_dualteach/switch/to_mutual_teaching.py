@@ -17,7 +17,14 @@ from mmpose_dualteach.switch.data import both_sets, labeled_set, loader_of_both,
 from mmpose_dualteach.switch.keypoint_labels import keypoint_labels
 from mmpose_dualteach.switch.names import CONSTRUCTOR, HOOKS, LOOPS, PACKAGE, STOCK_LOOPS, WRAPPER
 from mmpose_dualteach.switch.networks import OwnParts
-from mmpose_dualteach.switch.refusals import check_batch, check_codec, check_options, check_switchable, check_teachers
+from mmpose_dualteach.switch.refusals import (
+    check_batch,
+    check_codec,
+    check_options,
+    check_switchable,
+    check_teachers,
+    check_views,
+)
 from mmpose_dualteach.switch.stock_hooks import switched_hooks
 from mmpose_dualteach.switch.stock_repairs import repaired
 from mmpose_dualteach.utils.config_dicts import class_name, merged, plain
@@ -105,6 +112,7 @@ def mutual_teaching(
     loader = stock['train_dataloader']
     batch = batch or (loader['batch_size'], loader['batch_size'])
     check_batch(batch, epoch)
+    check_views(unlabeled, views=views, rand_augment=rand_augment)
 
     labels = labeled_set(loader['dataset'], labeled)
     pipeline = pipeline_of(labels)

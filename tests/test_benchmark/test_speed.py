@@ -119,6 +119,7 @@ def test_the_tool_writes_every_name(monkeypatch, tmp_path, capsys):
     assert benchmark_speed(['--json', str(tmp_path / 'speed.json')]) == 0
     written = json.loads((tmp_path / 'speed.json').read_text())
     assert set(written) == {*run.TARGETS, 'device', 'commit'} and written['step_over_floor']['value'] == 0.9
+    assert benchmark_speed(['--rounds', '0']) == 1
     printed = capsys.readouterr().out
     assert printed.count('missed') == 1, '0.9 is more than half'
     assert '| ≥ 0.7 |  |' in printed

@@ -152,6 +152,12 @@ def test_the_supervised_run_is_that_of_a_network_that_is_not_taught(stock, tmp_p
     assert all(torch.equal(value, weights[0][key]) for key, value in weights[1].items())
 
 
+def test_only_those_that_are_taught_have_the_methods_weight_of_labels(stock):
+    taught = switch(stock, method='posedual', baseline=True)
+    assert build(taught).sup_weights == dict(a=0.5, b=0.5, baseline=1.0)
+    assert build(alone(switch(stock, method='posedual'))).sup_weights == dict(a=1.0)
+
+
 def test_a_supervised_run_loads_no_image_without_labels(stock, tmp_path, monkeypatch):
     config = alone(switch(stock))
     loader = config.train_dataloader

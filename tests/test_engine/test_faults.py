@@ -95,6 +95,15 @@ def test_a_skipped_lesson_leaves_its_step_as_if_it_had_not_been_given(stock, tmp
         assert torch.equal(value, ends[1][key]), key
 
 
+def test_a_moving_average_goes_on_with_its_network_after_a_skipped_lesson(stock, tmp_path, monkeypatch):
+    config = switch(stock, model=dict(lessons=[dict(teacher='b.ema', student='b')]))
+    runner = run(config, tmp_path, custom_hooks=spoil_lessons(monkeypatch, config, (2,), statistics=True))
+    assert runner.iter == 6 and runner.model.guard.counts() == dict(b=[1, 0])
+    average = runner.model.averages['b']
+    held = average.module.state_dict()
+    assert all(torch.equal(value, held[key]) for key, value in average.avg_parameters.items())
+
+
 def test_a_run_of_skipped_lessons_stops_with_the_reason(stock, tmp_path, monkeypatch):
     config = switch(stock, hook=dict(interval=1, max_skipped=3))
     config.train_cfg.max_epochs = 2

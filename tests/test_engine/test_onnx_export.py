@@ -92,9 +92,11 @@ def test_what_cannot_be_exported_is_said_in_one_line(people, tmp_path, capsys):
     crowd.merge_from_dict(mutual_teaching(crowd, unlabeled='train.json'))
     model = MODELS.build(crowd.model)
     torch.save(dict(state_dict=model.state_dict(), meta=dict(cfg=crowd.pretty_text)), tmp_path / 'crowd.pth')
+    torch.save(dict(meta=dict(cfg=crowd.pretty_text)), tmp_path / 'bare.pth')
     out = str(tmp_path / 'student.onnx')
     for options, told in (
         ([files[1], '--onnx', out], 'tools/export.py'),
+        ([str(tmp_path / 'bare.pth'), '--onnx', out], 'tools/export.py'),
         ([files[1]], '-o'),
         ([str(tmp_path / 'crowd.pth'), '--network', 'a', '-o', str(tmp_path / 's.pth'), '--onnx', out], 'MMDeploy'),
     ):

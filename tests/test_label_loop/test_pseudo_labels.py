@@ -21,8 +21,12 @@ from mmpose_dualteach.datasets.datasets.unlabeled_pose_dataset import UnlabeledP
 from mmpose_dualteach.datasets.labeled_pipeline import innermost
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.label_loop import networks as networks_module
-from mmpose_dualteach.label_loop.coco import category_of
+from mmpose_dualteach.label_loop.coco import Choice, category_of
 from mmpose_dualteach.label_loop.drawing import IMAGES, _target
+from mmpose_dualteach.label_loop.instances import unlabeled_of
+from mmpose_dualteach.label_loop.looking import Look
+from mmpose_dualteach.label_loop.networks import Seen
+from mmpose_dualteach.label_loop.suggestions import mean_disagreement
 from mmpose_dualteach.switch import mutual_teaching
 
 pseudo_label = tool('pseudo_label')
@@ -278,6 +282,23 @@ def test_networks_that_find_instances(tmp_path):
     assert found and len({each['id'] for each in content['annotations']}) == found
 
 
+def test_an_instance_whose_box_nobody_tells_has_that_of_its_joints(tmp_path):
+    """Agreement and disagreement are of its own size, not of the image's."""
+    draw_people(tmp_path / 'crowd', dict(train=2, val=2), seed=1, crowd=2)
+    config = Config(crowd_config('dekr', str(tmp_path / 'crowd')))
+    config.merge_from_dict(mutual_teaching(config, unlabeled='train.json'))
+    config, checkpoint = saved(config, tmp_path / 'run')
+    look = Look(Config.fromfile(config), checkpoint, unlabeled_of(Config.fromfile(config), None), str(tmp_path / 'out'))
+    line = dict(size=[100, 80], box=[0, 0, 100, 80])
+    joints = np.array([[[20.0, 20.0], [30.0, 40.0]]])
+    none = np.full((1, 4), np.nan)
+    (seen,) = look._as_lists(Seen(joints, np.ones((1, 2)), np.ones(1), none, np.full((1, 2), 6.0), np.zeros(1)), line)
+    assert seen['box'] == [18.0, 18.0, 32.0, 42.0]
+    assert not Choice(agreement=0.2).of(seen, line['size']).any() and Choice(agreement=0.3).of(seen, line['size']).all()
+    assert mean_disagreement(dict(line, seen=[seen])) == 0.25
+    assert mean_disagreement(dict(line, seen=[dict(seen, certainty=0.0)])) == 0.0
+
+
 def test_what_label_studio_imports(run_files, tmp_path):
     coco = labelled(run_files, tmp_path / 'coco.json', *EVERY_JOINT)
     options = [*EVERY_JOINT, '--format', 'label-studio', '--image-address', 'https://here/?d=']
@@ -336,6 +357,7 @@ def test_what_cvat_imports(run_files, tmp_path):
         (lambda files, stock: [files[0], files[2], '--network', 'b'], "no 'b'"),
         (lambda files, stock: [*files[:2], '--network', 'c'], "no network 'c'"),
         (lambda files, stock: [*files[:2], '--min-score', '2'], 'min_score'),
+        (lambda files, stock: [*files[:2], '--boxes', 'new.json'], '--boxes would change nothing'),
         (lambda files, stock: [files[0], files[3]], 'no checkpoint of this config'),
     ],
 )

@@ -286,6 +286,15 @@ def test_descendants_are_of_their_ancestors_kind_unless_they_change_it(stock, la
     assert not udp.rounded and udp.to_input[0, 0] == pytest.approx((INPUT[0] - 1) / (16 - 1))
 
 
+def test_a_descendant_of_the_general_way_is_given_what_makes_labels(stock, monkeypatch):
+    class LabKeypoints(KeypointAdapter):
+        pass
+
+    monkeypatch.setitem(ADAPTERS.module_dict, 'LabKeypoints', LabKeypoints)
+    config = switch(stock, model=dict(adapter='LabKeypoints'))
+    assert type(MODELS.build(config.model).adapter) is LabKeypoints
+
+
 def test_a_refusal_in_a_plain_str_is_one(monkeypatch):
     class LabAdapter(HeatmapAdapter):
         @classmethod

@@ -18,6 +18,7 @@ from test_kinds import INPUT, of_kind
 from mmpose_dualteach import geometry
 from mmpose_dualteach.engine.checkpoints.export import network_weights
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
+from mmpose_dualteach.label_loop.networks import Networks
 from mmpose_dualteach.methods import passes_of
 from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config, supervised
@@ -315,6 +316,11 @@ def test_networks_that_see_images_of_their_own(stock, larger, tmp_path):
     assert (tmp_path / 'run' / 'student_last.pth').is_file()
     with pytest.raises(ValueError, match="predict_on='b' sees images of its own"):
         MODELS.build(dict(copy.deepcopy(config.model), predict_on='b'))
+
+    checkpoint = str(next((tmp_path / 'run').glob('epoch_*.pth')))
+    assert Networks(config, checkpoint, 'a', 'cpu').answers == 'a'
+    with pytest.raises(ValueError, match='network b sees images of its own; export it'):
+        Networks(config, checkpoint, 'b', 'cpu')
 
     alone = copy.deepcopy(config)
     alone.merge_from_dict(supervised(config))

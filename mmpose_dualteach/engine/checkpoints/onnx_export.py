@@ -72,10 +72,10 @@ def export_onnx(checkpoint: str, path: str) -> Dict[str, Any]:
         import onnx  # noqa: F401  # torch's exporter asks for it late.
         from onnxruntime import InferenceSession
     except ImportError as missing:
-        raise ValueError(f"{missing.name} is missing; pip install '.[onnx]'") from None
+        raise ValueError(f"{missing.name} is missing; pip install 'mmpose_dualteach[onnx]'") from None
     content = load_safely(checkpoint)
-    meta = content.get('meta') or {} if isinstance(content, dict) else {}
-    if not meta.get('cfg') or any(key.startswith('networks.') for key in content['state_dict']):
+    meta, weights = [(content.get(key) or {}) if isinstance(content, dict) else {} for key in ('meta', 'state_dict')]
+    if not weights or not meta.get('cfg') or any(key.startswith('networks.') for key in weights):
         raise ValueError(
             f'{checkpoint} is no student with its config; make one by tools/export.py CHECKPOINT -o student.pth'
         )
@@ -91,7 +91,7 @@ def export_onnx(checkpoint: str, path: str) -> Dict[str, Any]:
             f'{checkpoint} finds all instances of an image, which goes on behind its network; use MMDeploy for that'
         )
     network: Any = MODELS.build(config.model)
-    network.load_state_dict(content['state_dict'])
+    network.load_state_dict(weights)
     codec = network.head.decoder
     width, height = (int(side) for side in codec.input_size)
     raw, images = Raw(network).eval(), torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))

@@ -68,8 +68,9 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             ``.snapshot`` behind it for other weights of it, ``.view2`` to ``.view9`` for a further easy view and
             ``.mirrored`` for its mirror image; and what :class:`Lesson` has. An empty list is a run on labels alone.
             Defaults to a teaches b, b teaches a.
-        sup_weight (float): Weight of each network's stock losses. Defaults to 1.0, so that labels count as in a stock
-            run. The authors' released code has 0.5 (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
+        sup_weight (float): Weight of the stock losses of each network that is taught; those of others, of a baseline
+            for instance, count as in a stock run. Defaults to 1.0. The authors' released code has 0.5
+            (xierc/Semi_Human_Pose, ``lib/core/loss.py``, ``PoseCoLoss``).
         unsup_weight (float): Weight of the lessons' losses. Defaults to 1.0, the released code's.
         pseudo_loss (dict, optional): What differs in the config of the lessons' loss, ``PseudoHeatmapLoss``, for heads
             that predict heatmaps; all others are taught by their own stock loss. Defaults to None.
@@ -173,7 +174,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.lessons = parsed
         self.baselines = baselines
         self.teachers = list(dict.fromkeys(teacher for lesson in self.lessons for teacher in lesson.teachers))
-        self.sup_weight = sup_weight
+        self.sup_weights = dict(dict.fromkeys(networks, 1.0), **{lesson.student: sup_weight for lesson in parsed})
         self.unsup_weight = unsup_weight
         self.paths = parse_paths(paths)
         self.selection = Selection(confidence, pseudo_label_thr, pseudo_label_quantile, max_disagreement)
@@ -308,7 +309,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 branch = self._labeled_branch[name]
                 stock = tensors_of(self.adapters[name].stock_loss(network, inputs[branch], data_samples[branch]))
             losses = {
-                f'{name}/{key}': _weighted(value, self.sup_weight) if 'loss' in key else value
+                f'{name}/{key}': _weighted(value, self.sup_weights[name]) if 'loss' in key else value
                 for key, value in stock.items()
             }
             if outputs and self._watches_drift and name in self.statistics.networks:

@@ -36,7 +36,8 @@ class LessonGuard:
         for name in self._bad:
             statistics = _statistics(self._networks[name])
             for now, kept in zip(statistics, before[name].split([each.numel() for each in statistics])):
-                now.data = kept.view_as(now).clone()  # Written to in place, it would fail a backward pass to come.
+                # Without autograd's notice, which would fail a backward pass to come; in place, since averages hold it.
+                now.data.copy_(kept.view_as(now))
 
     def passed(self, loss: Tensor, lesson: Lesson) -> Tensor:
         """A lesson's loss, 0 without a graph where it is not finite.

@@ -222,7 +222,7 @@ def _as_coco(labels: Labels, images: Sequence[_Usable]) -> dict:
     for number, (image, (width, height)) in enumerate(images, 1):
         content['images'].append(dict(id=number, file_name=image.name, width=width, height=height))
         for points in image.instances:
-            left, top, right, bottom = box_of_joints(points, width, height)
+            left, top, right, bottom = box_of_joints(points[points[:, 2] > 0, :2], width, height)
             content['annotations'].append(
                 dict(
                     id=len(content['annotations']) + 1,

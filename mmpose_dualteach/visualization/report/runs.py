@@ -40,9 +40,11 @@ class RunLog:
             FileNotFoundError: If nothing was logged there.
         """
         curves, found = read_scalars(work_dir), read_scores(work_dir)
-        # A frozen network has no loss; what it sees is logged as that of others.
-        own = r'[^/]+/(loss|peak_unlabeled)'
-        networks = list(dict.fromkeys(key.split('/')[0] for key in curves if re.match(own, key)))
+        learning = {key.split('/')[0] for key in curves if re.match('[^/]+/loss', key)}
+        # A frozen network has no loss; what it sees is logged as that of others, and of further teachers: a_ema.
+        seeing = {key.split('/')[0] for key in curves if re.match('[^/]+/peak_unlabeled', key)} - learning
+        frozen = {name for name in seeing if not any(name.startswith(f'{each}_') for each in learning)}
+        networks = [name for name in dict.fromkeys(key.split('/')[0] for key in curves) if name in learning | frozen]
         scores: Dict[str, Curves] = {}
         for key, curve in found.items():
             prefix, _, rest = key.partition('/')
