@@ -35,12 +35,13 @@ class InterruptionHook(Hook):
             raise Interruption
 
 
-def interrupted(config, work_dir, at: int, **changes):
-    """Run until an iteration, then resume and run to the end."""
-    with pytest.raises(Interruption):
+def interrupted(config, work_dir, *iterations: int, **changes):
+    """Run until each of some iterations, resuming, then to the end."""
+    for number, at in enumerate(iterations):
         hooks = [*config.get('custom_hooks', []), dict(type='InterruptionHook', at=at)]
-        run(config, work_dir, **changes, custom_hooks=hooks)
-    return run(config, work_dir, **changes, resume=True)
+        with pytest.raises(Interruption):
+            run(config, work_dir, **changes, custom_hooks=hooks, resume=number > 0)
+    return run(config, work_dir, **changes, resume=bool(iterations))
 
 
 def last(work_dir) -> dict:
@@ -259,7 +260,7 @@ def test_nothing_to_resume_from_is_said_in_one_line(stock, tmp_path):
     assert run(config, tmp_path / 'new', resume=True).iter == 6, 'a run that was killed before its first checkpoint'
 
 
-@pytest.mark.parametrize('interrupted_at', [None, 5, 8])
+@pytest.mark.parametrize('interrupted_at', [(), (5, 8)])
 def test_epochs_behind_a_set_of_another_length_are_whole(crowd, tmp_path, interrupted_at):
     stock = crowd_config('yoloxpose', crowd)
     later = dict(copy.deepcopy(stock['train_dataloader']['dataset']), indices=4)
@@ -268,9 +269,7 @@ def test_epochs_behind_a_set_of_another_length_are_whole(crowd, tmp_path, interr
     changes = dict(
         train_cfg=dict(max_epochs=5), default_hooks=dict(checkpoint=dict(by_epoch=False, interval=1, max_keep_ckpts=1))
     )
-    runner = (
-        interrupted(config, tmp_path, interrupted_at, **changes) if interrupted_at else run(config, tmp_path, **changes)
-    )
+    runner = interrupted(config, tmp_path, *interrupted_at, **changes)
     # Two epochs of 10 images, three of 4, in batches of 4; the hook changes the set at the third epoch.
     assert len(runner.train_dataloader) == 1 and (runner.epoch, runner.iter) == (5, 2 * 3 + 3)
     config.train_dataloader.dataset.unlabeled.max_broken = 0.5
@@ -278,8 +277,7 @@ def test_epochs_behind_a_set_of_another_length_are_whole(crowd, tmp_path, interr
         run(config, tmp_path / 'other', **changes)
 
 
-@pytest.mark.parametrize('interrupted_at', [4, 7])
-def test_a_run_that_is_resumed_has_the_mode_it_had(crowd, tmp_path, interrupted_at):
+def test_a_run_that_is_resumed_has_the_mode_it_had(crowd, tmp_path):
     """Inside of the epoch at which stock hooks change it, and behind it."""
     config = switch(of_two_modes(crowd), labeled=dict(indices=6))
     changes = dict(
@@ -287,6 +285,6 @@ def test_a_run_that_is_resumed_has_the_mode_it_had(crowd, tmp_path, interrupted_
     )
     whole = run(config, tmp_path / 'whole', **changes)
     assert len(whole.train_dataloader) == 3
-    resumed = interrupted(config, tmp_path / 'part', interrupted_at, **changes)
+    resumed = interrupted(config, tmp_path / 'part', 4, 7, **changes)
     assert in_second_mode(resumed)
     assert not differences(last(tmp_path / 'whole'), last(tmp_path / 'part'))
