@@ -8,6 +8,7 @@ from typing import List, Optional
 
 from mmpose_dualteach.command_line import add_access_options, add_video_options, exit_code, video_options
 from mmpose_dualteach.prepare.detect import detect_boxes
+from mmpose_dualteach.prepare.detection_file import in_words
 from mmpose_dualteach.utils.config_file import read_config
 
 
@@ -49,9 +50,7 @@ def run(args: argparse.Namespace) -> None:
         backend_args=args.backend_args,
         allow_outside=args.allow_outside,
     )
-    print(f'wrote {args.output}: {counts["boxes"]} boxes on {counts["images"]} images')
-    if counts['unusable']:
-        print(f'{counts["unusable"]} images or files could not be used, see {args.output}.skipped.json')
+    print(in_words(counts, args.output))
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -8,6 +8,7 @@ from typing import List, Optional
 
 from mmpose_dualteach.command_line import add_video_options, exit_code, video_options
 from mmpose_dualteach.label_loop.one_box import seen_in_box
+from mmpose_dualteach.prepare.detection_file import in_words
 from mmpose_dualteach.prepare.find_boxes import find_boxes
 from mmpose_dualteach.utils.config_file import read_config
 
@@ -56,9 +57,7 @@ def run(args: argparse.Namespace) -> None:
         video=video_options(args),
         allow_outside=args.allow_outside,
     )
-    print(f'wrote {args.output}: {counts["boxes"]} boxes on {counts["images"]} images')
-    if counts['unusable']:
-        print(f'{counts["unusable"]} images or files could not be used, see {args.output}.skipped.json')
+    print(in_words(counts, args.output))
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -24,7 +24,8 @@ from mmpose_dualteach.datasets.sources.folders import folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import FrameSelection, frame_selection, frames_in_words
-from mmpose_dualteach.utils.file_io import dump_json, dump_skipped, refuse_to_overwrite
+from mmpose_dualteach.prepare.detection_file import write_detections
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite
 from mmpose_dualteach.utils.progress_file import Progress, digest
 
 Image = Tuple[Any, str, Optional[List[float]]]  # Id, path, and width and height if they are listed.
@@ -124,12 +125,9 @@ def detect_boxes(
             bar.update(len(part))
         print(file=sys.stderr)
     found, skipped = _results(progress, [image for image, _, _ in listed])
-    dump_json(found, output)
-    dump_skipped(dict(skipped, **load_report.broken), output)
+    counts = write_detections(found, output, len(listed), skipped, load_report)
     os.remove(progress.path)
-    return dict(
-        images=len(listed) - len(skipped), boxes=len(found), unusable=len(skipped) + sum(load_report.broken.values())
-    )
+    return counts
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from mmpose_dualteach.datasets.sources.folders import folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import frame_selection, frames_in_words, is_frame, video_of
+from mmpose_dualteach.prepare.detection_file import write_detections
 from mmpose_dualteach.prepare.moving import FRAMES, background_of, moving_box, small, smoothed
-from mmpose_dualteach.utils.file_io import dump_json, dump_skipped, refuse_to_overwrite
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite
 from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
 SURE = 0.3  # Least score of a joint that counts.
@@ -101,10 +102,7 @@ def find_boxes(
             results.append(dict(image_id=frame.name, category_id=CATEGORY, bbox=bbox, score=1.0))
         bar.update(len(sequence))
     print(file=sys.stderr)
-    dump_json(results, output)
-    dump_skipped(dict(reader.problems, **load_report.broken), output)
-    unusable = len(reader.problems) + sum(load_report.broken.values())
-    return dict(images=len(frames) - len(reader.problems), boxes=len(results), unusable=unusable)
+    return write_detections(results, output, len(frames), reader.problems, load_report)
 
 
 def _in_counting_order(name: str) -> List[Tuple[int, str]]:
