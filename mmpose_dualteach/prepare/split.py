@@ -6,7 +6,8 @@ import json
 import os
 import os.path as osp
 from contextlib import suppress
-from typing import Any, Dict, List, Tuple, Union
+from itertools import compress
+from typing import Any, Dict, List, NamedTuple, Set, Tuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from mmpose_dualteach.prepare.identity import first_of_each
 from mmpose_dualteach.utils.file_io import dump_json, refuse_to_overwrite
 
 UNITS = ('instances', 'images')
+SIDES = ('labeled', 'unlabeled')
 # What of an annotation is no label. Everything else stays out of the unlabelled file.
 BOX_KEYS = (
     'id',
@@ -85,79 +87,111 @@ def split_labels(
         raise ValueError(
             'share_images splits images between the sides, so that they cannot be counted; count instances'
         )
-    outputs = [osp.join(folder, f'{name}.json') for name in ('labeled', 'unlabeled', 'manifest')]
-    refuse_to_overwrite(outputs, [ann_file])
-    content = read_json(ann_file)
-    instances = _instances(content, ann_file)
-    image_of = 'image' if isinstance(content, list) else 'image_id'
-    own = _identities(instances)
-    # One image that the file lists twice is one.
-    same = first_of_each(content['images']) if isinstance(content, dict) else {}
-    image_of_each = [
-        _identity(same.get(each[image_of], each[image_of]) if same else each[image_of]) for each in instances
-    ]
-    names = own if share_images else image_of_each
-    groups: Dict[str, List[int]] = {}
-    for number, name in enumerate(names):
-        groups.setdefault(name, []).append(number)
-    weights = {name: sum(_has_label(instances[number]) for number in group) for name, group in groups.items()}
+    files = {name: osp.join(folder, f'{name}.json') for name in (*SIDES, 'manifest')}
+    refuse_to_overwrite(list(files.values()), [ann_file])
+    source = _Source.read(ann_file)
+    count, taken = _taken(source, source.ids if share_images else source.images, labeled, seed, unit)
+    sides = {side: source.part([here == (side == 'labeled') for here in taken]) for side in SIDES}
+    sides['unlabeled'].images.update(source.images_alone - sides['labeled'].images)
+    manifest = dict(
+        source=osp.basename(ann_file),
+        source_sha256=source.checksum,
+        seed=seed,
+        unit=unit,
+        share_images=share_images,
+        asked_for=count,
+        **{side: part.counts() for side, part in sides.items()},
+        checksum=hashlib.sha256(json.dumps([sorted(part.ids) for part in sides.values()]).encode()).hexdigest(),
+    )
+    os.makedirs(folder, exist_ok=True)
+    dump_json(source.with_labels(sides['labeled']), files['labeled'])
+    dump_json(source.without_labels(sides['unlabeled']), files['unlabeled'])
+    dump_json(manifest, files['manifest'], indent=1)
+    return manifest
+
+
+class _Part(NamedTuple):
+    """Some of a file's instances, what tells them from others, and names of their images."""
+
+    instances: List[dict]
+    ids: List[str]
+    images: Set[str]
+
+    def counts(self) -> Dict[str, int]:
+        return dict(
+            images=len(self.images),
+            instances=len(self.instances),
+            instances_with_labels=sum(map(_has_label, self.instances)),
+        )
+
+
+class _Source(NamedTuple):
+    """An annotation file: its path, content and checksum, its instances with what tells each and its image from others,
+    and the first entry's id of each image that is listed, since one that is listed twice is one."""
+
+    path: str
+    content: Any
+    checksum: str
+    instances: List[dict]
+    ids: List[str]
+    images: List[str]
+    same: Dict[Any, Any]
+
+    @classmethod
+    def read(cls, path: str) -> '_Source':
+        content = read_json(path)
+        instances = _instances(content, path)
+        same = first_of_each(content['images']) if isinstance(content, dict) else {}
+        named = [each['image_id' if isinstance(content, dict) else 'image'] for each in instances]
+        images = [_identity(same.get(name, name) if same else name) for name in named]
+        with open(path, 'rb') as file:
+            checksum = hashlib.sha256(file.read()).hexdigest()
+        return cls(path, content, checksum, instances, _identities(instances), images, same)
+
+    @property
+    def images_alone(self) -> Set[str]:
+        """All images that are listed, those without an instance too."""
+        return {_identity(each) for each in self.same.values()}
+
+    def part(self, taken: List[bool]) -> _Part:
+        return _Part(
+            list(compress(self.instances, taken)), list(compress(self.ids, taken)), set(compress(self.images, taken))
+        )
+
+    def with_labels(self, part: _Part) -> Any:
+        if not isinstance(self.content, dict):
+            return part.instances
+        return dict(self.content, images=self._listed(part), annotations=part.instances)
+
+    def without_labels(self, part: _Part) -> Any:
+        instances = [boxes_only(each) for each in part.instances]
+        if not isinstance(self.content, dict):
+            return instances
+        images = [_only(image, IMAGE_KEYS) for image in self._listed(part)]
+        return dict(_only(self.content, FILE_KEYS), images=images, annotations=instances)
+
+    def _listed(self, part: _Part) -> List[dict]:
+        return [image for image in self.content['images'] if _identity(self.same[image['id']]) in part.images]
+
+
+def _taken(source: _Source, names: List[str], labeled: float, seed: int, unit: str) -> Tuple[int, List[bool]]:
+    """How many were asked for, and which instances are on the labelled side; those of one name stay together."""
+    weights: Dict[str, int] = {}
+    for instance, name in zip(source.instances, names):
+        weights[name] = weights.get(name, 0) + _has_label(instance)
     if unit == 'images':
         weights = {name: int(weight > 0) for name, weight in weights.items()}
     total = sum(weights.values())
     count = round(labeled * total) if labeled < 1 else int(labeled)
     if not 1 <= count <= total:
-        raise ValueError(f'{ann_file} has {total} {unit} with labels; {count} were asked for')
-
+        raise ValueError(f'{source.path} has {total} {unit} with labels; {count} were asked for')
     chosen = choose(weights, count, seed)
     if not chosen:
         raise ValueError(
-            f'{ann_file}: no image has so few instances with labels as {count}; ask for more, or '
+            f'{source.path}: no image has so few instances with labels as {count}; ask for more, or '
             'allow instances of one image on either side (share_images)'
         )
-    taken = [name in chosen for name in names]
-    sides = dict(
-        labeled=[each for each, here in zip(instances, taken) if here],
-        unlabeled=[boxes_only(each) for each, here in zip(instances, taken) if not here],
-    )
-    ids = {side: sorted(name for name, here in zip(own, taken) if here == (side == 'labeled')) for side in sides}
-    images = {
-        side: {image for image, here in zip(image_of_each, taken) if here == (side == 'labeled')} for side in sides
-    }
-    alone = [_identity(each) for each in same.values()]
-    images['unlabeled'].update(name for name in alone if name not in images['labeled'])
-    with open(ann_file, 'rb') as file:
-        source_sum = hashlib.sha256(file.read()).hexdigest()
-    manifest = dict(
-        source=osp.basename(ann_file),
-        source_sha256=source_sum,
-        seed=seed,
-        unit=unit,
-        share_images=share_images,
-        asked_for=count,
-        **{
-            side: dict(
-                images=len(images[side]),
-                instances=len(sides[side]),
-                instances_with_labels=sum(
-                    _has_label(each) for each, here in zip(instances, taken) if here == (side == 'labeled')
-                ),
-            )
-            for side in sides
-        },
-        checksum=hashlib.sha256(json.dumps([ids['labeled'], ids['unlabeled']]).encode()).hexdigest(),
-    )
-    os.makedirs(folder, exist_ok=True)
-    for side in sides:
-        whole: Union[List[dict], Dict[str, Any]] = sides[side]
-        if isinstance(content, dict):
-            listed = [image for image in content['images'] if _identity(same[image['id']]) in images[side]]
-            if side == 'unlabeled':
-                listed = [_only(image, IMAGE_KEYS) for image in listed]
-            rest = _only(content, FILE_KEYS) if side == 'unlabeled' else content
-            whole = dict(rest, images=listed, annotations=sides[side])
-        dump_json(whole, osp.join(folder, f'{side}.json'))
-    dump_json(manifest, osp.join(folder, 'manifest.json'), indent=1)
-    return manifest
+    return count, [name in chosen for name in names]
 
 
 def boxes_only(instance: dict) -> dict:
