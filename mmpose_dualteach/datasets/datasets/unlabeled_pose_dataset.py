@@ -141,55 +141,63 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         return instances
 
     def _list_instances(self) -> InstanceIndex:
-        paths: Optional[List[str]] = None
-        categories: List[dict] = []
-        if self.ann_file:
-            content = read_json(self.ann_file, self.backend_args)
-            if is_mpii(content) and not self.bbox_file and not self.whole_images:
-                return instances_of_mpii(
-                    content, self._reader, self.ann_file, self.data_prefix, self.load_report, self.allow_outside
-                )
-            if not isinstance(content, dict) or not isinstance(content.get('images'), list):
-                raise ValueError(
-                    f"{self.ann_file} is no COCO-format annotation file, it has no 'images'; detections "
-                    'belong in bbox_file'
-                )
-            images = entries(content['images'], 'image', self.load_report, key='id')
-            if self.whole_images:
-                return images_of_coco(images, self.data_prefix['img'], self.load_report, self.allow_outside)
-            if not self.bbox_file:
-                boxes = entries(content.get('annotations'), 'annotation', self.load_report)
-            categories = entries(content.get('categories'), 'category', LoadReport(), key='id')
-            if images and not content.get('annotations') and not self.bbox_file:
-                raise ValueError(
-                    f'unlabelled set: {self.ann_file} lists {len(images)} images and no boxes; give boxes (bbox_file, '
-                    '--boxes), by tools/detect_boxes.py for instance, or the folder alone, of which each image is an '
-                    'instance'
-                )
-        if self.bbox_file:
-            detections = read_json(self.bbox_file, self.backend_args)
-            if not isinstance(detections, list):
-                raise ValueError(
-                    f"{self.bbox_file} is no detection file in COCO's result format, a list of "
-                    '{image_id, category_id, bbox, score}; an annotation file belongs in ann_file'
-                )
-            boxes = entries(detections, 'detection', self.load_report)
-        if not self.ann_file:
-            named = [box.get('image_id') for box in boxes] if self.bbox_file else None
-            found = list_images(
-                self.data_prefix['img'], self.frames, self.load_report, self.backend_args, named, self.allow_outside
+        return self._of_file() if self.ann_file else self._of_folder()
+
+    def _of_file(self) -> InstanceIndex:
+        """Instances of an annotation file, or of a list of images with detections."""
+        content = read_json(self.ann_file, self.backend_args)
+        if is_mpii(content) and not self.bbox_file and not self.whole_images:
+            return instances_of_mpii(
+                content, self._reader, self.ann_file, self.data_prefix, self.load_report, self.allow_outside
             )
-            if not self.bbox_file:
-                # A whole image's box is known once it is decoded: WholeImageBox adds it.
-                return InstanceIndex(list(found.values()), list(found))
-            self._tell_ignored(found)
-            images, paths = [dict(id=name, file_name=name) for name in found], list(found.values())
-            boxes = by_name(boxes, images)
+        if not isinstance(content, dict) or not isinstance(content.get('images'), list):
+            raise ValueError(
+                f"{self.ann_file} is no COCO-format annotation file, it has no 'images'; detections belong in bbox_file"
+            )
+        images = entries(content['images'], 'image', self.load_report, key='id')
+        if self.whole_images:
+            return images_of_coco(images, self.data_prefix['img'], self.load_report, self.allow_outside)
+        if images and not content.get('annotations') and not self.bbox_file:
+            raise ValueError(
+                f'unlabelled set: {self.ann_file} lists {len(images)} images and no boxes; give boxes (bbox_file, '
+                '--boxes), by tools/detect_boxes.py for instance, or the folder alone, of which each image is an '
+                'instance'
+            )
+        categories = entries(content.get('categories'), 'category', LoadReport(), key='id')
+        if self.bbox_file:
+            return self._of_boxes(images, self._detections(), categories)
+        return self._of_boxes(images, entries(content.get('annotations'), 'annotation', self.load_report), categories)
+
+    def _of_folder(self) -> InstanceIndex:
+        """Detections on the images of a folder, or its images."""
+        detections = self._detections() if self.bbox_file else []
+        named = [box.get('image_id') for box in detections] if self.bbox_file else None
+        found = list_images(
+            self.data_prefix['img'], self.frames, self.load_report, self.backend_args, named, self.allow_outside
+        )
+        if not self.bbox_file:
+            # A whole image's box is known once it is decoded: WholeImageBox adds it.
+            return InstanceIndex(list(found.values()), list(found))
+        self._tell_ignored(found)
+        images = [dict(id=name, file_name=name) for name in found]
+        return self._of_boxes(images, by_name(detections, images), [], list(found.values()))
+
+    def _detections(self) -> List[dict]:
+        detections = read_json(str(self.bbox_file), self.backend_args)
+        if not isinstance(detections, list):
+            raise ValueError(
+                f"{self.bbox_file} is no detection file in COCO's result format, a list of "
+                '{image_id, category_id, bbox, score}; an annotation file belongs in ann_file'
+            )
+        return entries(detections, 'detection', self.load_report)
+
+    def _of_boxes(
+        self, images: List[dict], boxes: List[dict], categories: List[dict], paths: Optional[List[str]] = None
+    ) -> InstanceIndex:
         source = self.bbox_file or self.ann_file
-        boxes = self.boxes.choose(boxes, categories, bool(self.bbox_file), source, self.load_report)
         return instances_of_coco(
             images,
-            boxes,
+            self.boxes.choose(boxes, categories, bool(self.bbox_file), source, self.load_report),
             self._reader,
             source,
             self.data_prefix['img'],
