@@ -3,18 +3,23 @@
 
 import difflib
 import inspect
-from typing import Any, Iterable, Mapping, Optional, Set
+from typing import Any, Iterable, List, Mapping, Optional, Set
 
 
 def argument_names(kind: type) -> Set[str]:
     """Names of the arguments that a class takes by name, those of ``**kwargs`` left out."""
-    parameters = inspect.signature(kind).parameters.values()
-    return {each.name for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD}
+    return {each.name for each in _parameters(kind) if each.kind is not inspect.Parameter.VAR_KEYWORD}
 
 
 def takes_anything(kind: type) -> bool:
     """Whether a class takes arguments by ``**kwargs``, so that a name says nothing."""
-    return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in inspect.signature(kind).parameters.values())
+    return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in _parameters(kind))
+
+
+def _parameters(kind: Any) -> List[inspect.Parameter]:
+    # Not of the class: Python 3.8 tells of torch's datasets what typing.Generic's __new__ takes.
+    _, *parameters = inspect.signature(kind.__init__).parameters.values()
+    return parameters
 
 
 def check_arguments(options: Optional[Mapping[str, Any]], known: Iterable[str], where: str) -> None:
