@@ -67,8 +67,8 @@ class LabeledUnlabeledDataset(ConcatDataset):
         self._labeled_branches = list(labeled_branches)
         self.labels_alone = labels_alone
         self._labeled_paths = None if paths is None else PackedStrings(paths)
-        # mmengine joins no wrappers of datasets, its own RepeatDataset for one.
-        super().__init__([unlabeled], lazy_init=True)
+        # mmengine joins no wrappers of datasets, its own RepeatDataset for one; before 0.10 it cannot compare arrays.
+        super().__init__([unlabeled], lazy_init=True, ignore_keys=list(unlabeled.metainfo))
         self.datasets.insert(0, labeled)
         self.full_init()
         if paths is not None:
