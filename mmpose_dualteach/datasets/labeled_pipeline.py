@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """The pipeline of labelled instances, where networks learn labels of several codecs."""
 
-from typing import Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from mmpose_dualteach.utils.branches import LABELED, own_branch
 from mmpose_dualteach.utils.config_dicts import class_name
@@ -44,6 +44,12 @@ def pipeline_of(dataset: dict) -> List[dict]:
     pipelines of their own, the first one's."""
     inside = parts_of(dataset)
     return dataset.get('pipeline') or (pipeline_of(inside[0]) if inside else [])
+
+
+def first_pipeline(config: Any, loaders: Sequence[str]) -> List[dict]:
+    """The pipeline of the first of some dataloaders that a config has with one, or else an empty one."""
+    pipelines = (pipeline_of((config.get(loader) or {}).get('dataset') or {}) for loader in loaders)
+    return next(filter(None, pipelines), [])
 
 
 def with_pipelines(dataset: dict, change: Callable[[List[dict]], List[dict]]) -> dict:

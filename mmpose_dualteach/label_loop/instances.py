@@ -10,7 +10,7 @@ from mmpose.registry import DATASETS
 from torch.utils.data import Dataset
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
-from mmpose_dualteach.datasets.labeled_pipeline import innermost, pipeline_of
+from mmpose_dualteach.datasets.labeled_pipeline import first_pipeline, innermost
 from mmpose_dualteach.datasets.sources.images import UnusableImage, refuse_outside
 from mmpose_dualteach.datasets.transforms.whole_image_box import WholeImageBox
 from mmpose_dualteach.switch import WRAPPER, mutual_teaching, stock_config
@@ -68,16 +68,15 @@ class EveryInstance(Dataset):
 
 
 def pipeline_of_test(config: Config) -> List[dict]:
-    """The test pipeline of a config.
+    """The test pipeline of a config, or else that of its validation.
 
     Raises:
         ValueError: If there is none.
     """
-    for name in ('test_dataloader', 'val_dataloader'):
-        pipeline = pipeline_of((config.get(name) or {}).get('dataset') or {})
-        if pipeline:
-            return pipeline
-    raise ValueError('the config has no test_dataloader with a pipeline; give one that can be tested')
+    pipeline = first_pipeline(config, ('test_dataloader', 'val_dataloader'))
+    if not pipeline:
+        raise ValueError('the config has no test_dataloader with a pipeline; give one that can be tested')
+    return pipeline
 
 
 def labeled_file(config: Config) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Union
 
 from mmengine.utils import import_modules_from_strings
 
-from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of
+from mmpose_dualteach.datasets.labeled_pipeline import first_pipeline, pipeline_of
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
 from mmpose_dualteach.methods import DEFAULT, options_of
 from mmpose_dualteach.models.adapters import TOPDOWN, finds_instances
@@ -127,7 +127,7 @@ def mutual_teaching(
     images = unlabeled_set(
         labels,
         unlabeled,
-        _pipeline_of_tests(stock),
+        first_pipeline(stock, ('val_dataloader', 'test_dataloader')),
         finds_instances(stock['model']),
         chosen['views'],
         chosen['rand_augment'],
@@ -200,15 +200,6 @@ def _by_names_of_parameters(optim_wrapper: dict) -> Dict[str, dict]:
         return {}
     options = dict(optim_wrapper.get('paramwise_cfg') or {}, stock_constructor=optim_wrapper['constructor'])
     return dict(optim_wrapper=dict(optim_wrapper, constructor=CONSTRUCTOR, paramwise_cfg=options))
-
-
-def _pipeline_of_tests(stock: Mapping[str, Any]) -> List[dict]:
-    """What is done to every image: the pipeline of validation, or else of the test."""
-    for loader in ('val_dataloader', 'test_dataloader'):
-        pipeline = pipeline_of((stock.get(loader) or {}).get('dataset') or {})
-        if pipeline:
-            return pipeline
-    return []
 
 
 def _changes_of(base: dict, original: dict, switched: dict) -> Dict[str, Any]:
