@@ -16,7 +16,7 @@ from mmengine.dist import init_dist, is_distributed
 
 from mmpose_dualteach.compat import is_pure_python
 from mmpose_dualteach.methods import DEFAULT, find_method, method_names
-from mmpose_dualteach.switch import WRAPPER, mutual_teaching, supervised
+from mmpose_dualteach.switch import is_switched, mutual_teaching, supervised
 from mmpose_dualteach.utils.config_file import read_config
 from mmpose_dualteach.utils.file_io import atomic_write
 
@@ -266,26 +266,28 @@ def switch_options(args: argparse.Namespace) -> dict:
     return chosen
 
 
-def is_switched(args: argparse.Namespace, config: Config) -> bool:
-    """Whether the config that is named has been switched to mutual teaching.
+def check_switch_options(args: argparse.Namespace, config: Config) -> None:
+    """Check that the options of the switch are given where they are needed, and only there.
+
+    Args:
+        args (argparse.Namespace): See :func:`add_switch_options`.
+        config (Config): The config that is named.
 
     Raises:
-        ValueError: If it has and data are named again, or it has not and they are not.
+        ValueError: If it is switched and data are named again, or it is not and they are not.
     """
-    if config.get('model', {}).get('type') == WRAPPER:
+    if is_switched(config):
         given = _given(args, SWITCH_OPTIONS)
         if given:
             raise ValueError(
                 f'{args.config} is switched to mutual teaching already, so {given} would change nothing; leave that '
                 'out, change the config by --cfg-options, or give the stock config'
             )
-        return True
-    if not args.unlabeled:
+    elif not args.unlabeled:
         raise ValueError(
             f'{args.config} is not switched to mutual teaching; name unlabelled images by --unlabeled, or '
             'give a switched config'
         )
-    return False
 
 
 def switched_config(args: argparse.Namespace) -> Config:
@@ -295,7 +297,8 @@ def switched_config(args: argparse.Namespace) -> Config:
         ValueError: If a stock config comes without ``--unlabeled``.
     """
     config = read_config(args.config)
-    if not is_switched(args, config):
+    check_switch_options(args, config)
+    if not is_switched(config):
         config.merge_from_dict(mutual_teaching(config, **switch_options(args)))
     return config
 

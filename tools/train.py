@@ -14,12 +14,13 @@ from mmengine.config import Config
 
 from mmpose_dualteach.command_line import (
     add_switch_options,
+    check_switch_options,
     exit_code,
-    is_switched,
     leave_together,
     write_overlay,
     write_supervised,
 )
+from mmpose_dualteach.switch import is_switched
 from mmpose_dualteach.utils.config_file import read_config
 from mmpose_dualteach.utils.errors import own_message
 from mmpose_dualteach.utils.mmpose_files import mmpose_tool
@@ -76,7 +77,8 @@ def choose_config(args: argparse.Namespace) -> None:
     name = osp.splitext(osp.basename(args.config))[0]
     config = read_config(args.config)
     check_hooks_by_position(config, args.cfg_options or [])
-    switched = is_switched(args, config)
+    check_switch_options(args, config)
+    switched = is_switched(config)
     if args.supervised:
         own_dir = osp.join('work_dirs', f'supervised_{name}')
     elif switched:

@@ -13,7 +13,7 @@ from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.labeled_pipeline import first_pipeline, innermost
 from mmpose_dualteach.datasets.sources.images import UnusableImage, refuse_outside
 from mmpose_dualteach.datasets.transforms.whole_image_box import WholeImageBox
-from mmpose_dualteach.switch import WRAPPER, mutual_teaching, stock_config
+from mmpose_dualteach.switch import is_switched, mutual_teaching, stock_config
 
 
 class EveryInstance(Dataset):
@@ -97,7 +97,7 @@ def unlabeled_of(config: Config, chosen: Optional[dict] = None) -> dict:
     Raises:
         ValueError: If a stock config comes without ``chosen``.
     """
-    switched = config.model.type == WRAPPER
+    switched = is_switched(config)
     if chosen is None:
         if not switched:
             raise ValueError('the config is a stock one and has no unlabelled set; name one by --unlabeled')

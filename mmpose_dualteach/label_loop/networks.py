@@ -17,7 +17,7 @@ from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.adapters import finds_instances
 from mmpose_dualteach.models.adapters.found_instances import Instances, as_arrays, as_rows, matched
 from mmpose_dualteach.models.estimators.network_ensemble import MEAN, NetworkEnsemble
-from mmpose_dualteach.switch import WRAPPER, stock_config
+from mmpose_dualteach.switch import is_switched, stock_config
 
 STUDENT = 'student'
 FEATURES = 64
@@ -73,7 +73,7 @@ class Networks:
         content = load_safely(checkpoint)
         weights = content.get('state_dict', content) if isinstance(content, dict) else {}
         several = any(str(key).startswith('networks.') for key in weights)
-        switched = config.model.type == WRAPPER
+        switched = is_switched(config)
         if several and not switched:
             raise ValueError(
                 f'{checkpoint} has several networks and the config is a stock one; give the config of that run, the '

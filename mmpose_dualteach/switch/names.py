@@ -1,5 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""By which names a switched config goes."""
+"""By which names a switched config goes, and by which it is told."""
+
+from typing import Any
 
 PACKAGE = 'mmpose_dualteach'
 WRAPPER = 'MutualTeachingPoseEstimator'
@@ -18,3 +20,8 @@ HOOKS = dict(
 )
 # The key by which MMPose's YOLOXPoseModeSwitchHook names another training set.
 NEW_SET = 'new_train_dataset'
+
+
+def is_switched(config: Any) -> bool:
+    """Whether a config, or a dict of its keys, has been switched to mutual teaching."""
+    return (config.get('model') or {}).get('type') == WRAPPER

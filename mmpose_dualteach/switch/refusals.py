@@ -13,7 +13,7 @@ from mmpose_dualteach.models.adapters import BOTTOM_UP, TOPDOWN, find_adapter, f
 from mmpose_dualteach.models.estimators.model_checks import check_model_keys
 from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
-from mmpose_dualteach.switch.names import WRAPPER
+from mmpose_dualteach.switch.names import is_switched
 from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 
@@ -32,10 +32,10 @@ def check_switchable(stock: dict) -> None:
     Raises:
         ValueError: Names the reason and what to do.
     """
-    kind = stock.get('model', {}).get('type')
-    if kind == WRAPPER:
+    if is_switched(stock):
         raise ValueError('this config has been switched to mutual teaching already; switch the stock config instead')
     if not ancestor(stock.get('model', {}), MODELS, [TOPDOWN, BOTTOM_UP]):
+        kind = stock.get('model', {}).get('type')
         remedy = OTHER_MODELS.get(kind, f'model.type is {kind}, no {TOPDOWN} and no {BOTTOM_UP}')
         raise ValueError(
             f'{remedy}; use a config such as '

@@ -6,7 +6,7 @@ from typing import Any, Dict
 from mmpose_dualteach.datasets.labeled_pipeline import CUT
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS
 from mmpose_dualteach.switch.data import scaled_lr_rule, with_labels_of
-from mmpose_dualteach.switch.names import LOOPS, NEW_SET, WRAPPER
+from mmpose_dualteach.switch.names import LOOPS, NEW_SET, is_switched
 from mmpose_dualteach.switch.stock_hooks import hooks_on_labels_alone, hooks_with_labels_of
 from mmpose_dualteach.utils.config_dicts import plain
 
@@ -25,7 +25,7 @@ def supervised(config: Any) -> dict:
         ValueError: If the config is not switched, or the network that answers does not learn.
     """
     config = plain(config)
-    if config.get('model', {}).get('type') != WRAPPER:
+    if not is_switched(config):
         raise ValueError('this config is not switched to mutual teaching; a stock config is its own baseline')
     networks = config['model'].get('networks') or NETWORKS
     name = config['model'].get('predict_on') or next(iter(networks))

@@ -24,7 +24,7 @@ from mmpose_dualteach import compat
 from mmpose_dualteach.dev.sweep.samples import on_samples, unlabeled_on_samples
 from mmpose_dualteach.engine.checkpoints.export import network_weights
 from mmpose_dualteach.models.adapters import finds_instances
-from mmpose_dualteach.switch import WRAPPER, mutual_teaching, stock_config
+from mmpose_dualteach.switch import is_switched, mutual_teaching, stock_config
 from mmpose_dualteach.utils.config_dicts import class_name
 from mmpose_dualteach.utils.mmpose_files import read_stock_config
 
@@ -147,11 +147,6 @@ def _check(config: Config, samples: str, folder: str) -> List[str]:
     predictions = predict(model.to(memory_format=torch.contiguous_format), people)
     export(model, switched, stock, people, predictions)
     return notes
-
-
-def is_switched(config: Config) -> bool:
-    """Whether a config is a switched one."""
-    return (config.get('model') or {}).get('type') == WRAPPER
 
 
 def both_ways(config: Config, folder: str) -> Tuple[Config, Config, int]:

@@ -29,7 +29,7 @@ from torch import Tensor
 from mmpose_dualteach.datasets.labeled_pipeline import parts_of
 from mmpose_dualteach.engine.checkpoints.export import save_stock_checkpoint
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
-from mmpose_dualteach.switch import WRAPPER, check_switchable, stock_config
+from mmpose_dualteach.switch import check_switchable, is_switched, stock_config
 from mmpose_dualteach.utils.config_dicts import class_name
 
 # Rows of their last layer, by MMPose's names: JointsDataset.union_joints.
@@ -93,7 +93,7 @@ def convert(
     joints = [meta['keypoint_id2name'][number] for number in range(meta['num_keypoints'])]
     theirs = read_networks(checkpoint_path)
     model = MODELS.build(config.model)
-    switched = config.model.type == WRAPPER
+    switched = is_switched(config)
     ours = dict(model.networks.items()) if switched else {'': model}
 
     written = []
