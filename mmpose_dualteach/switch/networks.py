@@ -13,7 +13,7 @@ from mmpose_dualteach.models.estimators.network_ensemble import BESIDE_MODEL, me
 from mmpose_dualteach.switch.names import BASELINE
 from mmpose_dualteach.switch.stock_repairs import repair_head, repaired
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
-from mmpose_dualteach.utils.config_dicts import class_name, hashable, plain
+from mmpose_dualteach.utils.config_dicts import class_name, hashable, imported_modules, plain
 from mmpose_dualteach.utils.config_file import read_config
 
 PARTS = ('backbone', 'neck', 'head', 'test_cfg', 'train_cfg', 'init_cfg')
@@ -135,9 +135,8 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
             for stage in ('val', 'test')
             if other.get(f'{stage}_dataloader')
         }
-    imports = (other.get('custom_imports') or {}).get('imports')
-    if imports:
-        found[IMPORTS] = [imports] if isinstance(imports, str) else list(imports)
+    if imported_modules(other):
+        found[IMPORTS] = imported_modules(other)
     return {**found, **{key: own[key] for key in ('frozen', 'seed') if key in own}}
 
 

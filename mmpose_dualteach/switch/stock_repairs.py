@@ -7,7 +7,7 @@ from typing import Any, List
 from mmengine.logging import print_log
 
 from mmpose_dualteach.datasets.labeled_pipeline import parts_of
-from mmpose_dualteach.utils.config_dicts import class_name
+from mmpose_dualteach.utils.config_dicts import class_name, imported_modules
 
 # Loops have the pipelines of networks that see images of their own.
 LOOPS = ('val_cfg', 'test_cfg')
@@ -89,12 +89,10 @@ def _rename_mmcls(stock: dict) -> None:
         if backbone.pop('output_cls_token', None) is False:
             backbone['out_type'] = 'featmap'  # The option's new name.
         _say(f'model.backbone: {name} is now {backbone["type"]}')
-    imports = stock.get('custom_imports') or {}
-    names = imports.get('imports', [])
-    names = [names] if isinstance(names, str) else list(names)
+    names = imported_modules(stock)
     renamed = ['mmpretrain' + each[len('mmcls') :] if each.split('.')[0] == 'mmcls' else each for each in names]
     if renamed != names:
-        imports['imports'] = renamed
+        stock['custom_imports']['imports'] = renamed
 
 
 def _let_converters_work(dataset: dict) -> bool:

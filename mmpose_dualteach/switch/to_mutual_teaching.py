@@ -27,7 +27,7 @@ from mmpose_dualteach.switch.refusals import (
 )
 from mmpose_dualteach.switch.stock_hooks import switched_hooks
 from mmpose_dualteach.switch.stock_repairs import repaired
-from mmpose_dualteach.utils.config_dicts import class_name, merged, plain
+from mmpose_dualteach.utils.config_dicts import class_name, imported_modules, merged, plain
 from mmpose_dualteach.utils.config_file import BASE, SCOPE, OpenConfigFile, read_config
 from mmpose_dualteach.utils.registered_names import with_registered_names
 
@@ -138,7 +138,10 @@ def mutual_teaching(
 
     switched: Dict[str, Any] = dict(
         default_scope=stock.get('default_scope') or SCOPE,
-        custom_imports=_with_modules(stock.get('custom_imports'), [*own.imports, PACKAGE]),
+        custom_imports=dict(
+            stock.get('custom_imports') or {},
+            imports=list(dict.fromkeys([*imported_modules(stock), *own.imports, PACKAGE])),
+        ),
         model=_switched_model(stock['model'], model, own, pipeline),
         train_dataloader=loader_of_both(loader, dataset, batch, epoch),
         default_hooks=_with_own_hooks(stock.get('default_hooks'), chosen['hook'], chosen['pictures']),
@@ -174,12 +177,6 @@ def _with_own_hooks(stock: Optional[dict], hook: Optional[dict], pictures: Optio
     """The default hooks, and those of mutual teaching."""
     options: Dict[str, Optional[dict]] = dict(dual_teacher=hook, lesson_visualization=pictures)
     return dict(stock or {}, **{name: dict(type=kind, **(options.get(name) or {})) for name, kind in HOOKS.items()})
-
-
-def _with_modules(imports: Optional[dict], modules: List[str]) -> dict:
-    imports = dict(imports or dict(imports=[]))
-    names = [imports['imports']] if isinstance(imports['imports'], str) else list(imports['imports'])
-    return dict(imports, imports=list(dict.fromkeys([*names, *modules])))
 
 
 def _loops(stock: dict, own: OwnParts) -> Dict[str, dict]:

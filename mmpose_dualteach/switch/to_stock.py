@@ -14,7 +14,7 @@ from mmpose_dualteach.switch.data import scaled_lr_rule, stock_of_sampler
 from mmpose_dualteach.switch.names import CONSTRUCTOR, DATASET, HOOKS, LOOPS, PACKAGE
 from mmpose_dualteach.switch.stock_hooks import stock_hooks
 from mmpose_dualteach.switch.stock_repairs import undone
-from mmpose_dualteach.utils.config_dicts import plain
+from mmpose_dualteach.utils.config_dicts import imported_modules, plain
 
 
 def stock_config(config: Any, network: Optional[str] = None) -> Config:
@@ -65,9 +65,8 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
             loader = stock.get(f'{key[:-4]}_dataloader')
             if own and loader:
                 loader['dataset'] = with_pipeline(loader['dataset'], own)
-    imports = stock.pop('custom_imports', None) or {}
-    modules = imports.get('imports', [])
-    modules = [name for name in ([modules] if isinstance(modules, str) else modules) if name != PACKAGE]
+    modules = [name for name in imported_modules(stock) if name != PACKAGE]
+    imports = stock.pop('custom_imports', None)
     if modules:
         stock['custom_imports'] = dict(imports, imports=modules)
     return Config(stock)

@@ -2,7 +2,7 @@
 """Configs as plain dicts, and the classes that they ask for."""
 
 import copy
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, List, Mapping
 
 from mmengine.config import Config
 
@@ -29,6 +29,12 @@ def class_name(config: Mapping[str, Any]) -> str:
     """The class name that a config asks for, without its scope."""
     kind = config.get('type', 'unnamed')
     return kind.rpartition('.')[2] if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+
+
+def imported_modules(config: Mapping[str, Any]) -> List[str]:
+    """The modules of a config's ``custom_imports``, of which a single one may stand there without a list."""
+    modules = (config.get('custom_imports') or {}).get('imports') or []
+    return [modules] if isinstance(modules, str) else list(modules)
 
 
 def hashable(value: Any) -> Any:
