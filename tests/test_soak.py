@@ -9,6 +9,7 @@ from mmengine.logging import HistoryBuffer
 
 from mmpose_dualteach.dev import soak as module
 from mmpose_dualteach.dev.soak import differences, soak
+from mmpose_dualteach.utils import mmpose_files
 
 command = tool('soak')
 
@@ -83,7 +84,7 @@ if not (again or whole):
 def test_what_is_lost_is_counted(tmp_path, monkeypatch):
     """A train.py that loses something: every other start it is killed, with half a file left; then another end."""
     (tmp_path / 'train.py').write_text(LOSING.format(epochs=module.EPOCHS))
-    monkeypatch.setattr(module, 'mmpose_tool', lambda name: str(tmp_path / name))
+    monkeypatch.setattr(mmpose_files, 'mmpose_tool', lambda name: str(tmp_path / name))
     monkeypatch.setattr(module, '_small', lambda config, people: module.Config(dict(a=1)))
     monkeypatch.setattr(module, 'draw_people', lambda *arguments: None)
     monkeypatch.setattr(module.random.Random, 'uniform', lambda self, low, high: 1e6)

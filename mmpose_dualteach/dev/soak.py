@@ -7,7 +7,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Optional
@@ -21,7 +20,7 @@ from mmpose_dualteach import compat
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.utils.file_io import UNFINISHED
-from mmpose_dualteach.utils.mmpose_files import mmpose_tool
+from mmpose_dualteach.utils.mmpose_files import start_tool
 
 EPOCHS = 12
 PHASES = ('while_starting', 'while_running', 'while_writing')
@@ -142,12 +141,7 @@ def _small(config: str, people: str) -> Config:
 @contextmanager
 def _training(config: str, folder: str) -> Iterator[subprocess.Popen]:
     with open(f'{folder}.log', 'ab') as log:
-        process = subprocess.Popen(
-            [sys.executable, '-W', 'ignore', mmpose_tool('train.py'), config, '--work-dir', folder, '--resume'],
-            stdout=log,
-            stderr=log,
-            env=dict(os.environ, OMP_NUM_THREADS='1'),
-        )
+        process = start_tool('train.py', config, '--work-dir', folder, '--resume', output=log, threads=1)
     try:
         yield process
     finally:

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import Iterator, List, Optional, Sequence
 
 import torch
@@ -16,6 +17,9 @@ from mmpose_dualteach.dev.benchmark.plan import Plan, Run
 from mmpose_dualteach.dev.benchmark.report import as_markdown, peak_table, score_table, write_page
 from mmpose_dualteach.dev.benchmark.results import Results, collect, write_csv
 from mmpose_dualteach.dev.benchmark.runs import Runs
+from mmpose_dualteach.dev.progress import tell
+
+say = partial(tell, 'benchmark')
 
 
 def run_plan(
@@ -88,8 +92,3 @@ def summarize(runs: Runs) -> list:
     write_page(runs, results, osp.join(runs.folder, 'report.html'))
     tables = [score_table(runs.plan, results, metric) for metric in runs.plan.metrics]
     return [*tables, peak_table(runs.plan, results)]
-
-
-def say(message: str) -> None:
-    """Tell the user what is going on."""
-    print(f'[benchmark {time.strftime("%H:%M:%S")}] {message}', flush=True)

@@ -3,9 +3,11 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Dict, List, Union
 
+from mmpose_dualteach.dev.progress import tell
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
 from mmpose_dualteach.utils.mmpose_files import finish_tool, start_tool
 from mmpose_dualteach.visualization.report import Table, compare_runs
@@ -20,6 +22,7 @@ joint as much as its teacher is sure of it, from each other on all {people} peop
 The table is computed once, at the end, on {test} people that no training saw. AP is the mean over object keypoint
 similarities of 0.50 to 0.95, with a sigma of 0.1 for every joint. PCK is the share of joints found within a tenth of
 the box's longer side."""
+say = partial(tell, 'quickstart')
 
 
 def quickstart(configs: str, work_dir: str, seed: int) -> None:
@@ -48,11 +51,6 @@ def quickstart(configs: str, work_dir: str, seed: int) -> None:
     say(f'done in {(time.time() - start) / 60:.1f} minutes\n')
     print(as_text(table))
     print(f'\nOpen {report} in a browser for the curves and the pictures.')
-
-
-def say(message: str) -> None:
-    """Tell the user what is going on."""
-    print(f'[quickstart {time.strftime("%H:%M:%S")}] {message}', flush=True)
 
 
 def train_both(configs: Dict[str, Path], runs: Dict[str, Path], people: Path, seed: int) -> Dict[str, dict]:

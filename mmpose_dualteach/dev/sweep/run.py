@@ -17,6 +17,7 @@ from typing import Dict, Iterator, List, Optional
 
 import torch
 
+from mmpose_dualteach.dev.memory import resident_memory
 from mmpose_dualteach.dev.sweep.check import check_config
 from mmpose_dualteach.utils.file_io import dump_json
 
@@ -136,12 +137,6 @@ def _serve(pipe, samples: str, folder: str, threads: int) -> None:
             result = check_config(pipe.recv(), samples, folder)
             gc.collect()
             pipe.send((result, resident_memory()))
-
-
-def resident_memory() -> int:
-    """Bytes of memory that this process holds."""
-    with open('/proc/self/statm', encoding='ascii') as file:
-        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 def table(results: List[dict]) -> str:

@@ -3,7 +3,6 @@
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from mmpose.registry import DATASETS
 from mmpose_dualteach.datasets import LabeledUnlabeledSampler, UnlabeledPoseDataset
 from mmpose_dualteach.dev.benchmark.speed.drawn_data import write_index
 from mmpose_dualteach.dev.benchmark.speed.step import STOCK, compare
+from mmpose_dualteach.dev.memory import private_memory, resident_memory
 from mmpose_dualteach.switch import mutual_teaching
 from mmpose_dualteach.utils.mmpose_files import read_stock_config
 
@@ -81,10 +81,10 @@ def _grow(ann_file: str, count: int) -> Dict[str, float]:
     init_default_scope('mmpose')
     with tempfile.TemporaryDirectory() as folder:
         _start(write_index(folder, 100))  # What is imported on first use is not the index's.
-    before, begin = _resident(), time.perf_counter()
+    before, begin = resident_memory(), time.perf_counter()
     dataset, order = _start(ann_file)
     startup = time.perf_counter() - begin
-    resident = _resident() - before
+    resident = resident_memory() - before
     receive, send = get_context('fork').Pipe(duplex=False)  # As a loader starts its workers on Linux.
     worker = get_context('fork').Process(target=_work, args=(dataset, list(itertools.islice(order, 50000)), send))
     worker.start()
@@ -101,10 +101,10 @@ def _grow(ann_file: str, count: int) -> Dict[str, float]:
 def _work(dataset: UnlabeledPoseDataset, instances: List[int], send) -> None:
     """Look instances up, and tell how much memory has become this worker's own by it."""
     dataset[instances[0]]
-    before = _private()
+    before = private_memory()
     for instance in instances:
         dataset[instance]
-    send.send(max(0, _private() - before))
+    send.send(max(0, private_memory() - before))
 
 
 def _start(ann_file: str):
@@ -113,16 +113,6 @@ def _start(ann_file: str):
     order = iter(sampler)
     next(order)
     return dataset, (index - 1000 for index in order if index >= 1000)
-
-
-def _resident() -> int:
-    with open('/proc/self/statm', encoding='ascii') as file:
-        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
-
-
-def _private() -> int:
-    with open('/proc/self/smaps_rollup', encoding='ascii') as file:
-        return sum(int(line.split()[1]) * 1024 for line in file if line.startswith('Private_Dirty'))
 
 
 if __name__ == '__main__':

@@ -1,9 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """All measurements, as a table and as JSON."""
 
-import sys
 import tempfile
-import time
+from functools import partial
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import torch
@@ -21,6 +20,7 @@ from mmpose_dualteach.dev.benchmark.speed.step import (
     synchronisations,
     time_over,
 )
+from mmpose_dualteach.dev.progress import tell
 from mmpose_dualteach.methods import DEFAULT, find_method, method_names
 from mmpose_dualteach.utils.file_io import dump_json
 
@@ -36,6 +36,7 @@ TARGETS = {
 GPU_STEP_TARGET = 1.10
 COUNTS = (1000, 30000, 1000000)
 RECIPES: Dict[str, Dict[str, Any]] = dict(cpu=dict(autocast='auto', channels_last=True), cuda=dict(channels_last=True))
+say = partial(tell, 'benchmark_speed', aside=True)
 
 
 def measure(rounds: int) -> Dict[str, dict]:
@@ -155,11 +156,6 @@ def as_table(results: Dict[str, dict]) -> str:
         less = '≤' if TARGETS[name][1] else '≥'
         lines.append(f'| {text} | {value:.3g} | {less} {target:g} | {"" if met else "missed"} |')
     return '\n'.join(lines)
-
-
-def say(message: str) -> None:
-    """Tell the user what is going on."""
-    print(f'[benchmark_speed {time.strftime("%H:%M:%S")}] {message}', file=sys.stderr, flush=True)
 
 
 def compare_methods(path: Optional[str], rounds: int) -> None:
