@@ -1,16 +1,17 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""Where the installed MMPose keeps its configs and tools, and how the tools are run."""
+"""Where the installed MMPose keeps its configs and tools, how the tools are run and what they leave."""
 
 import fnmatch
 import os
 import os.path as osp
 import subprocess
 import sys
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Union
 
 import mmpose
 from mmengine.config import Config
 from mmengine.config.utils import ConfigParsingError
+from mmengine.runner.checkpoint import find_latest_checkpoint
 
 
 def _folder(name: str) -> str:
@@ -116,3 +117,18 @@ def finish_tool(process: subprocess.Popen) -> None:
             raise subprocess.CalledProcessError(process.returncode, process.args)
     finally:
         process.kill()
+
+
+def last_checkpoint(work_dir: Union[str, os.PathLike]) -> str:
+    """The last checkpoint that a training has written.
+
+    Args:
+        work_dir (str | os.PathLike): The training's work directory.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    found = find_latest_checkpoint(os.fspath(work_dir))
+    if not found:
+        raise FileNotFoundError(f'{work_dir} has no last_checkpoint; train there first')
+    return found

@@ -19,6 +19,7 @@ from mmpose_dualteach.label_loop.suggestions import suggest_labels
 from mmpose_dualteach.methods import DEFAULT
 from mmpose_dualteach.prepare.split import split_labels
 from mmpose_dualteach.utils.file_io import dump_json
+from mmpose_dualteach.utils.mmpose_files import last_checkpoint
 
 
 class LabelCurve(Plan):
@@ -88,8 +89,7 @@ class CurveRuns(Runs):
             split_labels(whole, run.labels, folder, seed=run.seed)
             return
         before = self.plan.before(run)
-        with open(osp.join(self.work_dir(before), 'last_checkpoint'), encoding='utf-8') as file:
-            checkpoint = file.read().strip()
+        checkpoint = last_checkpoint(self.work_dir(before))
         os.makedirs(folder, exist_ok=True)
         suggested = osp.join(folder, 'suggested.json')
         count = run.labels - before.labels

@@ -20,7 +20,7 @@ import mmpose_dualteach
 from mmpose_dualteach.datasets.checks import build_labeled
 from mmpose_dualteach.dev.benchmark.plan import Plan, Run
 from mmpose_dualteach.utils.file_io import dump_json
-from mmpose_dualteach.utils.mmpose_files import finish_tool, start_tool
+from mmpose_dualteach.utils.mmpose_files import finish_tool, last_checkpoint, start_tool
 from mmpose_dualteach.versions import __version__
 
 
@@ -152,8 +152,7 @@ class Runs:
             # Of this tool and of what it starts: a training that outlived a killed tool is not joined by a second one.
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._tool(log, 'train.py', config, '--work-dir', work_dir, '--resume')
-            with open(osp.join(work_dir, 'last_checkpoint'), encoding='utf-8') as file:
-                last = file.read().strip()
+            last = last_checkpoint(work_dir)
             self._tool(log, 'test.py', config, last, '--work-dir', osp.join(work_dir, 'test'), '--out', scores)
         with open(scores, encoding='utf-8') as file:
             tested = json.load(file)

@@ -9,7 +9,7 @@ from typing import Dict, List, Union
 
 from mmpose_dualteach.dev.progress import tell
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
-from mmpose_dualteach.utils.mmpose_files import finish_tool, start_tool
+from mmpose_dualteach.utils.mmpose_files import finish_tool, last_checkpoint, start_tool
 from mmpose_dualteach.visualization.report import Table, compare_runs
 
 SPLITS = dict(train=1200, val=100, test=300)
@@ -95,7 +95,7 @@ def train_both(configs: Dict[str, Path], runs: Dict[str, Path], people: Path, se
     results = {}
     for name, run in runs.items():
         say(f'testing: {name}')
-        scores, last = run / 'test.json', (run / 'last_checkpoint').read_text()
+        scores, last = run / 'test.json', last_checkpoint(run)
         finish_tool(
             start_tool('test.py', configs[name], last, '--work-dir', run / 'test', '--out', scores, *options, threads=1)
         )
