@@ -345,7 +345,7 @@ def test_what_cannot_be_taught_is_refused_by_name():
     codec = dict(type='SimCCLabel', input_size=INPUT)
     with pytest.raises(ValueError, match='use_target_weight=True'):
         adapter_for(dict(type='SimCCHead', loss=dict(type='KLDiscretLoss', use_target_weight=False), decoder=codec))
-    with pytest.raises(ValueError, match='taught by its own loss; set model.unsup_weight'):
+    with pytest.raises(ValueError, match='a loss of its own, by which it is taught; set model.unsup_weight'):
         adapter_for(dict(type='SimCCHead', loss=KL, decoder=codec), loss=dict(loss_weight=2.0))
     assert len({adapter.supports() for adapter in ADAPTERS.module_dict.values()}) == len(ADAPTERS)
 

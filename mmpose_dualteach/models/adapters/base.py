@@ -47,6 +47,12 @@ class OutputAdapter(metaclass=ABCMeta):
 
     Args:
         head (dict): The head's config.
+        loss (dict, optional): None: most kinds are taught by the head's own loss.
+        redraw (bool): Whether labels of the joints are drawn anew, in place of heatmaps; of kinds without heatmaps they
+            always are. Defaults to False.
+
+    Raises:
+        ValueError: If another loss is asked for; names the key.
     """
 
     # Class names of the heads and codecs of this kind, which covers their descendants.
@@ -72,7 +78,12 @@ class OutputAdapter(metaclass=ABCMeta):
     # The mean score on labelled images below which a network knows too little for its scores to tell of a collapse.
     ripe = 0.0
 
-    def __init__(self, head: dict) -> None:
+    def __init__(self, head: dict, loss: Optional[dict] = None, redraw: bool = False) -> None:
+        if loss:
+            raise ValueError(
+                f'model.pseudo_loss={loss}: {class_name(head)} has a loss of its own, by which it is taught; set '
+                'model.unsup_weight instead'
+            )
         self.codec = dict(self.codec_of(head))
         # What networks share whose outputs are alike, cell by cell.
         self.kin = hashable((type(self).__name__, class_name(head), self.codec, head.get('loss')))

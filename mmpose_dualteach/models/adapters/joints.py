@@ -10,7 +10,6 @@ from torch import Tensor
 
 from mmpose_dualteach.models.adapters.base import OutputAdapter, Target
 from mmpose_dualteach.models.adapters.kinds import loss_of
-from mmpose_dualteach.utils.config_dicts import class_name
 
 
 class JointPictures(OutputAdapter):
@@ -35,22 +34,16 @@ class JointAdapter(JointPictures):
 
     Args:
         head (dict): The head's config.
-        loss (dict, optional): None; the stock loss is used.
-        redraw (bool): Makes no difference, labels of this kind are always drawn anew. Defaults to False.
+        **options: Of :class:`OutputAdapter`.
 
     Raises:
-        ValueError: If another loss is asked for, or the stock loss takes no weights; names the key.
+        ValueError: As :class:`OutputAdapter`, or if the stock loss takes no weights; names the key.
     """
 
     head_methods: Tuple[str, ...] = ('loss',)
 
-    def __init__(self, head: dict, loss: Optional[dict] = None, redraw: bool = False) -> None:
-        super().__init__(head)
-        if loss:
-            raise ValueError(
-                f'model.pseudo_loss={loss}: {class_name(head)} is taught by its own loss; set '
-                'model.unsup_weight instead'
-            )
+    def __init__(self, head: dict, **options) -> None:
+        super().__init__(head, **options)
         stock = loss_of(head)
         self.stock_losses = [MODELS.build(each) for each in stock.get('losses', [stock])]
         for each in self.stock_losses:

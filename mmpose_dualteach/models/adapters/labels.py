@@ -3,7 +3,7 @@ import copy
 from abc import abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Sequence, Tuple
 
 import torch
 from mmengine.dist import is_distributed
@@ -18,7 +18,6 @@ from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.modes import evaluation_mode
 from mmpose_dualteach.models.utils.stock_losses import tensors_of
 from mmpose_dualteach.models.view_pair import ViewPair
-from mmpose_dualteach.utils.config_dicts import class_name
 
 
 @dataclass
@@ -46,29 +45,17 @@ class LabelsAdapter(OutputAdapter):
         input_size (Sequence[int]): Input size (width, height).
         labels (Sequence[dict]): What the labelled pipeline makes labels of keypoints with: ``GenerateTarget`` and
             ``PackPoseInputs``.
-        loss (dict, optional): None; the head's own loss is used.
-        redraw (bool): Makes no difference, labels are always drawn anew. Defaults to False.
+        **options: Of :class:`OutputAdapter`.
 
     Raises:
-        ValueError: If another loss is asked for, or labels or input size are missing; names the key.
+        ValueError: As :class:`OutputAdapter`, or if labels or input size are missing; names the key.
     """
 
     codec_keys: Tuple[str, ...] = ('type', 'input_size')
     differentiable = False
 
-    def __init__(
-        self,
-        head: dict,
-        input_size: Sequence[int] = (),
-        labels: Sequence[dict] = (),
-        loss: Optional[dict] = None,
-        redraw: bool = False,
-    ) -> None:
-        super().__init__(head)
-        if loss:
-            raise ValueError(
-                f'model.pseudo_loss={loss}: {class_name(head)} has a loss of its own; set model.unsup_weight instead'
-            )
+    def __init__(self, head: dict, input_size: Sequence[int] = (), labels: Sequence[dict] = (), **options) -> None:
+        super().__init__(head, **options)
         if len(input_size) != 2 or not labels:
             raise ValueError(
                 f'model.keypoint_labels: {type(self).__name__} needs input_size and labels, the GenerateTarget and '
