@@ -9,9 +9,9 @@ import torch
 from conftest import small_config, tool
 from mmengine.config import Config
 from mmpose.registry import MODELS
+from result_rows import read_csv
 
 from mmpose_dualteach.dev.benchmark.label_curve import CurveRuns
-from mmpose_dualteach.dev.benchmark.results import read_csv
 
 benchmark_suggestions = tool('benchmark_suggestions')
 

@@ -17,12 +17,13 @@ from conftest import ROOT, small_config, tool
 from mmengine.config import Config
 from mmpose.registry import TRANSFORMS
 from processes import ForkedTool
+from result_rows import read_csv
 
 from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
 from mmpose_dualteach.dev.benchmark import runs
 from mmpose_dualteach.dev.benchmark.plan import Metric, Plan, Run
 from mmpose_dualteach.dev.benchmark.report import as_markdown, score_table
-from mmpose_dualteach.dev.benchmark.results import COLUMNS, Results, read_csv
+from mmpose_dualteach.dev.benchmark.results import COLUMNS, Results
 from mmpose_dualteach.dev.benchmark.runs import commit
 from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
 from mmpose_dualteach.methods import method_names

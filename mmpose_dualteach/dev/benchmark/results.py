@@ -75,16 +75,6 @@ def write_csv(rows: List[dict], path: str) -> None:
         writer.writerows(rows)
 
 
-def read_csv(path: str) -> List[dict]:
-    """Read rows again, numbers as numbers."""
-    with open(path, encoding='utf-8', newline='') as file:
-        rows = list(csv.DictReader(file))
-    return [
-        dict(row, labels=int(row['labels']), seed=int(row['seed']), steps=int(row['steps']), value=float(row['value']))
-        for row in rows
-    ]
-
-
 class Results:
     """Rows, looked up and averaged over seeds.
 

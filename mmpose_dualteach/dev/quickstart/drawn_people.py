@@ -333,7 +333,7 @@ def _make_person(rng) -> Person:
             Shape(f'{name}_foot', 'shoes', np.array((ankle, toes)), np.array((0.026, 0.02)) * thickness),
         ]
     shapes += _clothes(rng, joints, waist, chest, thickness)
-    shapes += _head_shapes(rng, neck, head, head_axes, chest, thickness)
+    shapes += _head_shapes(rng, neck, head, head_axes, thickness)
     joints.update({name: head + head_axes @ vector for name, vector in FACE.items()})
     return Person(joints, shapes, head, head_axes)
 
@@ -407,7 +407,7 @@ def _dress(parts, points, radii, covered, material, loose) -> List[Shape]:
     return shapes
 
 
-def _head_shapes(rng, neck, head, axes, chest, thickness) -> List[Shape]:
+def _head_shapes(rng, neck, head, axes, thickness) -> List[Shape]:
     """Neck, ears and, at times, long hair; the head itself is painted by :func:`_paint_head`."""
     size = np.linalg.norm(axes[:, 0])
     shapes = [Shape('head', 'skin', np.array((neck, head - axes[:, 1] * 0.4)), np.full(2, 0.028) * thickness, -0.02)]

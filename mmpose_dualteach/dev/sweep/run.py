@@ -24,12 +24,11 @@ from mmpose_dualteach.utils.file_io import dump_json
 # A process that holds more bytes than this after a config is replaced: what the allocator keeps of a large network's
 # memory the next one may need.
 MOST_RESIDENT = 4 * 1024**3
+LIMIT = 1800.0  # Seconds after which a config counts as failed.
 COLUMNS = ('config', 'kind', 'status', 'seconds', 'reason')
 
 
-def sweep(
-    configs: List[str], samples: str, jobs: int = 1, report: Optional[str] = None, limit: float = 1800.0
-) -> Iterator[dict]:
+def sweep(configs: List[str], samples: str, jobs: int = 1, report: Optional[str] = None) -> Iterator[dict]:
     """Check configs.
 
     Args:
@@ -38,7 +37,6 @@ def sweep(
         jobs (int): Worker processes. Defaults to 1.
         report (str, optional): JSON file of results: those in it are not checked again unless they failed, and it is
             written anew after each config. Defaults to None.
-        limit (float): Seconds after which a config counts as failed. Defaults to 1800.
 
     Yields:
         dict: Each result, in the order in which they come; those of the report first.
@@ -53,7 +51,7 @@ def sweep(
     lock = threading.Lock()
 
     def work(folder: str) -> None:
-        worker = Worker(samples, folder, limit, threads=max(1, len(os.sched_getaffinity(0)) // jobs))
+        worker = Worker(samples, folder, LIMIT, threads=max(1, len(os.sched_getaffinity(0)) // jobs))
         while True:
             with lock:
                 config = todo.pop(0) if todo else None
