@@ -19,27 +19,6 @@ HARD_SHARE = 0.5
 # What light and a camera can do to an image as well. The released code has Invert, Posterize, Solarize and SolarizeAdd
 # besides, after which a grey animal in a grey box is hardly one.
 CAMERA_LIKE = ('AutoContrast', 'Equalize', 'Color', 'Contrast', 'Brightness', 'Sharpness')
-# The views of Xie et al., ICCV 2021, as their released code has them.
-PAPER_VIEWS = dict(
-    easy=dict(
-        rotate_factor=60.0,
-        rotate_prob=0.6,
-        scale_factor=(0.75, 1.25),
-        scale_prob=1.0,
-        shift_factor=0.0,
-        flip_prob=0.5,
-        law='clipped',
-    ),
-    hard=dict(
-        rotate_factor=60.0,
-        rotate_prob=0.8,
-        scale_factor=(0.75, 1.25),
-        scale_prob=1.0,
-        shift_factor=0.0,
-        flip_prob=0.0,
-        law='clipped',
-    ),
-)
 # What is made anew here, or belongs to labels.
 OF_EVERY_PIPELINE = (
     'LoadImage',

@@ -33,14 +33,13 @@ from mmpose_dualteach.datasets.checks import (
 )
 from mmpose_dualteach.datasets.datasets.unlabeled_pose_dataset import MAX_BROKEN
 from mmpose_dualteach.datasets.samplers.labeled_unlabeled_sampler import too_large_batches
-from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, lies_outside
+from mmpose_dualteach.datasets.sources.images import EXIF_ORIENTATION, ImageReader, UnusableImage, lies_outside
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.videos import frames_in_words
 from mmpose_dualteach.utils.file_io import printable
 
 HUGE = 50e6  # Pixels; decoded, such an image takes 150 MB in each worker that meets it.
 LONG_NAME = 200  # Bytes; most file systems stop at 255.
-EXIF_ORIENTATION = 0x0112
 AT_ONCE = 256
 Listed = Tuple[Optional[tuple], List[Optional[np.ndarray]]]  # An image's size and instances' boxes, if known.
 SUFFIXES = dict(JPEG=('.jpg', '.jpeg'), PNG=('.png',), BMP=('.bmp',), WEBP=('.webp',), TIFF=('.tif', '.tiff'))

@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Mapping, Optional, Union
 from mmengine.utils import import_modules_from_strings
 
 from mmpose_dualteach.datasets.labeled_pipeline import first_pipeline, pipeline_of
-from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
 from mmpose_dualteach.methods import DEFAULT, options_of
+from mmpose_dualteach.methods.posedual import PAPER_VIEWS
 from mmpose_dualteach.models.adapters import TOPDOWN, finds_instances
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, parse_lessons

@@ -19,7 +19,6 @@ from mmpose.registry import TRANSFORMS
 from processes import ForkedTool
 from result_rows import read_csv
 
-from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
 from mmpose_dualteach.dev.benchmark import runs
 from mmpose_dualteach.dev.benchmark.plan import Metric, Plan, Run
 from mmpose_dualteach.dev.benchmark.report import as_markdown, score_table
@@ -27,6 +26,7 @@ from mmpose_dualteach.dev.benchmark.results import COLUMNS, Results
 from mmpose_dualteach.dev.benchmark.runs import commit
 from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
 from mmpose_dualteach.methods import method_names
+from mmpose_dualteach.methods.posedual import PAPER_VIEWS
 from mmpose_dualteach.utils.mmpose_files import mmpose_tool
 from mmpose_dualteach.visualization.report import read_scalars
 

@@ -10,7 +10,8 @@ from mmpose.registry import TRANSFORMS
 
 from mmpose_dualteach.datasets import EasyHardViews
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
-from mmpose_dualteach.datasets.unlabeled_pipeline import HARD_SHARE, PAPER_VIEWS, unlabeled_pipeline, views_of
+from mmpose_dualteach.datasets.unlabeled_pipeline import HARD_SHARE, unlabeled_pipeline, views_of
+from mmpose_dualteach.methods.posedual import PAPER_VIEWS
 
 BOX = dict(type='RandomBBoxTransform', rotate_factor=40, scale_factor=(0.7, 1.2), shift_prob=0.4)
 

@@ -12,7 +12,7 @@ from mmpose.structures.bbox import bbox_xyxy2cs
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets import EasyHardViews
-from mmpose_dualteach.datasets.unlabeled_pipeline import PAPER_VIEWS
+from mmpose_dualteach.methods.posedual import PAPER_VIEWS
 from mmpose_dualteach.models import JointCutout
 from mmpose_dualteach.models.losses.pseudo_heatmap_loss import PseudoHeatmapLoss
 from mmpose_dualteach.models.view_pair import ViewPair
