@@ -2,23 +2,15 @@
 """What several tools share: the options of the switch, reading configs, and errors in one line."""
 
 import argparse
-import gc
-import os
 import os.path as osp
-import pprint
 import sys
-from functools import wraps
 from typing import Any, Callable, Dict, Optional, Sequence, Union
 
-import torch
 from mmengine.config import Config, DictAction
-from mmengine.dist import init_dist, is_distributed
 
-from mmpose_dualteach.compat import is_pure_python
 from mmpose_dualteach.methods import DEFAULT, find_method, method_names
-from mmpose_dualteach.switch import is_switched, mutual_teaching, supervised
+from mmpose_dualteach.switch import is_switched, mutual_teaching
 from mmpose_dualteach.utils.config_file import read_config
-from mmpose_dualteach.utils.file_io import atomic_write
 
 # Options by their names in the parsed command line: those of the unlabelled set, and all of the switch.
 UNLABELED_OPTIONS = (
@@ -29,21 +21,6 @@ SWITCH_OPTIONS = (
     *('labeled', 'labeled_images', 'unlabeled', *UNLABELED_OPTIONS),
     *('batch', 'epoch', 'method', 'baseline', 'burn_in', 'ramp_up', 'joint_cutout', 'rand_augment'),
 )
-OVERLAY = """_base_ = {base!r}
-from mmpose_dualteach.switch import mutual_teaching
-
-globals().update(mutual_teaching(globals(), **{options}))
-"""
-OVERLAY_OF_PURE_PYTHON = """_base_ = []  # No config inherits from one in pure Python.
-from mmpose_dualteach.switch import mutual_teaching
-
-globals().update(mutual_teaching({base!r}, **{options}))
-"""
-SUPERVISED = """_base_ = {base!r}
-from mmpose_dualteach.switch import supervised
-
-globals().update(supervised(_base_))
-"""
 
 
 def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) -> None:
@@ -123,37 +100,6 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
         '--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='for one process a GPU'
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
-
-
-def launched(action: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
-    """A tool's action that is done with the other processes of a launcher, over gloo where there is no GPU, which
-    mmengine takes for granted."""
-
-    @wraps(action)
-    def together(args: argparse.Namespace) -> None:
-        if args.launcher != 'none':
-            os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-            if args.launcher == 'pytorch' and not torch.cuda.is_available():
-                torch.distributed.init_process_group('gloo')
-            else:
-                init_dist(args.launcher)
-        action(args)
-        leave_together()
-
-    return together
-
-
-def leave_together() -> None:
-    """Part from the other processes of a launcher, if there are any, when all of them are done.
-
-    One that leaves early takes with it those that still write. And the process group's threads end only when nothing
-    holds the group any more; where one outlives the interpreter, a process that is done aborts ("terminate called
-    without an active exception").
-    """
-    if is_distributed():
-        torch.distributed.barrier()
-        gc.collect()  # A runner's model holds the group, and is part of cycles.
-        torch.distributed.destroy_process_group()
 
 
 def add_access_options(parser: argparse.ArgumentParser) -> None:
@@ -301,50 +247,6 @@ def switched_config(args: argparse.Namespace) -> Config:
     if not is_switched(config):
         config.merge_from_dict(mutual_teaching(config, **switch_options(args)))
     return config
-
-
-def write_overlay(args: argparse.Namespace, path: str) -> str:
-    """Write an overlay file, after trying that it works.
-
-    Args:
-        args (argparse.Namespace): See :func:`add_switch_options`.
-        path (str): The file to write.
-
-    Returns:
-        str: ``path``.
-
-    Raises:
-        ValueError: If the config cannot be switched; names the reason and the remedy.
-        FileNotFoundError: If the config does not exist.
-    """
-    base = args.config if '::' in args.config else osp.abspath(args.config)
-    chosen = switch_options(args)
-    mutual_teaching(read_config(args.config), **chosen)
-    os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
-    with atomic_write(path) as overlay:
-        text = OVERLAY_OF_PURE_PYTHON if is_pure_python(args.config) else OVERLAY
-        overlay.write(text.format(base=base, options=pprint.pformat(chosen, width=110, sort_dicts=False)))
-    return path
-
-
-def write_supervised(config: str, path: str) -> str:
-    """Write the baseline of a switched config as one that inherits from it.
-
-    Args:
-        config (str): The switched config.
-        path (str): The file to write.
-
-    Returns:
-        str: ``path``.
-
-    Raises:
-        ValueError: If it has none; names the reason.
-    """
-    supervised(read_config(config))
-    os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
-    with atomic_write(path) as overlay:
-        overlay.write(SUPERVISED.format(base=osp.abspath(config)))
-    return path
 
 
 def exit_code(action: Callable[[argparse.Namespace], Optional[int]], args: argparse.Namespace) -> int:

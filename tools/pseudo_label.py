@@ -12,7 +12,6 @@ from mmpose_dualteach.command_line import (
     add_look_options,
     add_unlabeled_options,
     exit_code,
-    launched,
     other_unlabeled,
 )
 from mmpose_dualteach.label_loop.coco import Choice
@@ -21,6 +20,7 @@ from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
 from mmpose_dualteach.label_loop.instances import unlabeled_of
 from mmpose_dualteach.label_loop.pseudo_labels import pseudo_labels
 from mmpose_dualteach.utils.config_file import read_config
+from mmpose_dualteach.utils.launch import launched
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

@@ -10,12 +10,12 @@ from mmpose_dualteach.command_line import (
     add_look_options,
     add_unlabeled_options,
     exit_code,
-    launched,
     other_unlabeled,
 )
 from mmpose_dualteach.label_loop.instances import unlabeled_of
 from mmpose_dualteach.label_loop.suggestions import STRATEGIES, suggest_labels
 from mmpose_dualteach.utils.config_file import read_config
+from mmpose_dualteach.utils.launch import launched
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

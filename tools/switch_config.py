@@ -7,9 +7,10 @@ import logging
 import sys
 from typing import List, Optional
 
-from mmpose_dualteach.command_line import add_switch_options, exit_code, write_overlay
+from mmpose_dualteach.command_line import add_switch_options, exit_code, switch_options
 from mmpose_dualteach.methods import find_method, method_names
 from mmpose_dualteach.switch import mutual_teaching
+from mmpose_dualteach.switch.overlay import write_overlay
 from mmpose_dualteach.utils.mmpose_files import read_stock_config, stock_configs
 
 
@@ -64,8 +65,13 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def write(args: argparse.Namespace) -> None:
+    """Write the overlay, and say so."""
+    print(f'wrote {write_overlay(args.config, switch_options(args), args.output)}')
+
+
 def main(arguments: Optional[List[str]] = None) -> int:
-    return exit_code(lambda args: print(f'wrote {write_overlay(args, args.output)}'), parse_args(arguments))
+    return exit_code(write, parse_args(arguments))
 
 
 if __name__ == '__main__':

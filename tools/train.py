@@ -16,13 +16,13 @@ from mmpose_dualteach.command_line import (
     add_switch_options,
     check_switch_options,
     exit_code,
-    leave_together,
-    write_overlay,
-    write_supervised,
+    switch_options,
 )
 from mmpose_dualteach.switch import is_switched
+from mmpose_dualteach.switch.overlay import write_overlay, write_supervised
 from mmpose_dualteach.utils.config_file import read_config
 from mmpose_dualteach.utils.errors import own_message
+from mmpose_dualteach.utils.launch import leave_together
 from mmpose_dualteach.utils.mmpose_files import mmpose_tool
 
 # Options of MMPose's train.py that take a value; --resume may do without, --cfg-options takes several.
@@ -87,7 +87,8 @@ def choose_config(args: argparse.Namespace) -> None:
         own_dir = osp.join('work_dirs', f'mutual-teaching_{name}')
     args.work_dir = args.work_dir or own_dir
     if not switched:
-        args.config = write_overlay(args, osp.join(args.work_dir, f'mutual-teaching_{name}.py'))
+        overlay = osp.join(args.work_dir, f'mutual-teaching_{name}.py')
+        args.config = write_overlay(args.config, switch_options(args), overlay)
         print(f'wrote {args.config}')
     if args.supervised:
         args.config = write_supervised(args.config, osp.join(args.work_dir, f'supervised_{name}.py'))

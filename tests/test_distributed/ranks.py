@@ -24,8 +24,8 @@ from mmengine.optim import build_optim_wrapper  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmpose.registry import DATASETS, HOOKS, MODELS  # noqa: E402
 
-from mmpose_dualteach.command_line import leave_together  # noqa: E402
 from mmpose_dualteach.switch import supervised  # noqa: E402
+from mmpose_dualteach.utils.launch import leave_together  # noqa: E402
 from mmpose_dualteach.utils.random_state import set_random_state  # noqa: E402
 
 STEPS = 4
