@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Dict, List, Mapping
 
 from mmpose_dualteach.models.pseudo_labels.lessons import LESSONS, NETWORKS
+from mmpose_dualteach.utils.config_dicts import on_top
 
 DEFAULT = 'mutual-teaching'
 
@@ -87,10 +88,3 @@ def options_of(method: str, given: Dict[str, Any]) -> Dict[str, Any]:
     """
     options = find_method(method).options
     return {key: on_top(value, options.get(key)) for key, value in given.items()}
-
-
-def on_top(given: Any, own: Any) -> Any:
-    """What is given over what a method has of its own; keys of dicts are merged."""
-    if isinstance(given, dict) and isinstance(own, dict):
-        return {**own, **{key: on_top(value, own.get(key)) for key, value in given.items()}}
-    return own if given is None else given

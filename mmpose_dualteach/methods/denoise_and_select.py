@@ -8,8 +8,8 @@ the two predictions of different networks that lie closest is taken, redrawn as 
 score of 0.1, as in SSPCM. Numbers of views and thresholds are this package's.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL
+from mmpose_dualteach.utils.config_dicts import on_top
 
 POOL = ['a', 'b', 'a.view2', 'b.view2']
 

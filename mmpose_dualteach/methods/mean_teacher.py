@@ -7,8 +7,8 @@ follows closer in the first steps (``hook.momentum``); lessons count in full fro
 ramps their weight up (``hook.ramp_up``).
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.posecons import OPTIONS as POSECONS
+from mmpose_dualteach.utils.config_dicts import on_top
 
 TITLE = 'mean teacher'
 SOURCE = 'Tarvainen and Valpola, NeurIPS 2017'

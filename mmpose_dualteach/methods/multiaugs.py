@@ -10,8 +10,8 @@ joints, on the hard view instead of before it is turned, and anywhere on it: see
 :class:`JointCutout` and :class:`RandomPatches` for where the released code's lie.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL
+from mmpose_dualteach.utils.config_dicts import on_top
 
 JOINT_CUTOUT, JOINT_OCCLUDE = dict(type='JointCutout'), dict(type='JointOcclude')
 JOCO = [JOINT_OCCLUDE, dict(type='RandomCutout')]

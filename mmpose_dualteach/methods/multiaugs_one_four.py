@@ -4,9 +4,9 @@
 Zhou et al., 2024 (hnuzhy/MultiAugs), one network and the paths for few labels; see `multiaugs`.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.multiaugs_four import OPTIONS as FOUR
 from mmpose_dualteach.methods.posecons import OPTIONS as POSECONS
+from mmpose_dualteach.utils.config_dicts import on_top
 
 TITLE = 'MultiAugs, one network, four paths'
 SOURCE = 'Zhou et al., 2024'

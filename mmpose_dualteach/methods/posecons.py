@@ -5,8 +5,8 @@ Xie et al., ICCV 2021 (``lib/models/pose_cons.py``, ``PoseDisLoss``). There labe
 has no second loss of labels beside its own. Otherwise here: as PoseDual.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL
+from mmpose_dualteach.utils.config_dicts import on_top
 
 TITLE = 'PoseCons'
 SOURCE = 'Xie et al., ICCV 2021'

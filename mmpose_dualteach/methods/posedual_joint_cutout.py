@@ -6,8 +6,8 @@ where the teacher sees them on the hard view, not before the view is turned. The
 :class:`JointCutout`.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL
+from mmpose_dualteach.utils.config_dicts import on_top
 
 TITLE = 'PoseDual, Joint Cutout'
 SOURCE = 'Xie et al., ICCV 2021'

@@ -6,8 +6,8 @@ row at magnitude 20. Otherwise here: without its grey box, for which there is Jo
 SolarizeAdd is the published one, which brightens dark pixels, where that code's brightens all and inverts the bright.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL
+from mmpose_dualteach.utils.config_dicts import on_top
 
 TITLE = 'PoseDual, RandAugment'
 SOURCE = 'Xie et al., ICCV 2021'

@@ -15,8 +15,8 @@ easy views are weak ones, its first is the bare box. Batches are half labelled, 
 linear.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.mean_teacher import OPTIONS as MEAN_TEACHER
+from mmpose_dualteach.utils.config_dicts import on_top
 
 CELLS, PIXELS_A_CELL = 0.6, 4
 TURNS = dict(rotate_prob=0.6, flip_prob=0.5, law='clipped')

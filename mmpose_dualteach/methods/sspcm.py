@@ -12,8 +12,8 @@ networks' for all; patches lie on joints of the hard view (see :class:`JointOccl
 lie); the third network learns from the first step on, where the released code's, in its first epoch, has no target yet.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL
+from mmpose_dualteach.utils.config_dicts import on_top
 
 TITLE = 'SSPCM'
 SOURCE = 'Huang et al., CVPR 2023'

@@ -8,8 +8,8 @@ has the gradient of half of each one's squared error; its heatmaps out of severa
 stock heads have none. Otherwise as PoseDual.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL
+from mmpose_dualteach.utils.config_dicts import on_top
 
 TITLE = 'Teacher-Reviewer-Student'
 SOURCE = 'Yun et al., 2025'

@@ -9,8 +9,8 @@ of the run, not with its best ones; peaks are found between cells, though MSRA l
 sure joint by a patch of the same image is left out, for which there is ``JointOcclude``.
 """
 
-from mmpose_dualteach.methods import on_top
 from mmpose_dualteach.methods.mean_teacher import OPTIONS as MEAN_TEACHER
+from mmpose_dualteach.utils.config_dicts import on_top
 
 TITLE = 'UDA pose'
 SOURCE = 'Kim et al., ECCV 2022'

@@ -25,6 +25,25 @@ def merged(base: dict, changes: Dict[str, Any]) -> dict:
     return plain(merged)
 
 
+def on_top(given: Any, own: Any) -> Any:
+    """What is given over what a method has of its own; keys of dicts are merged. Unlike :func:`merged`, None leaves
+    what is there, and there are no words such as ``_delete_``."""
+    if isinstance(given, dict) and isinstance(own, dict):
+        return {**own, **{key: on_top(value, own.get(key)) for key, value in given.items()}}
+    return own if given is None else given
+
+
+def with_own_parts(stock: Any, own: Any) -> Any:
+    """A copy of a model with what a network has of its own. Unlike :func:`merged`, a part with a ``type`` takes the
+    stock one's place, at any depth, as one with ``_delete_`` does."""
+    if not isinstance(own, dict):
+        return copy.deepcopy(own)
+    replaces = 'type' in own or own.get('_delete_') or not isinstance(stock, dict)
+    base = {} if replaces else dict(copy.deepcopy(stock))
+    base.update({key: with_own_parts(base.get(key), value) for key, value in own.items() if key != '_delete_'})
+    return base
+
+
 def class_name(config: Mapping[str, Any]) -> str:
     """The class name that a config asks for, without its scope."""
     kind = config.get('type', 'unnamed')

@@ -1,5 +1,4 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-import copy
 from typing import Any, Collection, Dict, List, Mapping, Optional, Tuple, Union
 
 import torch
@@ -21,6 +20,7 @@ from mmpose_dualteach.models.adapters import (
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter
 from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
 from mmpose_dualteach.utils.ancestors import ancestor
+from mmpose_dualteach.utils.config_dicts import with_own_parts
 
 MEAN = 'mean'
 # What a network has of its own and its model does not know.
@@ -345,13 +345,4 @@ def merged_parts(stock: dict, own: dict) -> dict:
     Returns:
         dict: A copy, without what is none of the model's, see :data:`BESIDE_MODEL`.
     """
-    return _merged(copy.deepcopy(stock), {key: value for key, value in own.items() if key not in BESIDE_MODEL})
-
-
-def _merged(stock: Any, own: Any) -> Any:
-    if not isinstance(own, dict):
-        return copy.deepcopy(own)
-    replaces = 'type' in own or own.get('_delete_') or not isinstance(stock, dict)
-    base = {} if replaces else dict(stock)
-    base.update({key: _merged(base.get(key), value) for key, value in own.items() if key != '_delete_'})
-    return base
+    return with_own_parts(stock, {key: value for key, value in own.items() if key not in BESIDE_MODEL})
