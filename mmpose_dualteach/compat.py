@@ -2,8 +2,6 @@
 """Every use of what mmengine, MMPose and torch call private, in one place. tests/test_compat.py holds each of them
 against the installed versions."""
 
-import inspect
-import warnings
 from collections import OrderedDict
 from contextlib import contextmanager
 from functools import wraps
@@ -250,25 +248,6 @@ def safe_numpy_globals() -> Dict[str, Any]:
     core: Sequence[str] = ('numpy.core.multiarray', 'numpy._core.multiarray')
     multiarray = import_module(core[0] if np.__version__.startswith('1.') else core[1])
     return {f'{package}.{name}': getattr(multiarray, name) for package in core for name in ('_reconstruct', 'scalar')}
-
-
-def export_onnx(module: nn.Module, images: Tensor, path: str, name: str, outputs: Sequence[str], opset: int) -> None:
-    """torch's exporter by tracing, which knows any batch size; later versions have another one by default, which asks
-    for onnxscript."""
-    own: Dict[str, Any] = dict(dynamo=False) if 'dynamo' in inspect.signature(torch.onnx.export).parameters else {}
-    axes = {each: {0: 'batch'} for each in (name, *outputs)}
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # Of sizes that are the same for all images, and of the other exporter.
-        torch.onnx.export(
-            module,
-            (images,),
-            path,
-            input_names=[name],
-            output_names=list(outputs),
-            dynamic_axes=axes,
-            opset_version=opset,
-            **own,
-        )
 
 
 # ---------------------------------------------------------------------- numpy

@@ -2,6 +2,7 @@
 """Labels that are chosen round by round are those of the truth, and every way begins alike."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -83,5 +84,8 @@ def test_a_curve_from_beginning_to_end(plan, people, untrained):
     values = {(row['method'], row['labels']): row['value'] for row in rows if row['metric'] == 'PCK'}
     assert set(values) == {(way, labels) for way in ('random', 'spread') for labels in (4, 7)}
     assert values[('random', 4)] == values[('spread', 4)]
+    page = (plan / 'out' / 'report.html').read_text()
+    assert 'PCK over labels' in page
+    assert not re.search(r'(?i)\bgains?\b|\bbaseline\b', page), 'there is none'
     # Called again, nothing is run again.
     assert benchmark_suggestions([str(plan / 'plan.py'), *options]) == 0 and len(untrained) == 3

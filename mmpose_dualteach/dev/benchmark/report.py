@@ -16,28 +16,32 @@ from mmpose_dualteach.visualization.report import Chart, Picture, Series, Table,
 INTRODUCTION = """All methods see the same labelled instances under the same schedule, from the same initial weights
 where seeds are equal, in the same number of steps but where a method's name says otherwise. Scores are those of the
 last weights on the test instances, computed once; the curves are of the validation instances. Mean ± standard deviation
-over seeds; the gain is relative to the supervised baseline of the same seed."""
+over seeds."""
+OF_GAIN = 'The gain is relative to the supervised baseline of the same seed.'
 
 
 def score_table(plan: Plan, results: Results, metric: Metric) -> Table:
-    """One score of every method and network, with its gain over the baseline, at every count of labels."""
+    """One score of every method and network at every count of labels, and its gain over a baseline, if any."""
     columns = ['method', 'cost', 'network']
+    gains = BASELINE in plan.methods
     for labels in plan.labels:
-        columns += [f'{metric.name} in {metric.unit}, {labels} labels', 'gain']
+        columns += [f'{metric.name} in {metric.unit}, {labels} labels', *(['gain'] if gains else [])]
     rows = []
     for method in plan.methods:
         for network in results.networks(method):
             row = [plan.titles[method], f'{plan.costs[method]:.2g}', 'mean of all' if network == 'mean' else network]
             for labels in plan.labels:
                 found = results.mean(method, labels, network, metric.key)
-                row += [_spread(found, metric.factor), _gain(results.gain(method, labels, network, metric))]
+                row.append(_spread(found, metric.factor))
+                if gains:
+                    row.append(_gain(results.gain(method, labels, network, metric)))
             rows.append(row)
     less = 'Less' if metric.better == 'less' else 'More'
     return Table(
         f'{metric.name} on the test instances',
         columns,
         rows,
-        note=f'{less} is better. Cost: passes through a network, in runs of the baseline.',
+        note=f'{less} is better. Cost: passes through a network, in runs of one network on labels alone.',
     )
 
 
@@ -91,7 +95,10 @@ def write_page(runs: Runs, results: Results, path: str) -> None:
     logs = {run: read_scalars(runs.work_dir(run)) for run in ended}
     done = {f'{labels} labels': sum(run.labels == labels for run in logs) for labels in plan.labels}
     charts: List[Chart] = []
-    charts += [_over_cost(plan, results, labels) for labels in plan.labels]
+    introduction = INTRODUCTION
+    if BASELINE in plan.methods:
+        introduction = f'{INTRODUCTION} {OF_GAIN}'
+        charts += [_over_cost(plan, results, labels) for labels in plan.labels]
     if len(plan.labels) > 1:
         charts += [_over_labels(plan, results, metric) for metric in plan.metrics]
     for labels in plan.labels:
@@ -130,7 +137,7 @@ def write_page(runs: Runs, results: Results, path: str) -> None:
     write_report(
         path,
         f'Benchmark: {plan.dataset} ({plan.name})',
-        f'{INTRODUCTION}\n\nRuns in this report: {counts}.',
+        f'{introduction}\n\nRuns in this report: {counts}.',
         [score_table(plan, results, metric) for metric in plan.metrics] + [peak_table(plan, results)],
         charts,
         _pictures(runs),

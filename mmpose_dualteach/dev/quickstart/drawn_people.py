@@ -14,7 +14,7 @@ Three frames are used:
 import json
 import zlib
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple, Union
 
 import cv2
 import numpy as np
@@ -170,7 +170,7 @@ class Sample(NamedTuple):
 
 
 def draw_people(
-    out_dir,
+    out_dir: Union[str, Path],
     splits: Dict[str, int],
     seed: int = 0,
     image_size: Tuple[int, int] = (96, 128),
@@ -179,14 +179,18 @@ def draw_people(
     """Draw people, one per image or a crowd, and write them as COCO keypoint data.
 
     Writes ``out_dir/images/<split>_<5 digits>.jpg`` and ``out_dir/<split>.json``. An image depends only on the seed,
-    the split's name, its index and ``image_size``, so a smaller split is a prefix of a larger one.
+    the split's name, its index, ``image_size`` and ``crowd``, so a smaller split is a prefix of a larger one.
 
     Args:
-        out_dir: Folder to write to; made if missing.
-        splits: Number of images of each split, such as ``{'train': 1200, 'val': 100}``.
-        seed: Non-negative seed.
-        image_size: Typical (width, height) in pixels; sizes vary a little around it.
-        crowd: Most people on an image; each image has one to so many.
+        out_dir (str | Path): Folder to write to; made if missing.
+        splits (Dict[str, int]): Number of images of each split, such as ``{'train': 1200, 'val': 100}``.
+        seed (int): Non-negative seed. Defaults to 0.
+        image_size (Tuple[int, int]): Typical (width, height) in pixels; sizes vary a little around it. Defaults to
+            (96, 128).
+        crowd (int): Most people on an image; each image has one to so many. Defaults to 1.
+
+    Raises:
+        ValueError: If there is no split, one has no image, or a side of ``image_size`` is less than 32.
     """
     if not splits or any(count < 1 for count in splits.values()) or min(image_size) < 32:
         raise ValueError(

@@ -1,8 +1,10 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """A student as an ONNX file, with all that whoever runs it has to know."""
 
+import inspect
 import os
-from typing import Any, Dict, List
+import warnings
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import torch
@@ -102,7 +104,7 @@ def export_onnx(checkpoint: str, path: str) -> Dict[str, Any]:
     names = names if len(names) == len(wanted) else tuple(f'output{number}' for number in range(len(wanted)))
     unfinished = f'{path}.unfinished'
     try:
-        compat.export_onnx(raw, images, unfinished, IMAGES, names, OPSET)
+        _trace(raw, images, unfinished, names)
         given = InferenceSession(unfinished, providers=['CPUExecutionProvider']).run(None, {IMAGES: images[:1].numpy()})
         difference = max(float(np.abs(one - other[:1]).max()) for one, other in zip(given, wanted))
         largest = max(float(np.abs(each).max()) for each in wanted)
@@ -116,6 +118,25 @@ def export_onnx(checkpoint: str, path: str) -> Dict[str, Any]:
     told = dict(_about(network, config, meta.get('dataset_meta') or {}), outputs=list(names), difference=difference)
     dump_json(told, f'{path}.json', indent=1)
     return told
+
+
+def _trace(module: nn.Module, images: Tensor, path: str, outputs: Sequence[str]) -> None:
+    """torch's exporter by tracing, which knows any batch size; later versions have another one by default, which asks
+    for onnxscript."""
+    own: Dict[str, Any] = dict(dynamo=False) if 'dynamo' in inspect.signature(torch.onnx.export).parameters else {}
+    axes = {each: {0: 'batch'} for each in (IMAGES, *outputs)}
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # Of sizes that are the same for all images, and of the other exporter.
+        torch.onnx.export(
+            module,
+            (images,),
+            path,
+            input_names=[IMAGES],
+            output_names=list(outputs),
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            **own,
+        )
 
 
 def _about(network: Any, config: Config, dataset_meta: dict) -> Dict[str, Any]:
