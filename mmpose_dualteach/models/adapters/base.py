@@ -159,23 +159,23 @@ class OutputAdapter(metaclass=ABCMeta):
         scores = {key: self.joints(output)[1] for key, output in outputs.items()}
         return {key: value for key, value in scores.items() if value is not None}
 
-    def joint_scores(self, outputs: Mapping[Any, Any], opinions: Mapping[tuple, Any]) -> Dict[tuple, Tensor]:
+    def joint_scores(self, outputs: Mapping[Any, Any], ensembles: Mapping[tuple, Any]) -> Dict[tuple, Tensor]:
         """The scores of what several teachers say together.
 
         Args:
             outputs (Mapping[Any, Any]): Outputs by teacher.
-            opinions (Mapping[tuple, Any]): What those of a lesson say together, by (teachers, how they are combined).
+            ensembles (Mapping[tuple, Any]): What those of a lesson say together, by (teachers, how they are combined).
 
         Returns:
-            Dict[tuple, Tensor]: The opinions' own scores in shape (N, K), or, where the kind tells none, the mean of
+            Dict[tuple, Tensor]: The ensembles' own scores in shape (N, K), or, where the kind tells none, the mean of
             their teachers'; empty if nothing tells them.
         """
-        own = {key: self.joints(opinion)[1] for key, opinion in opinions.items()}
+        own = {key: self.joints(ensemble)[1] for key, ensemble in ensembles.items()}
         told = {key: score for key, score in own.items() if score is not None}
         if len(told) == len(own):
             return told
         scores = self.scores(outputs)
-        return {key: torch.stack([scores[teacher] for teacher in key[0]]).mean(dim=0) for key in opinions if scores}
+        return {key: torch.stack([scores[teacher] for teacher in key[0]]).mean(dim=0) for key in ensembles if scores}
 
     @abstractmethod
     def mirrored(self, output: Any, flip_indices: Tensor) -> Any:

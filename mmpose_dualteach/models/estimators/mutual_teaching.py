@@ -260,14 +260,14 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 predictions, known = group.predict_easy(inputs, data_samples)
                 with geometry.full_precision(inputs[group.easy].device):
                     # 3. What the teachers of a lesson say together moves to the hard view.
-                    opinions = group.combined(predictions, known)
-                    targets = group.to_hard_view(predictions, opinions, views)
+                    ensembles = group.combined(predictions, known)
+                    targets = group.to_hard_view(predictions, ensembles, views)
                     health = group.health(predictions, targets) if self.watching else {}
                 # 4. It is what the student learns.
                 health = {key: value for key, value in health.items() if key not in told}
                 told.update(health)
                 with self._kept_statistics(HARD):
-                    yield from self.unsup_losses(group, inputs, views, opinions, targets, health)
+                    yield from self.unsup_losses(group, inputs, views, ensembles, targets, health)
 
     def _kept_statistics(self, branch: str) -> ContextManager:
         """While lessons count; in a burn-in labelled images make the running statistics."""
@@ -340,7 +340,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         group: LessonGroup,
         inputs: Dict[str, Tensor],
         views: ViewPair,
-        opinions: Dict[tuple, Any],
+        ensembles: Dict[tuple, Any],
         targets: Dict[tuple, Target],
         health: Losses,
     ) -> Iterator[Losses]:
@@ -350,7 +350,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             group (LessonGroup): The lessons.
             inputs (Dict[str, Tensor]): Normalised images of each branch in shape (N, C, H, W).
             views (ViewPair): The map between the views.
-            opinions (Dict[tuple, Any]): What the teachers of each lesson say together on the easy view.
+            ensembles (Dict[tuple, Any]): What the teachers of each lesson say together on the easy view.
             targets (Dict[tuple, Target]): The same on the hard view.
             health (Dict[str, Tensor]): Further scalars for the log.
 
@@ -361,10 +361,10 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         together = dict(health)
         apart = all(lesson.detach for lesson in group.lessons)
         for lesson in group.lessons:
-            opinion, target = opinions[lesson.taught_by], targets[lesson.taught_by]
+            ensemble, target = ensembles[lesson.taught_by], targets[lesson.taught_by]
             target = target.detach() if lesson.detach else target
             student = self.networks[lesson.student]
-            for path, images in self.on_paths(inputs[group.hard], opinion, group.adapter, views):
+            for path, images in self.on_paths(inputs[group.hard], ensemble, group.adapter, views):
                 answer = self.answer(student, images, group.adapter, self.paths[path].shuffle)
                 loss = group.adapter.loss(student, answer, target) * (self.unsup_weight * self.unsup_scale)
                 loss = self.guard.passed(loss, lesson)
@@ -375,7 +375,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                             path,
                             group.adapter,
                             inputs[group.easy],
-                            detached(opinion),
+                            detached(ensemble),
                             images,
                             target.detach(),
                             detached(group.adapter.said(student, answer)),
@@ -388,13 +388,13 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                     together = {}
 
     def on_paths(
-        self, images: Tensor, opinion: Any, adapter: OutputAdapter, views: ViewPair
+        self, images: Tensor, ensemble: Any, adapter: OutputAdapter, views: ViewPair
     ) -> Iterator[Tuple[int, Tensor]]:
         """Hard views as a student sees them on each path, where its teachers see joints covered.
 
         Args:
             images (Tensor): Normalised hard views in shape (N, C, H, W).
-            opinion (Any): What its teachers say together on the easy view.
+            ensemble (Any): What its teachers say together on the easy view.
             adapter (OutputAdapter): Of that output.
             views (ViewPair): The map between the views.
 
@@ -404,7 +404,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         points = images.new_zeros(len(images), 0, 2)
         if any(occlusion.uses_joints for path in self.paths for occlusion in path.occlusions):
             with geometry.full_precision(images.device):
-                points = adapter.on_images(views.move_points(adapter.joints(opinion)[0]), images)
+                points = adapter.on_images(views.move_points(adapter.joints(ensemble)[0]), images)
         for number, path in enumerate(self.paths):
             if not path.occlusions:
                 yield number, images

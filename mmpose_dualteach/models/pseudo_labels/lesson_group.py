@@ -22,7 +22,8 @@ class LessonGroup:
     Args:
         lessons (Sequence[Lesson]): The lessons.
         adapter (OutputAdapter): Knows the kind of their targets and of their students' answers.
-        speakers (Mapping[str, OutputAdapter]): For each teaching network the adapter that makes such outputs of it.
+        teacher_adapters (Mapping[str, OutputAdapter]): For each teaching network the adapter that makes such outputs of
+            it.
         own_images (Mapping[str, str, optional]): By which name branches are told that hold images of a network's own;
             None where it sees those of all others. All students of the group see the same.
         weights (Mapping[Teacher, nn.Module]): The networks, averages and snapshots by :attr:`Teacher.source`.
@@ -34,7 +35,7 @@ class LessonGroup:
         self,
         lessons: Sequence[Lesson],
         adapter: OutputAdapter,
-        speakers: Mapping[str, OutputAdapter],
+        teacher_adapters: Mapping[str, OutputAdapter],
         own_images: Mapping[str, Optional[str]],
         weights: Mapping[Teacher, nn.Module],
         selection: Selection,
@@ -42,7 +43,7 @@ class LessonGroup:
     ) -> None:
         self.lessons = list(lessons)
         self.adapter = adapter
-        self.speakers = speakers
+        self.teacher_adapters = teacher_adapters
         self.own_images = own_images
         theirs = own_images[self.lessons[0].student]
         self.easy, self.hard = own_branch(EASY, theirs), own_branch(HARD, theirs)
@@ -78,23 +79,23 @@ class LessonGroup:
                     f'model.lessons: teacher {str(teacher)!r} sees {branch}, the unlabelled pipeline makes {there}; '
                     'set EasyHardViews.easy_views and its branches, or switch the stock config anew'
                 )
-            images, speaker = inputs[branch], self.speakers[teacher.network]
+            images, teacher_adapter = inputs[branch], self.teacher_adapters[teacher.network]
             network: Any = self.weights[teacher.source]
             with ExitStack() as stack:
                 if all(lesson.detach for lesson in self.lessons if teacher in lesson.teachers):
                     stack.enter_context(torch.no_grad())
                 if self.teacher_mode == 'eval':
                     stack.enter_context(evaluation_mode(network))
-                output = speaker.output(network, _mirror(images) if teacher.mirrored else images)
+                output = teacher_adapter.output(network, _mirror(images) if teacher.mirrored else images)
                 output = map_tensors(output, _in_float32)
                 stack.enter_context(geometry.full_precision(images.device))
                 if teacher.mirrored:
                     flip_indices = data_samples[branch][0].metainfo['flip_indices']
-                    output = speaker.mirrored(output, geometry.on_device(flip_indices, images.device))
+                    output = teacher_adapter.mirrored(output, geometry.on_device(flip_indices, images.device))
                 known[teacher] = None
                 if branch != self.easy:
                     views = ViewPair(data_samples[branch], data_samples[self.easy])
-                    output, known[teacher] = speaker.from_view(output, views)
+                    output, known[teacher] = teacher_adapter.from_view(output, views)
                 predictions[teacher] = output
         torch.clear_autocast_cache()  # Of weights without gradient, which students must not be given.
         with geometry.full_precision(images.device):
@@ -110,26 +111,26 @@ class LessonGroup:
         Returns:
             Dict[tuple, Any]: Raw outputs by :attr:`Lesson.taught_by`.
         """
-        opinions = {}
+        ensembles = {}
         for teachers, combine in dict.fromkeys(lesson.taught_by for lesson in self.lessons):
             outputs = self.adapter.aligned([predictions[teacher] for teacher in teachers])
             if len(outputs) > 1:
                 joints = [self.adapter.places(output) for output in outputs]
                 shares = COMBINE[combine]([teacher.network for teacher in teachers], joints)
                 shares = among_known(shares, [known[teacher] for teacher in teachers])
-                opinions[teachers, combine] = self.adapter.blended(outputs, shares)
+                ensembles[teachers, combine] = self.adapter.blended(outputs, shares)
             else:
-                (opinions[teachers, combine],) = outputs
-        return opinions
+                (ensembles[teachers, combine],) = outputs
+        return ensembles
 
     def to_hard_view(
-        self, predictions: Dict[Teacher, Any], opinions: Dict[tuple, Any], views: ViewPair
+        self, predictions: Dict[Teacher, Any], ensembles: Dict[tuple, Any], views: ViewPair
     ) -> Dict[tuple, Target]:
         """What the teachers of each lesson ask of a student on the hard view.
 
         Args:
             predictions (Dict[Teacher, Any]): Every teacher's raw output on the easy view.
-            opinions (Dict[tuple, Any]): What those of a lesson say together, see :meth:`combined`.
+            ensembles (Dict[tuple, Any]): What those of a lesson say together, see :meth:`combined`.
             views (ViewPair): The map between the views.
 
         Returns:
@@ -138,22 +139,22 @@ class LessonGroup:
         Raises:
             ValueError: If joints are chosen by scores that nothing tells.
         """
-        scores = self.adapter.joint_scores(predictions, opinions) if self.selection.uses_scores else {}
-        self.selection.check_scores(len(scores) == len(opinions))
+        scores = self.adapter.joint_scores(predictions, ensembles) if self.selection.uses_scores else {}
+        self.selection.check_scores(len(scores) == len(ensembles))
         apart = {}
         if self.selection.uses_agreement:
-            for key in opinions:
+            for key in ensembles:
                 outputs = self.adapter.aligned([predictions[teacher] for teacher in key[0]])
                 apart[key] = farthest([self.adapter.places(output) for output in outputs])
         targets = {}
-        for key, opinion in opinions.items():
+        for key, ensemble in ensembles.items():
             by_definition = None
             if views.joint_weights is not None:
-                joints = self.adapter.joints(opinion)[0]
+                joints = self.adapter.joints(ensemble)[0]
                 by_definition = geometry.on_device(views.joint_weights, joints.device).expand(joints.shape[:2])
                 by_definition = views.swap_sides(by_definition)  # The target swaps them back, with the joints.
             weights = self.selection.weights(scores.get(key), apart.get(key), by_definition)
-            targets[key] = self.adapter.target(opinion, weights, views)
+            targets[key] = self.adapter.target(ensemble, weights, views)
         return targets
 
     def health(self, predictions: Dict[Teacher, Any], targets: Dict[tuple, Target]) -> Dict[str, Tensor]:
@@ -201,7 +202,7 @@ def group_lessons(
     """
     members: Dict[tuple, List[Lesson]] = {}
     kinds: Dict[tuple, OutputAdapter] = {}
-    speakers: Dict[tuple, Dict[str, OutputAdapter]] = {}
+    teacher_adapters: Dict[tuple, Dict[str, OutputAdapter]] = {}
     for lesson in lessons:
         own = adapters[lesson.student]
         names = [teacher.network for teacher in lesson.teachers]
@@ -210,5 +211,5 @@ def group_lessons(
         key = id(kind), own_images[lesson.student]
         members.setdefault(key, []).append(lesson)
         kinds[key] = kind
-        speakers.setdefault(key, {}).update({name: own if alike else general(name) for name in names})
-    return [LessonGroup(members[key], kinds[key], speakers[key], own_images, **shared) for key in members]
+        teacher_adapters.setdefault(key, {}).update({name: own if alike else general(name) for name in names})
+    return [LessonGroup(members[key], kinds[key], teacher_adapters[key], own_images, **shared) for key in members]
