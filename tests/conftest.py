@@ -45,14 +45,6 @@ Config._get_cfg_path = staticmethod(functools.lru_cache(None)(Config._get_cfg_pa
 package_utils.is_installed = functools.lru_cache(None)(package_utils.is_installed)
 
 
-# Processes that share out the files end together if the longest come first.
-LONGEST = ('test_sweep.py', 'test_resume.py', 'test_end_to_end.py', 'test_two_ranks.py', 'test_hook.py')
-
-
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.path.name not in LONGEST)
-
-
 def reading_once(read):
     """A ``Config.fromfile`` that executes a stock definition of keypoints once: every dataset reads one."""
     known = {}
