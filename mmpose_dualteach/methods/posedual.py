@@ -18,25 +18,15 @@ own (``networks=dict(b=dict(backbone=dict(init_cfg=...)))``).
 
 TITLE = 'PoseDual'
 SOURCE = 'Xie et al., ICCV 2021'
-# What views='paper' stands for with any method.
-PAPER_VIEWS = dict(
-    easy=dict(
-        rotate_factor=60.0,
-        rotate_prob=0.6,
-        scale_factor=(0.75, 1.25),
-        scale_prob=1.0,
-        shift_factor=0.0,
-        flip_prob=0.5,
-        law='clipped',
-    ),
-    hard=dict(
-        rotate_factor=60.0,
-        rotate_prob=0.8,
-        scale_factor=(0.75, 1.25),
-        scale_prob=1.0,
-        shift_factor=0.0,
-        flip_prob=0.0,
-        law='clipped',
-    ),
+EASY = dict(
+    rotate_factor=60.0,
+    rotate_prob=0.6,
+    scale_factor=(0.75, 1.25),
+    scale_prob=1.0,
+    shift_factor=0.0,
+    flip_prob=0.5,
+    law='clipped',
 )
+# What views='paper' stands for with any method; both views are mirrored alike.
+PAPER_VIEWS = dict(easy=EASY, hard=dict(EASY, rotate_prob=0.8, flip_prob=0.0))
 OPTIONS = dict(views=PAPER_VIEWS, rand_augment=False, model=dict(sup_weight=0.5, confidence=False, statistics='all'))

@@ -121,7 +121,7 @@ def test_several_teachers_before_a_mirror_too(kind, stock):
     model.watching = True
     dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
     batch = pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)])
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.001))
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
     for _ in range(2):
         log = model.train_step(copy.deepcopy(batch), wrapper)
     assert all(torch.isfinite(value).all() for value in log.values())
