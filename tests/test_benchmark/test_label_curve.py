@@ -85,7 +85,7 @@ def test_a_curve_from_beginning_to_end(plan, people, untrained):
     assert set(values) == {(way, labels) for way in ('random', 'spread') for labels in (4, 7)}
     assert values[('random', 4)] == values[('spread', 4)]
     page = (plan / 'out' / 'report.html').read_text()
-    assert 'PCK over labels' in page
+    assert 'PCK over labels' in page and 'begin with the same labelled instances' in page
     assert not re.search(r'(?i)\bgains?\b|\bbaseline\b', page), 'there is none'
     # Called again, nothing is run again.
     assert benchmark_suggestions([str(plan / 'plan.py'), *options]) == 0 and len(untrained) == 3

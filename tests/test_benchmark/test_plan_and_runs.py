@@ -179,6 +179,7 @@ def test_a_plan_runs_resumes_and_reports(folder, capsys):
     page = (work / 'report.html').read_text()
     assert page.count('<img') == 1 and 'mutual teaching' in page and 'Peak response on unlabelled instances' in page
     assert 'Gain over cost, 8 labels' in page and 'The gain is relative to the supervised baseline' in page
+    assert 'All methods see the same labelled instances.' in page
     assert '| mutual teaching | 4.7 | mean of all |' in capsys.readouterr().out
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, 'only while it runs'
 

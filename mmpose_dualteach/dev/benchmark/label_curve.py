@@ -36,6 +36,8 @@ class LabelCurve(Plan):
         seeds (Sequence[int], optional): Defaults to the plan's.
     """
 
+    labels_in_words = 'Methods begin with the same labelled instances and choose the others.'
+
     def __init__(
         self,
         path: str,

@@ -74,6 +74,8 @@ class Plan:
         ValueError: If a key is missing or unknown.
     """
 
+    labels_in_words = 'All methods see the same labelled instances.'
+
     def __init__(self, path: str) -> None:
         if not osp.isfile(path):
             raise FileNotFoundError(f'plan {path} does not exist; there are some in configs/benchmark')

@@ -13,10 +13,9 @@ from mmpose_dualteach.dev.benchmark.runs import Runs
 from mmpose_dualteach.visualization.lesson_sheet import SHEET_NOTE
 from mmpose_dualteach.visualization.report import Chart, Picture, Series, Table, read_scalars, write_report
 
-INTRODUCTION = """All methods see the same labelled instances under the same schedule, from the same initial weights
-where seeds are equal, in the same number of steps but where a method's name says otherwise. Scores are those of the
-last weights on the test instances, computed once; the curves are of the validation instances. Mean ± standard deviation
-over seeds."""
+INTRODUCTION = """All train under the same schedule, from the same initial weights where seeds are equal, in the same
+number of steps but where a method's name says otherwise. Scores are those of the last weights on the test instances,
+computed once; the curves are of the validation instances. Mean ± standard deviation over seeds."""
 OF_GAIN = 'The gain is relative to the supervised baseline of the same seed.'
 
 
@@ -95,9 +94,9 @@ def write_page(runs: Runs, results: Results, path: str) -> None:
     logs = {run: read_scalars(runs.work_dir(run)) for run in ended}
     done = {f'{labels} labels': sum(run.labels == labels for run in logs) for labels in plan.labels}
     charts: List[Chart] = []
-    introduction = INTRODUCTION
+    introduction = f'{plan.labels_in_words} {INTRODUCTION}'
     if BASELINE in plan.methods:
-        introduction = f'{INTRODUCTION} {OF_GAIN}'
+        introduction += f' {OF_GAIN}'
         charts += [_over_cost(plan, results, labels) for labels in plan.labels]
     if len(plan.labels) > 1:
         charts += [_over_labels(plan, results, metric) for metric in plan.metrics]
