@@ -19,8 +19,8 @@ def step(config):
     model = MODELS.build(copy.deepcopy(config.model)).train()
     model.watching = model.record_lessons = True
     passes = []
-    averages = [average.module for average in model.averages.values()]
-    for network in [*model.networks.values(), *averages, *model.snapshots.values()]:
+    averages = [average.module for average in model.copies.averages.values()]
+    for network in [*model.networks.values(), *averages, *model.copies.snapshots.values()]:
         network.backbone.register_forward_hook(lambda *_: passes.append(3 if torch.is_grad_enabled() else 1))
     dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
     batch = pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)])

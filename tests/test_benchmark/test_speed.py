@@ -54,7 +54,7 @@ def test_the_floor_of_a_method_has_its_own_passes(images, method):
         passes = counts.setdefault(action.__name__, [])
         hooks = [
             network.backbone.register_forward_hook(lambda *_, to=passes: to.append(3 if torch.is_grad_enabled() else 1))
-            for network in (*setup.model.networks.values(), *setup.model.snapshots.values())
+            for network in (*setup.model.networks.values(), *setup.model.copies.snapshots.values())
         ]
         setup.before()
         action()

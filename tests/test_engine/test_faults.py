@@ -99,7 +99,7 @@ def test_a_moving_average_goes_on_with_its_network_after_a_skipped_lesson(stock,
     config = switch(stock, model=dict(lessons=[dict(teacher='b.ema', student='b')]))
     runner = run(config, tmp_path, custom_hooks=spoil_lessons(monkeypatch, config, (2,), statistics=True))
     assert runner.iter == 6 and runner.model.guard.counts() == dict(b=[1, 0])
-    average = runner.model.averages['b']
+    average = runner.model.copies.averages['b']
     held = average.module.state_dict()
     assert all(torch.equal(value, held[key]) for key, value in average.avg_parameters.items())
 

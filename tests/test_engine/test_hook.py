@@ -15,7 +15,7 @@ from mmpose_dualteach.engine import DualTeacherHook
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.engine.optim_wrappers.clip_each_network import clip_each_network
 from mmpose_dualteach.engine.run.pseudo_schedule import PseudoSchedule
-from mmpose_dualteach.models import MutualTeachingPoseEstimator
+from mmpose_dualteach.models.pseudo_labels.teacher_copies import TeacherCopies
 from mmpose_dualteach.switch import stock_config
 
 
@@ -44,13 +44,13 @@ def test_schedule():
 def test_rounds_begin_with_a_snapshot_and_end_on_labels(stock, tmp_path, monkeypatch):
     lessons = [dict(teacher='a.snapshot', student='a')]
     model = dict(networks=dict(a=dict()), lessons=lessons)
-    taken, take = [], MutualTeachingPoseEstimator.take_snapshots
+    taken, take = [], TeacherCopies.take_snapshots
 
-    def noted(self) -> None:
+    def noted(self, networks) -> None:
         taken.append(MessageHub.get_current_instance().get_info('iter'))
-        take(self)
+        take(self, networks)
 
-    monkeypatch.setattr(MutualTeachingPoseEstimator, 'take_snapshots', noted)
+    monkeypatch.setattr(TeacherCopies, 'take_snapshots', noted)
     stock['train_cfg'].update(max_epochs=2)  # Of 6 iterations.
     runner = run(switch(stock, model=model, hook=dict(rounds=2)), tmp_path)
     assert taken == [0, 2, 5, 8, 11], 'at the start, and after every third iteration'
@@ -133,8 +133,8 @@ def test_moving_average_teaches_buffers_included(stock, tmp_path):
     config = switch(stock, model=dict(networks=dict(a=dict()), lessons=[lesson]), hook=dict(momentum=0.5))
     runner = run(config, tmp_path)
     model = runner.model
-    average, network = model.averages['a'].module, model.networks['a']
-    assert model.averages['a'].steps == 7, 'one copy at the start, one update a step'
+    average, network = model.copies.averages['a'].module, model.networks['a']
+    assert model.copies.averages['a'].steps == 7, 'one copy at the start, one update a step'
     for kind in ('named_parameters', 'named_buffers'):
         pairs = [(value, dict(getattr(network, kind)())[key]) for key, value in getattr(average, kind)()]
         moved = [not torch.equal(one, other) for one, other in pairs if one.is_floating_point()]
@@ -151,10 +151,10 @@ def test_a_young_average_follows_its_network_wherever_it_is_moved(stock, tmp_pat
         switch(stock, model=dict(networks=dict(a=dict()), lessons=[lesson], channels_last=channels_last)), tmp_path
     )
     model = runner.model.cpu()
-    average, network = model.averages['a'].module, model.networks['a']
+    average, network = model.copies.averages['a'].module, model.networks['a']
     start = MODELS.build(runner.cfg.model)
     start.init_weights()
-    assert runner.model.averages['a'].momentum == pytest.approx(10 / 15)
+    assert runner.model.copies.averages['a'].momentum == pytest.approx(10 / 15)
     for (key, mean), now, first in zip(
         average.named_parameters(), network.parameters(), start.networks['a'].parameters()
     ):

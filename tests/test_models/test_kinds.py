@@ -117,7 +117,7 @@ def test_several_teachers_before_a_mirror_too(kind, stock):
     config = switch(of_kind(stock, kind), model=model)
     torch.manual_seed(0)
     model = MODELS.build(copy.deepcopy(config.model)).train()
-    model.take_snapshots()
+    model.copies.take_snapshots(model.networks)
     model.watching = True
     dataset = DATASETS.build(copy.deepcopy(config.train_dataloader.dataset))
     batch = pseudo_collate([dataset[n] for n in (0, 1, 2, 3, 8, 9, 10, 11)])

@@ -242,7 +242,7 @@ def test_teachers_that_normalise_by_labels(stock):
     train(model, [first])
     model.normalize_by_labels()
     train(model, [second])
-    own, average, snapshot = model.networks, model.averages['a'].module, model.snapshots['b']
+    own, average, snapshot = model.networks, model.copies.averages['a'].module, model.copies.snapshots['b']
     for network, teacher in (('a', average), ('b', snapshot)):
         assert torch.equal(teacher.backbone.bn1.running_mean, own[network].backbone.bn1.running_mean)
     count = own['a'].backbone.bn1.num_batches_tracked.clone()
@@ -426,7 +426,7 @@ def test_an_average_beside_its_network_has_a_peak_of_its_own(stock):
     model = build(switch(stock, model=dict(lessons=lessons)))
     model.watching = True
     with torch.no_grad():
-        for parameter in model.averages['a'].module.parameters():
+        for parameter in model.copies.averages['a'].module.parameters():
             parameter.mul_(0.5)
     log = model(*preprocessed(model, batches(switch(stock), 1)[0]), mode='loss')
     assert log['a_ema/peak_unlabeled'] != log['a/peak_unlabeled']

@@ -239,11 +239,11 @@ def test_a_snapshot_is_the_network_of_an_epoch_ago(stock, tmp_path):
     stock['custom_hooks'] = [dict(type='RememberHook', iteration=4)]
     runner = run(switch(stock, **options), tmp_path / 'whole')
     model = runner.model
-    snapshot, network = model.snapshots['a'].state_dict(), model.networks['a'].state_dict()
+    snapshot, network = model.copies.snapshots['a'].state_dict(), model.networks['a'].state_dict()
     assert runner.iter == 6 and any(not torch.equal(snapshot[key], network[key]) for key in network)
-    assert not any(parameter.requires_grad for parameter in model.snapshots.parameters())
+    assert not any(parameter.requires_grad for parameter in model.copies.snapshots.parameters())
 
     for name, _ in model.networks['a'].named_parameters():
         assert torch.equal(snapshot[name], RememberHook.seen[name]), name
     weights = torch.load(tmp_path / 'whole' / 'epoch_1.pth', weights_only=False)['state_dict']
-    assert torch.equal(weights['snapshots.a.backbone.conv1.weight'], snapshot['backbone.conv1.weight'].cpu())
+    assert torch.equal(weights['copies.snapshots.a.backbone.conv1.weight'], snapshot['backbone.conv1.weight'].cpu())

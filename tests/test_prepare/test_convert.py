@@ -350,7 +350,7 @@ def test_moving_averages_begin_with_their_networks(tmp_path):
     first, second = resnet18(), resnet18()
     lessons = [dict(teacher='a.ema', student='b'), dict(teacher='b', student='a')]
     model, _ = converted(tmp_path, dual(first, second), switch(stock_of(), model=dict(lessons=lessons)))
-    average = model.averages['a'].module.state_dict()
+    average = model.copies.averages['a'].module.state_dict()
     assert all(torch.equal(average[key], value) for key, value in model.networks['a'].state_dict().items())
 
 

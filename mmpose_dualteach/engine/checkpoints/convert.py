@@ -104,8 +104,8 @@ def convert(
         _check_shapes(weights, one.state_dict(), source)
         adapt_channels(weights, stock.model.get('data_preprocessor') or {}, rgb)
         one.load_state_dict(weights)
-        if switched and name in model.averages:
-            model.averages[name].module.load_state_dict(weights)
+        if switched and name in model.copies.averages:
+            model.copies.averages[name].module.load_state_dict(weights)
         written.append(f'{path}: {f"network {name}" if switched else "the network"} is {source}')
         # Rows start at zero, and what has been learned is never exactly that.
         untrained = [joint for joint, bias in zip(rows, weights[FINAL[1]]) if bias == 0]

@@ -124,13 +124,9 @@ class DualTeacherHook(Hook):
         before = skipped_before(runner.work_dir) if runner.iter else {}
         self._skipped = SkippedInstances(unlabeled.load_report, unlabeled.max_broken, before)
         self.watch.begin(runner)
-        for name, average in self._model.averages.items():
-            # mmengine's average goes on writing into the tensors that it had before it was moved to a device.
-            average.avg_parameters = average.module.state_dict()
-            if average.steps == 0:
-                average.update_parameters(self._model.networks[name])
+        self._model.copies.begin(self._model.networks)
         if runner.iter == 0:
-            self._model.take_snapshots()
+            self._model.copies.take_snapshots(self._model.networks)
         ended = runner.message_hub.runtime_info.get(DRIFT)
         if ended is not None:  # In the step before this one, no labelled batch has been seen since.
             self._model.normalize_by_labels(renew=ended == runner.iter)
@@ -154,11 +150,9 @@ class DualTeacherHook(Hook):
     ) -> None:
         """Update averages and snapshots, and look at what came out of this step."""
         check_finite(runner, outputs or {})
-        for name, average in self._model.averages.items():
-            average.momentum = max(self.momentum, 10 / (10 + runner.iter))
-            average.update_parameters(self._model.networks[name])
+        self._model.copies.average(self._model.networks, max(self.momentum, 10 / (10 + runner.iter)))
         if self.every_n_train_iters(runner, self.snapshot_interval or len(runner.train_dataloader)):
-            self._model.take_snapshots()
+            self._model.copies.take_snapshots(self._model.networks)
         if self._model.watching and outputs:
             self.watch.look(runner, self._model, outputs)
         self._skipped.count(data_batch)

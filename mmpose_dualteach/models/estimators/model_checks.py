@@ -1,9 +1,11 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from typing import Any, Collection, Mapping
+from typing import Any, Collection, Mapping, Sequence
 
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.models.pseudo_labels.lesson_group import LessonGroup
+from mmpose_dualteach.models.pseudo_labels.lessons import Lesson
+from mmpose_dualteach.models.pseudo_labels.selection import Selection
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
 
 
@@ -28,6 +30,43 @@ def check_model_keys(model: Mapping[str, Any], estimator: str, own: Collection[s
         raise ValueError(f'model.estimator={estimator!r} is no registered model; import it by custom_imports')
     if not takes_anything(kind):
         check_arguments(model, {'type', 'estimator', *own, *argument_names(kind)}, 'model')
+
+
+def check_frozen(networks: Mapping[str, dict]) -> None:
+    """Check what is each network's own: one learns at least, and those that never do have weights.
+
+    Raises:
+        ValueError: Names the network.
+    """
+    if all(own.get('frozen') for own in networks.values()):
+        raise ValueError('model.networks: all are frozen, none would learn; leave frozen out of one')
+    for name, own in networks.items():
+        if own.get('frozen') and (own.get('init_cfg') or {}).get('type') != 'Pretrained':
+            raise ValueError(
+                f'model.networks.{name}: a frozen network never learns; give its weights, init_cfg=dict('
+                "type='Pretrained', checkpoint=FILE)"
+            )
+
+
+def check_lessons(lessons: Sequence[Lesson], frozen: Collection[str], selection: Selection) -> None:
+    """Refuse lessons that nobody can learn, or that nothing can be chosen from.
+
+    Args:
+        lessons (Sequence[Lesson]): The lessons.
+        frozen (Collection[str]): Networks that never learn.
+        selection (Selection): How much each joint counts.
+
+    Raises:
+        ValueError: Names the key.
+    """
+    for lesson in lessons:
+        if lesson.student in frozen:
+            raise ValueError(f'model.lessons: {lesson.student} is frozen and cannot be a student')
+        if selection.uses_agreement and len(lesson.teachers) < 2:
+            raise ValueError(
+                f'model.max_disagreement={selection.max_disagreement} needs several teachers in each lesson, such as '
+                "teacher=['a', 'b']"
+            )
 
 
 def check_kind(model: Any, group: LessonGroup) -> None:

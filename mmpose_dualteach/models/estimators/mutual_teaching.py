@@ -1,35 +1,26 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-import copy
 from contextlib import ExitStack, nullcontext
 from functools import lru_cache
 from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
-from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmpose.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpose_dualteach import compat, geometry
 from mmpose_dualteach.models.adapters import OutputAdapter, Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.labeled_looks import drift, labeled_peaks
-from mmpose_dualteach.models.estimators.model_checks import check_kind, check_model_keys
+from mmpose_dualteach.models.estimators.model_checks import check_kind, check_lessons, check_model_keys
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
 from mmpose_dualteach.models.occlusions import BlockShuffle, parse_paths
 from mmpose_dualteach.models.pseudo_labels.lesson_group import LessonGroup, group_lessons
 from mmpose_dualteach.models.pseudo_labels.lesson_guard import LessonGuard
 from mmpose_dualteach.models.pseudo_labels.lesson_record import LessonRecord
-from mmpose_dualteach.models.pseudo_labels.lessons import (
-    EMA,
-    LESSONS,
-    NETWORKS,
-    OWN,
-    SNAPSHOT,
-    Teacher,
-    parse_lessons,
-)
+from mmpose_dualteach.models.pseudo_labels.lessons import LESSONS, NETWORKS, OWN, parse_lessons
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
+from mmpose_dualteach.models.pseudo_labels.teacher_copies import TeacherCopies, taught_with
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.out_of_memory import explain_out_of_memory
 from mmpose_dualteach.models.utils.statistics import RunningStatistics, feature_extractor
@@ -168,9 +159,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             ),
             **stock,
         )
-        for lesson in parsed:
-            if lesson.student in self.frozen:
-                raise ValueError(f'model.lessons: {lesson.student} is frozen and cannot be a student')
         self.lessons = parsed
         self.baselines = baselines
         self.teachers = list(dict.fromkeys(teacher for lesson in self.lessons for teacher in lesson.teachers))
@@ -178,34 +166,16 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         self.unsup_weight = unsup_weight
         self.paths = parse_paths(paths)
         self.selection = Selection(confidence, pseudo_label_thr, pseudo_label_quantile, max_disagreement)
-        if self.selection.uses_agreement and any(len(lesson.teachers) < 2 for lesson in parsed):
-            raise ValueError(
-                f'model.max_disagreement={max_disagreement} needs several teachers in each lesson, such as '
-                "teacher=['a', 'b']"
-            )
+        check_lessons(parsed, self.frozen, self.selection)
         autocast_dtype(autocast, 'cpu')  # Refuses what is none, before training.
         self.autocast = autocast
         self.wants_accuracy = (stock.get('train_cfg') or {}).get('compute_acc', True)
 
-        # Both are copied from their networks by the hook before they are first asked.
-        self.averages: Any = nn.ModuleDict(
-            {
-                name: ExponentialMovingAverage(self.networks[name], update_buffers=True)
-                for name in self._taught_with(EMA)
-            }
-        )
-        self.snapshots: Any = nn.ModuleDict(
-            {name: copy.deepcopy(self.networks[name]).requires_grad_(False) for name in self._taught_with(SNAPSHOT)}
-        )
-        modules = {
-            **{Teacher(name): network for name, network in self.networks.items()},
-            **{Teacher(name, EMA): average.module for name, average in self.averages.items()},
-            **{Teacher(name, SNAPSHOT): snapshot for name, snapshot in self.snapshots.items()},
-        }
-        self.modules_by_teacher = modules
+        self.copies = TeacherCopies(self.networks, self.teachers)
+        self.teacher_weights = self.copies.weights_of(self.networks)
         self.statistics = RunningStatistics(
             'all' if statistics == 'easy' and teacher_mode == 'eval' else statistics,
-            {name: self.networks[name] for name in self._taught_with(OWN)},
+            {name: self.networks[name] for name in taught_with(OWN, self.teachers)},
             {name: self.networks[name] for name in sorted({teacher.network for teacher in self.teachers})},
         )
         self._labeled_branch = {
@@ -216,15 +186,17 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             self.adapters,
             lru_cache(None)(self.general_adapter),
             self.own_images,
-            weights=modules,
+            weights=self.teacher_weights,
             selection=self.selection,
             teacher_mode='eval' if statistics == 'labeled' else teacher_mode,
         )
         for group in self.groups:
             check_kind(self, group)
-        self.guard = LessonGuard({teacher: each for teacher, each in modules.items() if teacher.network in in_lessons})
+        self.guard = LessonGuard(
+            {teacher: each for teacher, each in self.teacher_weights.items() if teacher.network in in_lessons}
+        )
         if compile:
-            for network in modules.values():
+            for network in self.teacher_weights.values():
                 for part in feature_extractor(network):
                     part.compile(**(compile if isinstance(compile, dict) else {}))
 
@@ -320,20 +292,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
                 losses.update(labeled_peaks(self.adapters, answers))
             yield losses
         if self.statistics.labeled_done():
-            self._hand_on_statistics()
-
-    def _hand_on_statistics(self) -> None:
-        """Averages and snapshots that teach normalise as their networks do from now on."""
-        copies = [(name, average.module) for name, average in self.averages.items()]
-        for name, copied in [*copies, *self.snapshots.items()]:
-            for own, theirs in zip(self.networks[name].buffers(), copied.buffers()):
-                if own.is_floating_point():
-                    theirs.copy_(own)
-
-    def take_snapshots(self) -> None:
-        """Renew the copies of those networks that teach as they were a while ago."""
-        for name, snapshot in self.snapshots.items():
-            snapshot.load_state_dict(self.networks[name].state_dict())
+            self.copies.take_buffers(self.networks)
 
     def unsup_losses(
         self,
@@ -419,10 +378,6 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         order = shuffle.draw(len(images), images.device)
         shown = self.in_format({HARD: shuffle.shuffled(images, order)})[HARD]
         return shuffle.restored(adapter.answer(student, shown), order)
-
-    def _taught_with(self, weights: str) -> List[str]:
-        """The networks that teach with such weights."""
-        return sorted({teacher.network for teacher in self.teachers if teacher.weights == weights})
 
     @property
     def teaches(self) -> bool:

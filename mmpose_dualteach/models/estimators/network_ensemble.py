@@ -18,6 +18,7 @@ from mmpose_dualteach.models.adapters import (
     finds_instances,
 )
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter
+from mmpose_dualteach.models.estimators.model_checks import check_frozen
 from mmpose_dualteach.models.utils.isolated_rng import IsolatedRNG
 from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.config_dicts import with_own_parts
@@ -63,6 +64,7 @@ class NetworkEnsemble(BaseModel):
         **stock: Any,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
+        check_frozen(networks)
         self.channels_last = channels_last
         self.adapters: Dict[str, OutputAdapter] = {}
         kinds: Dict[Any, OutputAdapter] = {}
@@ -91,41 +93,40 @@ class NetworkEnsemble(BaseModel):
         if channels_last and any(isinstance(part, DeformConv2d) for part in self.networks.modules()):
             raise ValueError("model.channels_last=True: mmcv's DeformConv2d cannot read such images; leave it out")
         self.learning = [name for name in networks if name not in self.frozen]
-        if not self.learning:
-            raise ValueError('model.networks: all are frozen, none would learn; leave frozen out of one')
         for name in self.frozen:
-            if (networks[name].get('init_cfg') or {}).get('type') != 'Pretrained':
-                raise ValueError(
-                    f'model.networks.{name}: a frozen network never learns; give its weights, init_cfg=dict('
-                    "type='Pretrained', checkpoint=FILE)"
-                )
             self.networks[name].requires_grad_(False)
         self.first, self.last = self.learning[0], self.learning[-1]
         self.adapter = self.adapters[self.first]
-        self.predict_on = predict_on or self.first
-        if self.predict_on not in (*networks, MEAN):
-            raise ValueError(f'model.predict_on={predict_on!r}; choose one of {[*networks, MEAN]}')
-        if self.own_images.get(self.predict_on) is not None:
-            raise ValueError(
-                f'model.predict_on={self.predict_on!r} sees images of its own, which stock tools do not make; export '
-                'it, or switch its config'
-            )
         # Those that have learned from each other and see the same images.
         self.peers = [name for name in self.learning if self.own_images[name] is None and name not in apart]
-        alike = [name for name in self.peers if self.adapters[name] is self.adapter]
-        # What an estimator or a head of the user's makes of its network's answer, or the heatmaps that a config asks
-        # for beside it, nobody makes of a mean one.
-        predicts_itself = not ancestor(dict(type=estimator), MODELS, (TOPDOWN, BOTTOM_UP), ('predict',))
-        every = predicts_itself or (stock.get('test_cfg') or {}).get('output_heatmaps')
-        self._by_themselves = [
-            name for name, head in self._heads.items() if every or not self.adapters[name].answers_for(head)
-        ]
-        averaged = self.adapter.averages and not set(alike) & set(self._by_themselves)
-        self._in_mean = alike if averaged else [self.first]
-        if self.predict_on == MEAN and len(self._in_mean) == 1:
-            self.predict_on = self._in_mean[0]
+        self._by_themselves = self._who_predicts_alone(estimator, stock.get('test_cfg') or {})
+        self._in_mean = self._who_is_in_mean()
+        self.predict_on = self._who_answers(predict_on or self.first)
         compat.before_loading(self, self._accept_stock_checkpoint)
         self._modes = modes_of(self.head)
+
+    def _who_predicts_alone(self, estimator: str, test_cfg: dict) -> List[str]:
+        """What an estimator or a head of the user's makes of its network's answer, or the heatmaps that a config asks
+        for beside it, nobody makes of a mean one."""
+        predicts_itself = not ancestor(dict(type=estimator), MODELS, (TOPDOWN, BOTTOM_UP), ('predict',))
+        every = predicts_itself or test_cfg.get('output_heatmaps')
+        return [name for name, head in self._heads.items() if every or not self.adapters[name].answers_for(head)]
+
+    def _who_is_in_mean(self) -> List[str]:
+        alike = [name for name in self.peers if self.adapters[name] is self.adapter]
+        averaged = self.adapter.averages and not set(alike) & set(self._by_themselves)
+        return alike if averaged else [self.first]
+
+    def _who_answers(self, asked: str) -> str:
+        """The network, or ``'mean'``, that answers stock tools; a mean of one is that one."""
+        if asked not in (*self.networks, MEAN):
+            raise ValueError(f'model.predict_on={asked!r}; choose one of {[*self.networks, MEAN]}')
+        if self.own_images.get(asked) is not None:
+            raise ValueError(
+                f'model.predict_on={asked!r} sees images of its own, which stock tools do not make; export it, or '
+                'switch its config'
+            )
+        return self._in_mean[0] if asked == MEAN and len(self._in_mean) == 1 else asked
 
     def general_adapter(self, name: str) -> LabelsAdapter:
         """A network's adapter of the general way, which may be its own."""
@@ -294,9 +295,7 @@ class NetworkEnsemble(BaseModel):
     def _accept_stock_checkpoint(self, state_dict: dict, prefix: str, *_) -> None:
         """Let a single network's checkpoint, an MMPose one, give its weights to every network."""
         own = [key for key in state_dict if key.startswith(prefix)]
-        if not own or any(
-            key.startswith(tuple(f'{prefix}{part}.' for part in ('networks', 'averages', 'snapshots'))) for key in own
-        ):
+        if not own or any(key.startswith(tuple(f'{prefix}{part}.' for part in ('networks', 'copies'))) for key in own):
             return
         versions = compat.versions_of(state_dict)
         for key, told in list(versions.items()):

@@ -92,7 +92,7 @@ class Setup:
         with torch.no_grad():
             for teacher in self.model.teachers:
                 with self._precision():
-                    network = self.model.modules_by_teacher[teacher.source]
+                    network = self.model.teacher_weights[teacher.source]
                     network(self.images[easy_view(teacher.view)], None, mode='tensor')
         for lesson, _ in product(self.model.lessons, self.model.paths):
             self._learn(self.model.networks[lesson.student], self.images[HARD])
