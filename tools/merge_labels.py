@@ -7,7 +7,8 @@ import sys
 from typing import List, Optional
 
 from mmpose_dualteach.command_line import exit_code
-from mmpose_dualteach.label_loop.corrections import common_root, merge_labels
+from mmpose_dualteach.label_loop.corrections import merge_labels
+from mmpose_dualteach.label_loop.image_names import common_root
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:

@@ -1,13 +1,15 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Files of labels in COCO's format, and what must hold of them before they are put together."""
 
+from collections import defaultdict
 from itertools import count
-from typing import Any, Iterable, Iterator, List, Sequence
+from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
 from mmpose_dualteach.datasets.box_arrays import as_numbers
-from mmpose_dualteach.datasets.checks import read_coco_json, short
+from mmpose_dualteach.datasets.checks import listed_side, read_coco_json, short
+from mmpose_dualteach.prepare.identity import image_name
 
 
 def read_labels(path: str) -> dict:
@@ -70,6 +72,43 @@ def places_of_keypoints(category: dict, other: dict, path: str) -> List[int]:
     return [places[name] for name in category['keypoints']]
 
 
+def free_numbers(taken: Iterable[Any]) -> Iterator[int]:
+    """Numbers behind the last one that is taken, from 1 on."""
+    return count(max((each for each in taken if isinstance(each, int)), default=0) + 1)
+
+
+def images_by_name(content: dict) -> Dict[str, dict]:
+    """Images by their names, the first of each."""
+    found: Dict[str, dict] = {}
+    for image in content['images']:
+        found.setdefault(image_name(image), image)
+    return found
+
+
+def annotations_by_name(content: dict) -> Dict[str, List[dict]]:
+    """Annotations by the names of their images."""
+    found: Dict[str, List[dict]] = defaultdict(list)
+    names = {image['id']: image_name(image) for image in content['images']}
+    for each in content['annotations']:
+        if each.get('image_id') in names:
+            found[names[each['image_id']]].append(dict(each))
+    return found
+
+
+def sizes_by_name(content: dict) -> Dict[str, Tuple[float, float]]:
+    """Width and height in pixels of images by their names, where the file has both."""
+    found = {
+        name: (listed_side(image.get('width')), listed_side(image.get('height')))
+        for name, image in images_by_name(content).items()
+    }
+    return {name: size for name, size in found.items() if np.isfinite(size).all()}
+
+
+def has_labels(annotation: dict) -> bool:
+    """Whether any keypoint of an annotation is labelled; crowds have none."""
+    return bool(np.any((annotation.get('keypoints') or ())[2::3])) and not annotation.get('iscrowd')
+
+
 def _check_numbers(annotations: Sequence[dict], key: str, count: int, path: str) -> None:
     there = [each for each in annotations if each.get(key)]
     finite = np.isfinite(as_numbers([each[key] for each in there], count)).all(axis=1)
@@ -79,8 +118,3 @@ def _check_numbers(annotations: Sequence[dict], key: str, count: int, path: str)
             f'{path}: annotation {short(each.get("id"))}: {key} must be {count} finite numbers, not '
             f'{short(each[key])}; correct or remove it'
         )
-
-
-def free_numbers(taken: Iterable[Any]) -> Iterator[int]:
-    """Numbers behind the last one that is taken, from 1 on."""
-    return count(max((each for each in taken if isinstance(each, int)), default=0) + 1)
