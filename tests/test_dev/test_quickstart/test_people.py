@@ -5,8 +5,11 @@ import cv2
 import numpy as np
 import pytest
 
-from mmpose_dualteach.dev.quickstart import drawn_people as people
 from mmpose_dualteach.dev.quickstart.drawn_people import KEYPOINTS, draw_people, draw_sample
+from mmpose_dualteach.dev.quickstart.drawn_people.camera import projected, turned
+from mmpose_dualteach.dev.quickstart.drawn_people.labels import keypoints_of
+from mmpose_dualteach.dev.quickstart.drawn_people.painting import MATERIAL, PART, draw_shape, paint_head
+from mmpose_dualteach.dev.quickstart.drawn_people.person import Person, make_person, rotation
 
 SIZE = (96, 128)
 INDEX = {name: index for index, name in enumerate(KEYPOINTS)}
@@ -91,14 +94,12 @@ def test_a_ball_is_drawn_at_its_label():
     """The label of a canvas point is the centre of what is drawn there, to a tenth of an image pixel."""
     for centre in ((40.0, 60.0), (41.3, 58.6), (52.5, 49.9)):
         canvas = np.zeros((128, 128, 3), np.uint8)
-        people._draw_shape(canvas, 'head', 'skin', np.array([centre]), np.array([9.0]), np.zeros(2))
+        draw_shape(canvas, 'head', 'skin', np.array([centre]), np.array([9.0]), np.zeros(2))
         drawn = cv2.resize(np.float32(canvas[..., 0]), (64, 64), interpolation=cv2.INTER_AREA)
         ys, xs = np.mgrid[:64, :64]
         found = np.array(((xs * drawn).sum(), (ys * drawn).sum())) / drawn.sum()
-        person = people.Person(
-            {name: np.array((*centre, 1.0)) * (1, -1, 1) for name in KEYPOINTS}, [], np.zeros(3), np.eye(3)
-        )
-        label = people._keypoints(person, canvas, 1.0, np.zeros(2))[0, :2]
+        person = Person({name: np.array((*centre, 1.0)) * (1, -1, 1) for name in KEYPOINTS}, [], np.zeros(3), np.eye(3))
+        label = keypoints_of(person, canvas, 1.0, np.zeros(2))[0, :2]
         assert np.abs(found - label).max() < 0.1
 
 
@@ -112,7 +113,7 @@ def test_limbs_have_plausible_lengths():
     ]
     rng = np.random.default_rng(0)
     for _ in range(40):
-        joints = people._make_person(rng).joints
+        joints = make_person(rng).joints
         for (start, end), longest in chains:
             left, right = (
                 np.linalg.norm(joints[f'{side}_{start}'] - joints[f'{side}_{end}']) for side in ('left', 'right')
@@ -123,7 +124,7 @@ def test_limbs_have_plausible_lengths():
 def test_left_is_at_image_right_in_front_view_and_at_image_left_from_behind():
     for yaw, sign in ((0, 1), (180, -1)):
         for seed in range(20):
-            person = people._turn(people._make_person(np.random.default_rng(seed)), people._rotation(y=yaw))
+            person = turned(make_person(np.random.default_rng(seed)), rotation(y=yaw))
             for joint in ('shoulder', 'hip'):
                 assert sign * (person.joints[f'left_{joint}'][0] - person.joints[f'right_{joint}'][0]) > 0
 
@@ -132,14 +133,14 @@ def test_head_labels_are_on_the_drawn_head():
     """Eyes are dark where they are labelled, on a person who looks at the camera."""
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        person = people._make_person(rng)
-        person = people._turn(person, (person.head_axes / np.linalg.norm(person.head_axes, axis=0)).T)
+        person = make_person(rng)
+        person = turned(person, (person.head_axes / np.linalg.norm(person.head_axes, axis=0)).T)
         canvas = np.zeros((256, 256, 3), np.uint8)
         offset = np.array((128.0, 128.0)) - person.head[:2] * (200, -200)
-        people._paint_head(rng, canvas, person, 200.0, offset, np.zeros(2))
+        paint_head(rng, canvas, person, 200.0, offset, np.zeros(2))
         for eye in ('left_eye', 'right_eye'):
-            x, y = np.rint(people._project(person.joints[eye], 200.0, offset)).astype(int)
-            assert tuple(canvas[y, x, :2]) == (people.PART['head'], people.MATERIAL['dark'])
+            x, y = np.rint(projected(person.joints[eye], 200.0, offset)).astype(int)
+            assert tuple(canvas[y, x, :2]) == (PART['head'], MATERIAL['dark'])
 
 
 @pytest.mark.parametrize(
