@@ -3,7 +3,7 @@
 
 import copy
 import inspect
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
 from mmengine.utils import import_modules_from_strings
 
@@ -27,9 +27,9 @@ from mmpose_dualteach.switch.refusals import (
 )
 from mmpose_dualteach.switch.stock_hooks import switched_hooks
 from mmpose_dualteach.switch.stock_repairs import repaired
-from mmpose_dualteach.utils.config_dicts import class_name, imported_modules, merged, plain
-from mmpose_dualteach.utils.config_file import BASE, SCOPE, OpenConfigFile, read_config
-from mmpose_dualteach.utils.registered_names import with_registered_names
+from mmpose_dualteach.switch.stock_source import StockSource
+from mmpose_dualteach.utils.config_dicts import class_name, imported_modules, plain
+from mmpose_dualteach.utils.config_file import SCOPE
 
 
 def mutual_teaching(
@@ -88,12 +88,8 @@ def mutual_teaching(
         ValueError: If the config cannot be switched; names the reason and the remedy.
     """
     own_frame = inspect.currentframe()
-    file = OpenConfigFile.that_calls(stock, own_frame and own_frame.f_back)
-    whole = isinstance(stock, str)
-    base = read_config(file.beside(stock) if file else stock) if whole else stock
-    base = with_registered_names(plain(base[BASE] if isinstance(base, Mapping) and BASE in base else base))
-    original = merged(base, file.assigned) if file else base
-    stock = repaired(copy.deepcopy(original))
+    source = StockSource.read(stock, own_frame and own_frame.f_back)
+    stock = repaired(copy.deepcopy(source.config))
     if stock.get('custom_imports'):  # Heads and codecs of others; mmengine imports them when it has read all files.
         import_modules_from_strings(**stock['custom_imports'])
     check_switchable(stock)
@@ -153,13 +149,7 @@ def mutual_teaching(
     if stock.get('custom_hooks'):
         switched['custom_hooks'] = switched_hooks(stock['custom_hooks'], dataset, own, all_labels=labeled is None)
     switched.update({key: stock[key] for key in ('val_dataloader', 'test_dataloader') if stock.get(key)})
-    switched = {**original, **switched} if whole else _changes_of(base, original, switched)
-    if file:
-        lost = [key for key, value in switched.items() if isinstance(value, (dict, list))]
-        file.refuse_assignments_below(
-            lost, 'put it above the switch, or into a config of its own that inherits from this one'
-        )
-    return switched
+    return source.answer(switched)
 
 
 def _switched_model(stock: dict, model: dict, own: OwnParts, pipeline: List[dict]) -> dict:
@@ -197,12 +187,3 @@ def _by_names_of_parameters(optim_wrapper: dict) -> Dict[str, dict]:
         return {}
     options = dict(optim_wrapper.get('paramwise_cfg') or {}, stock_constructor=optim_wrapper['constructor'])
     return dict(optim_wrapper=dict(optim_wrapper, constructor=CONSTRUCTOR, paramwise_cfg=options))
-
-
-def _changes_of(base: dict, original: dict, switched: dict) -> Dict[str, Any]:
-    """What mmengine is to merge into a base: the keys that differ, each complete."""
-    changes = {key: value for key, value in switched.items() if value != original.get(key)}
-    for key, value in changes.items():
-        if isinstance(base.get(key), dict):
-            value['_delete_'] = True  # mmengine would merge it into the stock one otherwise.
-    return changes
