@@ -3,6 +3,10 @@
 
 from typing import Any
 
+from mmpose.registry import MODELS
+
+from mmpose_dualteach.utils.ancestors import ancestor
+
 PACKAGE = 'mmpose_dualteach'
 WRAPPER = 'MutualTeachingPoseEstimator'
 BASELINE = 'baseline'
@@ -23,5 +27,7 @@ NEW_SET = 'new_train_dataset'
 
 
 def is_switched(config: Any) -> bool:
-    """Whether a config, or a dict of its keys, has been switched to mutual teaching."""
-    return (config.get('model') or {}).get('type') == WRAPPER
+    """Whether a config, or a dict of its keys, has been switched to mutual teaching, descendants of the wrapper's class
+    included."""
+    model = config.get('model') or {}
+    return model.get('type') == WRAPPER or ancestor(model, MODELS, (WRAPPER,)) is not None

@@ -4,16 +4,18 @@
 from typing import Any, Optional
 
 from mmengine.config import Config
+from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of, with_pipeline, with_pipelines, without_labels
 from mmpose_dualteach.models.adapters import TOPDOWN
-from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
+from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, own_arguments
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS
 from mmpose_dualteach.switch.data import scaled_lr_rule, stock_of_sampler
 from mmpose_dualteach.switch.names import CONSTRUCTOR, DATASET, HOOKS, LOOPS, PACKAGE
 from mmpose_dualteach.switch.stock_hooks import stock_hooks
 from mmpose_dualteach.switch.stock_repairs import undone
+from mmpose_dualteach.utils.ancestors import class_of
 from mmpose_dualteach.utils.config_dicts import imported_modules, plain
 
 
@@ -35,7 +37,9 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
     if network is not None and network not in networks:
         raise ValueError(f'the config has no network {network!r}; it has {", ".join(networks)}')
     own = networks[network] if network is not None else {}
-    shared = {key: value for key, value in stock['model'].items() if key not in OWN_ARGUMENTS}
+    wrapper = class_of(stock['model'], MODELS)
+    ours = OWN_ARGUMENTS | own_arguments(wrapper)
+    shared = {key: value for key, value in stock['model'].items() if key not in ours}
     kind = shared.pop('estimator', TOPDOWN)
     stock['model'] = dict(merged_parts(shared, own), type=kind)
     loader = stock.get('train_dataloader')
@@ -54,7 +58,7 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
     stock['default_hooks'] = {
         name: each
         for name, each in (stock.get('default_hooks') or {}).items()
-        if (each or {}).get('type') not in HOOKS.values()
+        if name not in HOOKS and (each or {}).get('type') not in HOOKS.values()
     }
     if stock.get('custom_hooks'):
         stock['custom_hooks'] = stock_hooks(stock['custom_hooks'], network)

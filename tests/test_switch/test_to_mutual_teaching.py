@@ -10,7 +10,8 @@ from mmpose.registry import MODELS
 
 from mmpose_dualteach.command_line import add_switch_options, switch_options
 from mmpose_dualteach.datasets.unlabeled_pipeline import photometric
-from mmpose_dualteach.switch import mutual_teaching, stock_config
+from mmpose_dualteach.models import MutualTeachingPoseEstimator
+from mmpose_dualteach.switch import is_switched, mutual_teaching, stock_config
 from mmpose_dualteach.utils.config_dicts import plain  # Without the scope marks that mmengine leaves.
 from mmpose_dualteach.utils.config_file import read_config
 
@@ -77,6 +78,24 @@ def test_the_way_back_is_the_stock_config(overlay):
             assert plain(back[key]) == plain(stock[key]), key
     assert plain(back.train_dataloader) == plain(stock.train_dataloader)
     assert 'custom_imports' not in back
+
+
+def test_a_descendant_of_the_wrapper_is_a_switched_config(overlay):
+    class Louder(MutualTeachingPoseEstimator):
+        def __init__(self, volume: int, **kwargs):
+            super().__init__(**kwargs)
+
+    config = copy.deepcopy(overlay)
+    config.model.update(type='Louder', volume=11)
+    assert not is_switched(config)
+    MODELS.register_module(module=Louder)
+    try:
+        assert is_switched(config)
+        assert stock_config(config).model == stock_config(overlay).model
+        with pytest.raises(ValueError, match='already'):
+            mutual_teaching(config, unlabeled='unlabeled.json')
+    finally:
+        MODELS._module_dict.pop('Louder')
 
 
 def test_the_result_can_be_dumped_and_read(overlay, tmp_path):
