@@ -9,7 +9,7 @@ from conftest import switch
 from mmpose.registry import TRANSFORMS
 
 from mmpose_dualteach.datasets import EasyHardViews
-from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+from mmpose_dualteach.datasets.transforms.view_law import ViewLaw, ViewParams
 from mmpose_dualteach.datasets.unlabeled_pipeline import HARD_SHARE, unlabeled_pipeline, views_of
 from mmpose_dualteach.methods.posedual import PAPER_VIEWS
 
@@ -35,6 +35,20 @@ def test_a_box_moves_as_the_stock_transform_moves_it():
         assert np.abs(quantiles(mine) - quantiles(wanted)).max() < 0.08 * unit
         assert np.mean(np.equal(mine, 0)) == pytest.approx(np.mean(np.equal(wanted, 0)), abs=0.03)
     assert not any(view.flip for view in ours)
+
+
+@pytest.mark.parametrize('side', [(40.0, 160.0), (160.0, 40.0)])
+def test_a_narrow_box_is_cut_where_the_stock_transforms_cut_it(side):
+    shift, size, image = (0.1, -0.15), (192, 256), np.zeros((300, 400, 3), np.uint8)
+    centre, sides = np.array([200.0, 150.0], np.float32), np.array([side], np.float32)
+    box = TRANSFORMS.build(dict(BOX, shift_prob=1.0))
+    box._get_transform_params = lambda number: (np.array([shift]), np.full((1, 1), 1.1), np.full(1, 20.0))
+    results = box(dict(img=image, bbox_center=centre[None], bbox_scale=sides))
+    results.update(keypoints=np.random.default_rng(0).uniform(50, 250, (1, 5, 2)))
+    wanted = TRANSFORMS.build(dict(type='TopdownAffine', input_size=size))(results)['transformed_keypoints'][0]
+    view = EasyHardViews(input_size=size).cuts[None].view(image, centre, sides, ViewParams(shift, 1.1, 20.0, False))
+    found = np.insert(results['keypoints'][0], 2, 1, axis=1) @ view['view_matrix'].T
+    assert np.allclose(found, wanted, atol=1e-2)
 
 
 @pytest.mark.parametrize(

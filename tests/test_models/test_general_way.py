@@ -143,6 +143,22 @@ def test_a_perfect_teacher_teaches_the_true_labels_of_the_hard_view(kind, stock,
             assert all(torch.allclose(one[name].float(), other[name].float(), atol=1e-5) for name in one)
 
 
+@pytest.mark.parametrize('codec', [dict(type='UDPHeatmap'), dict(type='MSRAHeatmap', unbiased=True)])
+def test_teachers_joints_are_where_their_own_labels_would_be(stock, codec):
+    """The oracle: maps of known joints, as the codec makes them, are seen where the joints are."""
+    codec = dict(codec, input_size=INPUT, heatmap_size=(16, 24), sigma=2.0)
+    config = switch(stock, model=GENERAL)
+    config.model.head.decoder = codec
+    network = MODELS.build(config.model).networks['a']
+    joints = np.random.default_rng(0).uniform(22, [INPUT[0] - 23, INPUT[1] - 23], (1, 17, 2)).astype(np.float32)
+    maps = KEYPOINT_CODECS.build(codec).encode(joints, np.ones((1, 17), np.float32))['heatmaps']
+    network.head.forward = lambda _: torch.from_numpy(maps)[None]
+    adapter = KeypointAdapter(dict(config.model.head), **config.model.keypoint_labels)
+    points, _ = adapter.predicted(network, (torch.zeros(1, 32, 3, 2),), INPUT)
+    assert np.abs(points[0].numpy() - joints[0]).max() < 0.3
+    assert np.abs((points[0].numpy() - joints[0]).mean(axis=0)).max() < 0.05
+
+
 def test_joints_count_as_much_as_they_should(stock):
     config = switch(stock, model=dict(GENERAL, pseudo_label_thr=0.3, lessons=[dict(teacher='a', student='b')]))
     model, data = batch_of(config)

@@ -119,8 +119,8 @@ class Cut:
         input_size (Tuple[int, int]): Input size (width, height).
         use_udp (bool): As unbiased data processing does it. Defaults to False.
         fit (str, optional): How a whole image is cut, as ``BottomupRandomAffine`` does it: ``'long'`` shows all of it
-            and something beside it, ``'short'`` leaves nothing beside it and cuts its longer side; shifts are then
-            shares of the image's sides. Defaults to None: a box, whose shorter side is extended.
+            and something beside it, ``'short'`` leaves nothing beside it and cuts its longer side. Defaults to None: a
+            box, whose shorter side is extended.
         pad_val (float | Tuple[float, ...]): The colour beside the image. Defaults to 0.
     """
 
@@ -145,10 +145,9 @@ class Cut:
         whole = compat.with_aspect_ratio(scale, width / height)[0]
         if self.fit == 'short':
             whole = whole * (scale[0] / whole).min()
-        extent = whole if self.fit is None else scale[0]
-        matrix = self.view_matrix(
-            center + np.asarray(drawn.shift) * extent, whole * drawn.scale, drawn.rotation, drawn.flip, image.shape[1]
-        )
+        # Shares of the sides before any is extended, as RandomBBoxTransform and BottomupRandomAffine have them.
+        moved = center + np.asarray(drawn.shift) * scale[0]
+        matrix = self.view_matrix(moved, whole * drawn.scale, drawn.rotation, drawn.flip, image.shape[1])
         padding = (self.pad_val,) * 3 if isinstance(self.pad_val, (int, float)) else tuple(self.pad_val)
         view = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=padding)
         return dict(

@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.config import Config
 
 # What counts steps, where it counts them and not epochs.
-SCHEDULER_KEYS = ('begin', 'end', 'milestones', 'T_max', 'step_size')
+SCHEDULER_KEYS = ('begin', 'end', 'milestones', 'T_max', 'step_size', 'total_steps')
 HOOK_KEYS = dict(checkpoint=('interval',), dual_teacher=('burn_in', 'ramp_up'))
 
 

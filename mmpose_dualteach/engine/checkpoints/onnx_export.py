@@ -94,13 +94,11 @@ def export_onnx(checkpoint: str, path: str) -> Dict[str, Any]:
         )
     network: Any = MODELS.build(config.model)
     network.load_state_dict(weights)
-    codec = network.head.decoder
-    width, height = (int(side) for side in codec.input_size)
+    width, height = (int(side) for side in config.model.head.decoder.input_size)  # Not every codec keeps its own.
     raw, images = Raw(network).eval(), torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         wanted = [each.numpy() for each in raw(images)]
-    kind = type(codec).__name__
-    names = NAMES.get(kind, ('heatmaps',))
+    names = NAMES.get(type(network.head.decoder).__name__, ('heatmaps',))
     names = names if len(names) == len(wanted) else tuple(f'output{number}' for number in range(len(wanted)))
     unfinished = f'{path}.unfinished'
     try:

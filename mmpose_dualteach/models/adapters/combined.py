@@ -112,7 +112,8 @@ class CombinedAdapter(HeatmapAdapter):
         return super().blended(outputs, [share.repeat_interleave(3, dim=1) for share in shares])
 
     def loss(self, network: BasePoseEstimator, output: Tensor, target: Target) -> Tensor:  # type: ignore[override]  # One stage alone.
-        # As stock CombinedTargetMSELoss: half of each map's error, offsets only as far as the target says joint.
+        # As stock CombinedTargetMSELoss: half of each map's error, offsets only as far as the target says joint. Its
+        # weights are squared; labels' are 0 and 1, scores between them count once.
         shape = (len(output), -1, 3, *output.shape[2:])
         answer, asked = output.float().reshape(shape), target.value.reshape(shape)
         joint = asked[:, :, :1]

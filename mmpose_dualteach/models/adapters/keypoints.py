@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
+from mmpose.codecs import UDPHeatmap
 from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
@@ -81,7 +82,8 @@ class KeypointAdapter(JointPictures, LabelsAdapter):
             else np.ones((1, points.shape[2]), np.float32)
             for each in instances
         ]
-        keypoints, certainty = np.nan_to_num(points[:, 0]), np.nan_to_num(np.stack(scores)[:, 0])
+        keypoints = in_input_pixels(np.nan_to_num(points[:, 0]), getattr(network.head, 'decoder', None))
+        certainty = np.nan_to_num(np.stack(scores)[:, 0])
         return tuple(geometry.on_device(values, device) for values in (keypoints, certainty))  # type: ignore[return-value]
 
     def joints(self, output: Keypoints) -> Keypoints:
@@ -158,6 +160,25 @@ class KeypointAdapter(JointPictures, LabelsAdapter):
 
     def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
         return target.value, joint_weight(target)
+
+
+def in_input_pixels(keypoints: np.ndarray, decoder: Any) -> np.ndarray:
+    """Decoded keypoints where labels of them would lie.
+
+    Stock ``UDPHeatmap`` puts the last cell on the last pixel's centre when it encodes, and on the input's far edge when
+    it decodes, from where stock estimators find the way back to the image.
+
+    Args:
+        keypoints (np.ndarray): Keypoints (x, y) in shape (N, K, 2).
+        decoder (BaseKeypointCodec, optional): The codec that decoded them.
+
+    Returns:
+        np.ndarray: Keypoints in input pixels, pixel centres at integers, of the same shape.
+    """
+    if isinstance(decoder, UDPHeatmap) and type(decoder).decode is UDPHeatmap.decode:
+        size = np.asarray(decoder.input_size, dtype=keypoints.dtype)
+        return keypoints * (size - 1) / size
+    return keypoints
 
 
 def _on_cpu(values: Any) -> Any:

@@ -26,6 +26,11 @@ HEADS = dict(
                decoder=SIMCC),
     regression=dict(type='RLEHead', in_channels=32, num_joints=17, loss=dict(type='RLELoss', use_target_weight=True),
                     decoder=dict(type='RegressionLabel', input_size=(64, 96))),
+    integral=dict(type='DSNTHead', in_channels=32, num_joints=17, in_featuremap_size=(4, 6), deconv_out_channels=(16,),
+                  deconv_kernel_sizes=(4,), loss=dict(type='MultipleLossWrapper', losses=[
+                      dict(type='SmoothL1Loss', use_target_weight=True), dict(type='JSDiscretLoss')]),
+                  decoder=dict(type='IntegralRegressionLabel', input_size=(64, 96), heatmap_size=(8, 12), sigma=1.0,
+                               normalize=True)),
 )  # fmt: skip
 
 
