@@ -17,8 +17,6 @@ from mmpose_dualteach.datasets.sources.annotations import (
     entries,
     images_of_coco,
     instances_of_coco,
-    instances_of_mpii,
-    is_mpii,
 )
 from mmpose_dualteach.datasets.sources.box_filter import BoxFilter
 from mmpose_dualteach.datasets.sources.files import is_address
@@ -26,6 +24,7 @@ from mmpose_dualteach.datasets.sources.folders import by_name, folder_of, list_i
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, refuse_outside
 from mmpose_dualteach.datasets.sources.instance_index import InstanceIndex
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
+from mmpose_dualteach.datasets.sources.mpii import instances_of_mpii, is_mpii
 from mmpose_dualteach.datasets.sources.videos import FLAGS, frame_selection, frames_in_words, is_frame, is_video_name
 from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
 from mmpose_dualteach.utils.file_io import printable
