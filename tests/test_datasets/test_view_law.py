@@ -9,7 +9,7 @@ from conftest import switch
 from mmpose.registry import TRANSFORMS
 
 from mmpose_dualteach.datasets import EasyHardViews
-from mmpose_dualteach.datasets.transforms.view_law import ViewLaw, ViewParams
+from mmpose_dualteach.datasets.transforms.view_law import DIRECTIONS, FLIPS, ViewLaw, ViewParams
 from mmpose_dualteach.datasets.unlabeled_pipeline import HARD_SHARE, unlabeled_pipeline, views_of
 from mmpose_dualteach.methods.posedual import PAPER_VIEWS
 
@@ -52,18 +52,41 @@ def test_a_narrow_box_is_cut_where_the_stock_transforms_cut_it(side):
 
 
 @pytest.mark.parametrize(
-    'flip, prob',
+    'flip, probs',
     [
-        (dict(), 0.5),
-        (dict(prob=0.2), 0.2),
-        (dict(direction='vertical'), 0.0),
-        (dict(direction=['horizontal', 'vertical'], prob=0.6), 0.3),
-        (dict(direction=['vertical', 'horizontal'], prob=[0.5, 0.1]), 0.1),
+        (dict(), (0.5, 0, 0)),
+        (dict(prob=0.2), (0.2, 0, 0)),
+        (dict(direction='vertical'), (0, 0.5, 0)),
+        (dict(direction=['horizontal', 'vertical'], prob=0.6), (0.3, 0.3, 0)),
+        (dict(direction=['vertical', 'horizontal', 'diagonal'], prob=[0.4, 0.1, 0.3]), (0.1, 0.4, 0.3)),
     ],
 )
-def test_views_are_mirrored_as_often_as_labelled_images(flip, prob):
+def test_views_are_flipped_as_often_as_labelled_images(flip, probs):
+    np.random.seed(0)
     law = ViewLaw.of_pipeline([dict(type='LoadImage'), dict(type='mmpose.RandomFlip', **flip)])
-    assert law == ViewLaw(flip_prob=prob)
+    assert law == ViewLaw(**dict(zip(FLIPS, probs)))
+    drawn = [(view.flip, view.rotation) for view in (law.draw() for _ in range(3000))]
+    shares = [drawn.count(each) / len(drawn) for each in ((True, 0), (True, 180), (False, 180))]
+    assert np.allclose(shares, probs, atol=0.03)
+
+
+@pytest.mark.parametrize('use_udp', [False, True])
+@pytest.mark.parametrize('direction', DIRECTIONS)
+def test_a_flipped_view_is_cut_where_the_stock_transforms_cut_it(direction, use_udp):
+    size, image = (192, 256), np.zeros((300, 400, 3), np.uint8)
+    centre, sides = np.array([130.0, 180.0], np.float32), np.array([[60.0, 110.0]], np.float32)
+    points = np.random.default_rng(0).uniform(50, 250, (1, 4, 2))
+    results = dict(img=image, img_shape=image.shape[:2], bbox_center=centre[None], bbox_scale=sides, bbox_rotation=[20])
+    results.update(keypoints=points, keypoints_visible=np.ones((1, 4)), flip_indices=[1, 0, 3, 2])
+    flip = dict(type='RandomFlip', direction=direction, prob=1.0)
+    flipped = TRANSFORMS.build(flip)(dict(results))
+    cut = dict(input_size=size, use_udp=use_udp)
+    wanted = TRANSFORMS.build(dict(type='TopdownAffine', **cut))(flipped)['transformed_keypoints'][0]
+    drawn = ViewLaw.of_pipeline([flip]).draw()
+    drawn = drawn._replace(rotation=drawn.rotation + 20)
+    view = EasyHardViews(**cut).cuts[None].view(image, centre, sides, drawn)
+    found = np.insert(points[0], 2, 1, axis=1) @ view['view_matrix'].T
+    assert np.allclose(found[[1, 0, 3, 2]] if view['flip'] else found, wanted, atol=1e-2)
 
 
 def test_what_never_happens_to_labelled_images_happens_to_no_view(stock):
@@ -115,12 +138,15 @@ def test_the_papers_views_follow_the_released_code():
 def test_a_law_that_does_not_exist_is_named():
     with pytest.raises(ValueError, match="law='normal'; choose 'truncated', 'clipped' or 'uniform'"):
         ViewLaw(law='normal')
+    with pytest.raises(ValueError, match='diagonal_flip_prob = 1.2 must be at most 1; lower one'):
+        ViewLaw(flip_prob=0.5, vertical_flip_prob=0.7)
 
 
 def test_what_is_mirrored_twice_is_not():
     flips = [dict(type='RandomFlip', prob=0.4), dict(type='RandomFlip', prob=0.3)]
     assert ViewLaw.of_pipeline(flips).flip_prob == pytest.approx(0.4 * 0.7 + 0.3 * 0.6)
-    assert ViewLaw.of_pipeline([flips[0], dict(type='RandomFlip', direction='vertical')]).flip_prob == 0.4
+    law = ViewLaw.of_pipeline([flips[0], dict(type='RandomFlip', direction='vertical', prob=0.1)])
+    assert law.flips == pytest.approx([0.4 * 0.9, 0.6 * 0.1, 0.4 * 0.1])
 
 
 @pytest.fixture

@@ -14,6 +14,9 @@ from mmpose_dualteach.utils.config_dicts import class_name
 
 LAWS = ('truncated', 'clipped', 'uniform')
 PROBABILITIES = ('shift_prob', 'scale_prob', 'rotate_prob')
+# Of a law's flips, and the directions of RandomFlip in the same order: any two of them make the third.
+FLIPS = ('flip_prob', 'vertical_flip_prob', 'diagonal_flip_prob')
+DIRECTIONS = ('horizontal', 'vertical', 'diagonal')
 # What makes the views of labelled images.
 VIEW_TRANSFORMS = ('RandomBBoxTransform', WHOLE_IMAGE_CUT, 'RandomFlip')
 
@@ -25,7 +28,8 @@ class ViewParams(NamedTuple):
         shift (Tuple[float, float]): Shift of the centre (x, y) as shares of the box's width and height.
         scale (float): Factor of the box; a larger box shows a smaller instance.
         rotation (float): Rotation in degrees.
-        flip (bool): Whether the image is mirrored.
+        flip (bool): Whether the image is mirrored left to right. One that is flipped vertically is also turned by 180
+            degrees, and one that is flipped diagonally is but turned.
     """
 
     shift: Tuple[float, float]
@@ -56,6 +60,8 @@ class ViewLaw:
         rotate_factor (float): Largest rotation in degrees. Defaults to 0.
         rotate_prob (float): Probability of a rotation. Defaults to 1.
         flip_prob (float): Probability of a horizontal flip. Defaults to 0.
+        vertical_flip_prob (float): Probability of a vertical flip in place of it. Defaults to 0.
+        diagonal_flip_prob (float): Probability of a diagonal flip, both at once, in place of either. Defaults to 0.
         law (str): How numbers lie between their bounds. ``'truncated'``: as in ``RandomBBoxTransform``, normally, with
             the bounds at one standard deviation, and drawn again beyond them. ``'clipped'``: as in the released code of
             Xie et al. (``lib/dataset/mix_coco_coco.py``, ``lib/models/pose_dual.py``), normally and clipped to the
@@ -73,6 +79,8 @@ class ViewLaw:
     rotate_factor: float = 0.0
     rotate_prob: float = 1.0
     flip_prob: float = 0.0
+    vertical_flip_prob: float = 0.0
+    diagonal_flip_prob: float = 0.0
     law: str = 'truncated'
 
     def __post_init__(self) -> None:
@@ -81,9 +89,11 @@ class ViewLaw:
         pair = self.scale_factor
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not 0 < pair[0] <= pair[1]:
             raise ValueError(f'views: scale_factor={pair!r}; give two numbers above 0, (least, largest)')
-        for name in (*PROBABILITIES, 'flip_prob'):
+        for name in (*PROBABILITIES, *FLIPS):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f'views: {name}={getattr(self, name)} must be between 0 and 1')
+        if sum(self.flips) > 1 + 1e-6:
+            raise ValueError(f'views: {" + ".join(FLIPS)} = {sum(self.flips):g} must be at most 1; lower one')
         for name in ('shift_factor', 'rotate_factor'):
             if getattr(self, name) < 0:
                 raise ValueError(f'views: {name}={getattr(self, name)} must not be negative')
@@ -100,8 +110,13 @@ class ViewLaw:
         """
         return cls(**_law_in(pipeline))
 
+    @property
+    def flips(self) -> List[float]:
+        """List[float]: Probabilities of a horizontal, a vertical and a diagonal flip."""
+        return [getattr(self, name) for name in FLIPS]
+
     def times(self, share: float) -> 'ViewLaw':
-        """The same law with a share of its strength, and mirrored as often."""
+        """The same law with a share of its strength, and flipped as often."""
         low, high = self.scale_factor
         return replace(
             self,
@@ -119,24 +134,21 @@ class ViewLaw:
             x, y, scale, rotation = np.random.uniform(-1, 1, size=4)
         else:
             x, y, scale, rotation = np.clip(np.random.randn(4) * (1, 1, 1, 0.5), -1, 1)
-        shifted, scaled, rotated, flip = np.random.rand(4) < (
-            self.shift_prob,
-            self.scale_prob,
-            self.rotate_prob,
-            self.flip_prob,
-        )
+        *chances, flip = np.random.rand(4)
+        shifted, scaled, rotated = np.less(chances, (self.shift_prob, self.scale_prob, self.rotate_prob))
+        horizontal, vertical, diagonal = np.arange(3) == np.searchsorted(np.cumsum(self.flips), flip, side='right')
         return ViewParams(
             (float(shifted * x * self.shift_factor), float(shifted * y * self.shift_factor)),
             float(((high + low) + scale * (high - low)) / 2) if scaled else 1.0,
-            float(rotated * rotation * self.rotate_factor),
-            bool(flip),
+            float(rotated * rotation * self.rotate_factor) + 180.0 * bool(vertical or diagonal),
+            bool(horizontal or vertical),
         )
 
 
 def _law_in(transforms: Any) -> Dict[str, Any]:
-    """The arguments of :class:`ViewLaw` that a pipeline's config, or a transform's, has; but for the flip none where it
+    """The arguments of :class:`ViewLaw` that a pipeline's config, or a transform's, has; but for flips none where it
     leaves boxes as they are."""
-    found: Dict[str, Any] = dict(flip_prob=0.0)
+    found: Dict[str, Any] = dict.fromkeys(FLIPS, 0.0)
     for config in [transforms] if isinstance(transforms, dict) else transforms:
         kind = class_name(config)
         if kind == 'Compose':
@@ -148,10 +160,19 @@ def _law_in(transforms: Any) -> Dict[str, Any]:
             one = _law_of_choice(choices, config.get('prob') or [1 / len(choices)] * len(choices))
         else:
             one = _law_of(config)
-        first, second = found['flip_prob'], one.get('flip_prob', 0.0)
-        # Twice mirrored is not mirrored.
-        found.update(one, flip_prob=first + second - 2 * first * second)
+        found.update(one, **_one_flip_after_another(found, one))
     return found
+
+
+def _one_flip_after_another(first: Dict[str, Any], second: Dict[str, Any]) -> Dict[str, float]:
+    """The probabilities of flips of two laws, one on top of the other: what is mirrored twice is not."""
+    flips = [[law.get(name, 0.0) for name in FLIPS] for law in (first, second)]
+    one, other = [[1 - sum(probs), *probs] for probs in flips]
+    both = [0.0] * 4
+    for place, prob in enumerate(one):  # Numbers whose bits are the sides that change places.
+        for on_top, its_prob in enumerate(other):
+            both[place ^ on_top] += prob * its_prob
+    return dict(zip(FLIPS, both[1:]))
 
 
 def _law_of(config: dict) -> Dict[str, Any]:
@@ -160,7 +181,7 @@ def _law_of(config: dict) -> Dict[str, Any]:
         return {}
     stock = TRANSFORMS.build(config)
     if kind == 'RandomFlip':
-        return dict(flip_prob=_horizontal_prob(stock))
+        return _flips_of(stock)
     found = {name: getattr(stock, name) for name in ViewLaw.__dataclass_fields__ if hasattr(stock, name)}
     found['scale_factor'] = tuple(stock.scale_factor)
     if getattr(stock, 'distribution', None) == 'uniform':
@@ -173,7 +194,7 @@ def _law_of(config: dict) -> Dict[str, Any]:
 def _law_of_choice(choices: Sequence[Any], shares: Sequence[float]) -> Dict[str, Any]:
     """The law of one of several pipelines, of which each is taken with a probability."""
     laws = [(_law_in(choice), share) for choice, share in zip(choices, shares)]
-    mixed: Dict[str, Any] = dict(flip_prob=sum(share * law.pop('flip_prob') for law, share in laws))
+    mixed: Dict[str, Any] = {name: sum(share * law.pop(name) for law, share in laws) for name in FLIPS}
     boxes = [(law, share) for law, share in laws if law]
     if boxes:
         mixed.update(boxes[0][0])
@@ -184,8 +205,11 @@ def _law_of_choice(choices: Sequence[Any], shares: Sequence[float]) -> Dict[str,
     return mixed
 
 
-def _horizontal_prob(flip: Any) -> float:
-    """The probability of a horizontal flip of a ``RandomFlip``."""
+def _flips_of(flip: Any) -> Dict[str, float]:
+    """The probability of each flip of a ``RandomFlip``."""
     directions = [flip.direction] if isinstance(flip.direction, str) else list(flip.direction)
     probs = flip.prob if isinstance(flip.prob, list) else [flip.prob / len(directions)] * len(directions)
-    return float(sum(prob for prob, direction in zip(probs, directions) if direction == 'horizontal'))
+    return {
+        name: float(sum(prob for prob, each in zip(probs, directions) if each == direction))
+        for name, direction in zip(FLIPS, DIRECTIONS)
+    }

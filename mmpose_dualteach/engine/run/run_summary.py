@@ -97,6 +97,10 @@ def law_in_words(law: ViewLaw) -> str:
 def _parts(law: ViewLaw) -> Iterator[str]:
     if law.flip_prob:
         yield f'mirrored {law.flip_prob:.0%}'
+    if law.vertical_flip_prob:
+        yield f'flipped upside down {law.vertical_flip_prob:.0%}'
+    if law.diagonal_flip_prob:
+        yield f'turned by half {law.diagonal_flip_prob:.0%}'
     if law.rotate_factor and law.rotate_prob:
         yield f'turned up to {law.rotate_factor:g} degrees {law.rotate_prob:.0%}'
     if law.scale_factor != (1.0, 1.0) and law.scale_prob:
