@@ -181,9 +181,11 @@ def _loops(stock: dict, own: OwnParts) -> Dict[str, dict]:
 
 
 def _by_names_of_parameters(optim_wrapper: dict) -> Dict[str, dict]:
-    """The optimizer wrapper whose constructor may go by the names of parameters, which have a prefix in the wrapper of
-    networks; nothing where there is no constructor."""
-    if 'constructor' not in optim_wrapper:
+    """The optimizer wrapper whose constructor goes by the names of parameters, which have a prefix in the wrapper of
+    networks: one of its own, or mmengine's with ``custom_keys``; nothing where none does."""
+    options = dict(optim_wrapper.get('paramwise_cfg') or {})
+    if 'constructor' in optim_wrapper:
+        options['stock_constructor'] = optim_wrapper['constructor']
+    elif not options.get('custom_keys'):
         return {}
-    options = dict(optim_wrapper.get('paramwise_cfg') or {}, stock_constructor=optim_wrapper['constructor'])
     return dict(optim_wrapper=dict(optim_wrapper, constructor=CONSTRUCTOR, paramwise_cfg=options))

@@ -54,7 +54,9 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
             stock['auto_scale_lr'] = scaled_lr_rule(stock['auto_scale_lr'], part, whole)
     optim = stock.get('optim_wrapper') or {}
     if optim.get('constructor') == CONSTRUCTOR:
-        optim['constructor'] = optim['paramwise_cfg'].pop('stock_constructor')
+        del optim['constructor']
+        if 'stock_constructor' in optim['paramwise_cfg']:
+            optim['constructor'] = optim['paramwise_cfg'].pop('stock_constructor')
     stock['default_hooks'] = {
         name: each
         for name, each in (stock.get('default_hooks') or {}).items()

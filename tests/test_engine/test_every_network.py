@@ -3,6 +3,7 @@
 
 import json
 import pickle
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -93,6 +94,11 @@ def test_one_rule_chooses_the_best_checkpoint_and_the_student(stock, tmp_path):
     (best,) = tmp_path.glob('best_PCK*.pth')
     assert best.name == 'best_PCK_epoch_2.pth'
     whole = load_safely(str(best))
+    copied = tmp_path.parent / f'{tmp_path.name}_copy'
+    shutil.copytree(tmp_path, copied)
+    stock['custom_hooks'] = [dict(type='ScoresHook', scores=[*scores, {'PCK': 0.9, 'b/PCK': 0.2, 'mean/PCK': 0.1}])]
+    run(switch(stock), copied, train_cfg=dict(max_epochs=4), resume=True)
+    assert best.exists() and [path.name for path in copied.glob('best_PCK*.pth')] == ['best_PCK_epoch_4.pth']
     for name, source, network in (
         ('student_best.pth', whole, 'b'),
         ('student_last.pth', load_safely(str(tmp_path / 'epoch_3.pth')), 'b'),

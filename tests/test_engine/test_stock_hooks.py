@@ -66,3 +66,18 @@ def test_a_constructor_that_goes_by_names_sees_the_stock_names(stock):
         for group in ours.optimizer.param_groups
     ]
     assert got == expected * 2
+
+
+@pytest.mark.parametrize('key, slower', [('backbone', True), ('b.', False), ('net', False)])
+def test_custom_keys_are_parts_of_stock_names(stock, key, slower):
+    stock['optim_wrapper'] = dict(
+        optimizer=dict(type='SGD', lr=1.0), paramwise_cfg=dict(custom_keys={key: dict(lr_mult=0.1)})
+    )
+    config = switch(stock)
+    assert stock_config(config).optim_wrapper == stock['optim_wrapper']
+    model = MODELS.build(config.model)
+    groups = build_optim_wrapper(model, config.optim_wrapper.to_dict()).optimizer.param_groups
+    rates = {id(parameter): group['lr'] for group in groups for parameter in group['params']}
+    assert len(rates) == len(list(model.parameters()))
+    for name, parameter in model.named_parameters():
+        assert rates[id(parameter)] == (0.1 if slower and '.backbone.' in name else 1.0), name

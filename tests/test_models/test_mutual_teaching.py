@@ -365,6 +365,8 @@ def test_mean_answers_between_the_networks(stock):
     expected = model.networks['a'].head.decode((heatmaps[0] + heatmaps[1]) / 2)
     scores = [sample.pred_instances.keypoint_scores for sample in answers['mean']]
     assert all((ours == theirs.keypoint_scores).all() for ours, theirs in zip(scores, expected))
+    model.predict_on, model.forward = 'a', model._forward  # As MMPose's get_flops.py does it.
+    assert torch.equal(model(data['inputs']), heatmaps[0])
     single = model.networks['a'](data['inputs'], data['data_samples'], mode='predict')
     assert (single[0].pred_instances.keypoints == answers['a'][0].pred_instances.keypoints).all()
 

@@ -5,7 +5,7 @@ import os
 import os.path as osp
 import shutil
 from contextlib import contextmanager, suppress
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Optional
 
 from mmengine.dist import master_only
 from mmengine.fileio import LocalBackend, register_backend
@@ -48,13 +48,15 @@ class _LaterRemovals(LocalBackend):
 class AtomicCheckpointHook(compat.SavingHook):
     """mmengine's :class:`CheckpointHook`, whose checkpoints on this machine's disks are whole at any moment.
 
-    Each is written under another name, and renamed. Older ones are removed when the new one is there, not before. Where
+    Each is written under another name, and renamed. Older ones are removed when the new one is there, not before, and
+    none of another folder. Where
     one cannot be written, because the disk is full for instance, training goes on with a warning and those that are
     there stay; at the end of training that is an error. :class:`ExactResumeHook` puts it in the place of a run's own.
     Arguments are those of :class:`CheckpointHook`.
     """
 
     file_backend: Any
+    best_ckpt_path: Optional[str]
 
     @classmethod
     def in_place_of(cls, hook: CheckpointHook) -> 'AtomicCheckpointHook':
@@ -70,6 +72,7 @@ class AtomicCheckpointHook(compat.SavingHook):
             self.file_backend = _LaterRemovals()
             self.backend_args = dict(backend=BACKEND)
             self._remove_unfinished()
+            self._leave_other_folders()
 
     @contextmanager
     def saving(self, runner) -> Iterator[None]:
@@ -101,6 +104,17 @@ class AtomicCheckpointHook(compat.SavingHook):
     def _remove_unfinished(self) -> None:
         for path in glob.glob(osp.join(glob.escape(self.out_dir), f'*.pth{UNFINISHED}*')):
             os.remove(path)
+
+    def _leave_other_folders(self) -> None:
+        # A run that goes on in a copy of its folder knows the original's best checkpoints, and would remove them.
+        if hasattr(self, 'best_ckpt_path'):
+            self.best_ckpt_path = self._of_own_folder(self.best_ckpt_path)
+        for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+            self.best_ckpt_path_dict[key] = self._of_own_folder(path)
+
+    def _of_own_folder(self, path: Optional[str]) -> Optional[str]:
+        own = osp.join(self.out_dir, osp.basename(path or ''))
+        return own if path and osp.exists(own) else None
 
     def _forget_removals(self) -> List[str]:
         backend = getattr(self, 'file_backend', None)

@@ -13,17 +13,19 @@ from mmpose_dualteach.models.utils.unwrapped import unwrapped
 class PerNetworkOptimWrapperConstructor:
     """Lets a stock constructor build the optimizer of each network as if it trained alone, and joins them.
 
-    Some constructors go by parameters' names, layer-wise decay for instance, and the wrapper's names have a prefix.
+    Some constructors go by parameters' names, layer-wise decay or ``custom_keys`` for instance, and the wrapper's names
+    have a prefix.
 
     Args:
         optim_wrapper_cfg (dict): The stock config of the optimizer's wrapper.
-        paramwise_cfg (dict): The stock options and ``stock_constructor``, the name of the stock constructor.
+        paramwise_cfg (dict): The stock options and, where there is one, ``stock_constructor``, the name of the stock
+            constructor. Defaults to mmengine's own.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: Optional[dict] = None) -> None:
         paramwise_cfg = dict(paramwise_cfg or {})
         self.stock = dict(
-            type=paramwise_cfg.pop('stock_constructor'),
+            type=paramwise_cfg.pop('stock_constructor', 'DefaultOptimWrapperConstructor'),
             optim_wrapper_cfg=optim_wrapper_cfg,
             paramwise_cfg=paramwise_cfg or None,
         )
