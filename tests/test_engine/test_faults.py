@@ -13,6 +13,8 @@ from conftest import run, switch
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
+from mmpose_dualteach.dev.soak import differences
+from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
 
 
@@ -95,13 +97,23 @@ def test_a_skipped_lesson_leaves_its_step_as_if_it_had_not_been_given(stock, tmp
         assert torch.equal(value, ends[1][key]), key
 
 
-def test_a_moving_average_goes_on_with_its_network_after_a_skipped_lesson(stock, tmp_path, monkeypatch):
-    config = switch(stock, model=dict(lessons=[dict(teacher='b.ema', student='b')]))
-    runner = run(config, tmp_path, custom_hooks=spoil_lessons(monkeypatch, config, (2,), statistics=True))
-    assert runner.iter == 6 and runner.model.guard.counts() == dict(b=[1, 0])
-    average = runner.model.copies.averages['b']
-    held = average.module.state_dict()
-    assert all(torch.equal(value, held[key]) for key, value in average.avg_parameters.items())
+def test_a_run_resumed_after_a_skipped_lesson_ends_where_the_whole_one_ends(everything, tmp_path, monkeypatch):
+    def interrupt(_):
+        raise InterruptedError
+
+    everything.train_cfg.max_epochs = 2
+    for folder in ('whole', 'part'):
+        with monkeypatch.context() as patched:
+            hooks = spoil_lessons(patched, everything, (2,), statistics=True)
+            if folder == 'whole':
+                run(everything, tmp_path / folder, custom_hooks=hooks)
+                continue
+            with pytest.raises(InterruptedError):
+                run(everything, tmp_path / folder, custom_hooks=[*hooks, *calling(everything, interrupt, 8)])
+    resumed = run(everything, tmp_path / 'part', resume=True)
+    assert resumed.iter == 12 and resumed.message_hub.get_info('mutual_teaching_skipped_lessons') == dict(b=1)
+    ends = [load_safely((tmp_path / folder / 'last_checkpoint').read_text()) for folder in ('whole', 'part')]
+    assert not differences(*ends)
 
 
 def test_a_run_of_skipped_lessons_stops_with_the_reason(stock, tmp_path, monkeypatch):
