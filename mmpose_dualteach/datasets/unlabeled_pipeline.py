@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from mmpose.registry import TRANSFORMS
 
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
-from mmpose_dualteach.datasets.transforms.view_law import VIEW_TRANSFORMS, ViewLaw
+from mmpose_dualteach.datasets.transforms.view_law import FLIPS, VIEW_TRANSFORMS, ViewLaw
 from mmpose_dualteach.utils.ancestors import ancestor, class_of
 from mmpose_dualteach.utils.branches import HARD, JOINT_WEIGHTS, LABELED, easy_view, own_branch
 from mmpose_dualteach.utils.config_dicts import class_name
@@ -157,8 +157,8 @@ def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
     """The views that follow from what a labelled pipeline does to its boxes: the easy one is what labels are learned
     on, the hard one has a further :data:`HARD_SHARE` of that on top, and is mirrored against the easy one as often as
     labelled images are: where both views share their mirror, a teacher that sees joints too far to one side teaches its
-    student the same, and no label of theirs ever says so. What never happens to a labelled image happens to no view:
-    its teacher has never seen it.
+    student the same, and no label of theirs ever says so. What never happens to a labelled image happens to no easy
+    view: its teacher has never seen it.
 
     Args:
         labeled (List[dict]): The labelled training pipeline.
@@ -166,12 +166,24 @@ def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
 
     Returns:
         dict: Arguments of :class:`EasyHardViews`.
+
+    Raises:
+        ValueError: If what differs does not go with what the pipeline does.
     """
     views = dict(views or {})
     law = ViewLaw.of_pipeline(labeled)
-    on_top = {} if views.get('independent') else asdict(law.times(HARD_SHARE))
-    views.update(easy=dict(asdict(law), **views.get('easy', {})), hard=dict(on_top, **views.get('hard', {})))
-    return views
+    easy = _changed(asdict(law), views.get('easy', {}))
+    ViewLaw(**easy)
+    hard = views.get('hard', {})
+    if not views.get('independent'):
+        hard = _changed(asdict(law.times(HARD_SHARE)), hard)
+        ViewLaw(**hard)
+    return dict(views, easy=easy, hard=hard)
+
+
+def _changed(law: dict, own: dict) -> dict:
+    """A law with what differs; who says how often views are mirrored says of flips all there is to say."""
+    return dict({key: value for key, value in law.items() if 'flip_prob' not in own or key not in FLIPS}, **own)
 
 
 def photometric(rand_augment: Union[dict, bool, None]) -> List[dict]:

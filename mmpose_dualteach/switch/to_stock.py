@@ -8,14 +8,14 @@ from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.labeled_pipeline import pipeline_of, with_pipeline, with_pipelines, without_labels
 from mmpose_dualteach.models.adapters import TOPDOWN
-from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, own_arguments
+from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS
 from mmpose_dualteach.switch.data import scaled_lr_rule, stock_of_sampler
 from mmpose_dualteach.switch.names import CONSTRUCTOR, DATASET, HOOKS, LOOPS, PACKAGE
 from mmpose_dualteach.switch.stock_hooks import stock_hooks
 from mmpose_dualteach.switch.stock_repairs import undone
-from mmpose_dualteach.utils.ancestors import class_of
+from mmpose_dualteach.utils.arguments import argument_names, takes_anything
 from mmpose_dualteach.utils.config_dicts import imported_modules, plain
 
 
@@ -37,10 +37,11 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
     if network is not None and network not in networks:
         raise ValueError(f'the config has no network {network!r}; it has {", ".join(networks)}')
     own = networks[network] if network is not None else {}
-    wrapper = class_of(stock['model'], MODELS)
-    ours = OWN_ARGUMENTS | own_arguments(wrapper)
-    shared = {key: value for key, value in stock['model'].items() if key not in ours}
-    kind = shared.pop('estimator', TOPDOWN)
+    kind = stock['model'].pop('estimator', TOPDOWN)
+    shared = {key: value for key, value in stock['model'].items() if key not in OWN_ARGUMENTS}
+    estimator = MODELS.get(kind)
+    if estimator is not None and not takes_anything(estimator):  # A descendant of the wrapper has more of its own.
+        shared = {key: value for key, value in shared.items() if key in argument_names(estimator)}
     stock['model'] = dict(merged_parts(shared, own), type=kind)
     loader = stock.get('train_dataloader')
     if loader and loader['dataset']['type'] == DATASET:

@@ -107,6 +107,15 @@ def test_the_hard_view_has_a_share_more():
     assert views_of([BOX], dict(independent=True))['hard'] == {}
 
 
+def test_who_says_how_often_views_are_mirrored_says_all_of_flips():
+    pipeline = [dict(type='RandomFlip', prob=[0.1, 0.8], direction=['horizontal', 'vertical'])]
+    views = views_of(pipeline, PAPER_VIEWS)
+    assert ViewLaw(**views['easy']).flips == [0.5, 0, 0] and ViewLaw(**views['hard']).flips == [0, 0, 0]
+    assert ViewLaw(**views_of(pipeline)['easy']).flips == ViewLaw(**views_of(pipeline)['hard']).flips == [0.1, 0.8, 0]
+    with pytest.raises(ValueError, match='diagonal_flip_prob = 1.1 must be at most 1'):
+        views_of(pipeline, dict(easy=dict(diagonal_flip_prob=0.2)))
+
+
 def test_a_bias_to_one_side_is_not_taught():
     """A teacher that sees all joints too far to the left says so of the hard view as often to the left as to the right,
     and hard views are mirrored no more often than labelled images."""

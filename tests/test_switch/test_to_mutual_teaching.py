@@ -78,12 +78,13 @@ def test_the_way_back_is_the_stock_config(overlay):
             assert plain(back[key]) == plain(stock[key]), key
     assert plain(back.train_dataloader) == plain(stock.train_dataloader)
     assert 'custom_imports' not in back
+    assert plain(stock_config(stock).model) == plain(stock.model), 'of a stock one it is itself'
 
 
 def test_a_descendant_of_the_wrapper_is_a_switched_config(overlay):
     class Louder(MutualTeachingPoseEstimator):
-        def __init__(self, volume: int, **kwargs):
-            super().__init__(**kwargs)
+        def __init__(self, volume: int, head: dict, **kwargs):
+            super().__init__(head=head, **kwargs)
 
     config = copy.deepcopy(overlay)
     config.model.update(type='Louder', volume=11)

@@ -116,6 +116,10 @@ class AtomicCheckpointHook(compat.SavingHook):
         own = osp.join(self.out_dir, osp.basename(path or ''))
         return own if path and osp.exists(own) else None
 
+    def _publish_model(self, runner, ckpt_path: Optional[str]) -> None:
+        if ckpt_path:
+            super()._publish_model(runner, ckpt_path)
+
     def _forget_removals(self) -> List[str]:
         backend = getattr(self, 'file_backend', None)
         if backend is None:  # A run that only validates.

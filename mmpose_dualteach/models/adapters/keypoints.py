@@ -82,7 +82,8 @@ class KeypointAdapter(JointPictures, LabelsAdapter):
             else np.ones((1, points.shape[2]), np.float32)
             for each in instances
         ]
-        keypoints = in_input_pixels(np.nan_to_num(points[:, 0]), getattr(network.head, 'decoder', None))
+        decodes = getattr(network.head, 'pose_head', network.head)  # Of VisPredictHead.
+        keypoints = in_input_pixels(np.nan_to_num(points[:, 0]), getattr(decodes, 'decoder', None))
         certainty = np.nan_to_num(np.stack(scores)[:, 0])
         return tuple(geometry.on_device(values, device) for values in (keypoints, certainty))  # type: ignore[return-value]
 

@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from contextlib import ExitStack, nullcontext
 from functools import lru_cache
-from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
@@ -456,13 +456,8 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         return autocast_dtype(self.autocast, inputs[LABELED].device.type)
 
 
-def own_arguments(kind: type) -> Set[str]:
-    """The arguments of a wrapper's class that are its own; all others of a switched config's ``model`` are the stock
-    model's."""
-    return argument_names(kind) - {'data_preprocessor', 'estimator'}
-
-
-OWN_ARGUMENTS = own_arguments(MutualTeachingPoseEstimator)
+# The wrapper's own arguments; all others of a switched config's ``model`` are the stock model's.
+OWN_ARGUMENTS = argument_names(MutualTeachingPoseEstimator) - {'data_preprocessor', 'estimator'}
 
 
 def add_up(losses: Losses, more: Losses) -> None:
