@@ -10,13 +10,14 @@ import pytest
 import torch
 from conftest import run, switch, tool
 from mmengine.config import Config
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner, ValLoop
 from mmpose.evaluation.metrics import EPE
 from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import HOOKS, LOOPS, METRICS, MODELS
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
+from mmpose_dualteach.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmpose_dualteach.engine.run.network_scores import NetworkScores, is_guessed
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.switch import stock_config
@@ -99,6 +100,11 @@ def test_one_rule_chooses_the_best_checkpoint_and_the_student(stock, tmp_path):
     stock['custom_hooks'] = [dict(type='ScoresHook', scores=[*scores, {'PCK': 0.9, 'b/PCK': 0.2, 'mean/PCK': 0.1}])]
     run(switch(stock), copied, train_cfg=dict(max_epochs=4), resume=True)
     assert best.exists() and [path.name for path in copied.glob('best_PCK*.pth')] == ['best_PCK_epoch_4.pth']
+    bare = AtomicCheckpointHook.in_place_of(CheckpointHook(save_best=['PCK', 'b/PCK'], rule='greater'))
+    bare.out_dir, bare.best_ckpt_path_dict = str(tmp_path / 'bare'), {'PCK': str(best), 'b/PCK': None}
+    bare._leave_other_folders()
+    assert bare.best_ckpt_path_dict == {'PCK': None, 'b/PCK': None}
+    bare._publish_model(None, bare.best_ckpt_path_dict['PCK'])  # There is none to publish.
     for name, source, network in (
         ('student_best.pth', whole, 'b'),
         ('student_last.pth', load_safely(str(tmp_path / 'epoch_3.pth')), 'b'),

@@ -144,15 +144,20 @@ def test_a_perfect_teacher_teaches_the_true_labels_of_the_hard_view(kind, stock,
 
 
 @pytest.mark.parametrize('codec', [dict(type='UDPHeatmap'), dict(type='MSRAHeatmap', unbiased=True)])
-def test_teachers_joints_are_where_their_own_labels_would_be(stock, codec):
+@pytest.mark.parametrize('visibility', [False, True])
+def test_teachers_joints_are_where_their_own_labels_would_be(stock, codec, visibility):
     """The oracle: maps of known joints, as the codec makes them, are seen where the joints are."""
     codec = dict(codec, input_size=INPUT, heatmap_size=(16, 24), sigma=2.0)
     config = switch(stock, model=GENERAL)
     config.model.head.decoder = codec
     network = MODELS.build(config.model).networks['a']
+    pose_head = network.head
+    if visibility:  # As VisPredictHead, whose decoder is a part's.
+        network.head = torch.nn.Module()
+        network.head.pose_head, network.head.predict = pose_head, pose_head.predict
     joints = np.random.default_rng(0).uniform(22, [INPUT[0] - 23, INPUT[1] - 23], (1, 17, 2)).astype(np.float32)
     maps = KEYPOINT_CODECS.build(codec).encode(joints, np.ones((1, 17), np.float32))['heatmaps']
-    network.head.forward = lambda _: torch.from_numpy(maps)[None]
+    pose_head.forward = lambda _: torch.from_numpy(maps)[None]
     adapter = KeypointAdapter(dict(config.model.head), **config.model.keypoint_labels)
     points, _ = adapter.predicted(network, (torch.zeros(1, 32, 3, 2),), INPUT)
     assert np.abs(points[0].numpy() - joints[0]).max() < 0.3

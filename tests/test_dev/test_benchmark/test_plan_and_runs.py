@@ -158,6 +158,15 @@ def test_a_schedule_of_epochs_is_not_stretched(folder, tmp_path):
         stretch_schedule(config, 10)
 
 
+def test_what_counts_steps_is_stretched(folder):
+    config = Config.fromfile(folder / 'stock.py')
+    config.train_cfg = dict(by_epoch=False, max_iters=100, val_interval=50)
+    config.param_scheduler = [dict(type='OneCycleLR', eta_max=0.1, total_steps=100, by_epoch=False)]
+    stretch_schedule(config, 10)
+    assert config.train_cfg.max_iters == config.param_scheduler[0].total_steps == 10
+    assert config.train_cfg.val_interval == 5
+
+
 def test_a_plan_runs_resumes_and_reports(folder, capsys):
     work = finished(folder)
     rows = read_csv(work / 'results.csv')
