@@ -6,5 +6,8 @@ from mmpose_dualteach.versions import __version__, check_supported
 check_supported()
 
 from mmpose_dualteach import datasets, engine, models  # noqa: E402
+from mmpose_dualteach.compat import read_configs_by_name  # noqa: E402
+
+read_configs_by_name(__name__, __path__[0])
 
 __all__ = ['__version__', 'datasets', 'engine', 'models']

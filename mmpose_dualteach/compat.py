@@ -9,16 +9,19 @@ from importlib import import_module
 from types import FunctionType
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+import mmengine.config.config
+import mmengine.hub.hub
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OptimWrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
-from mmengine.utils import digit_version
+from mmengine.utils import digit_version, get_installed_path
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
@@ -241,6 +244,24 @@ def unnormalized(preprocessor: PoseDataPreprocessor, images: Tensor) -> Tensor:
 def turns_channels(preprocessor: PoseDataPreprocessor) -> bool:
     """Whether a preprocessor makes RGB of BGR."""
     return preprocessor._channel_conversion
+
+
+def read_configs_by_name(package: str, folder: str) -> None:
+    """Let a config inherit from those of a package of ours as ``'package::...'``, of which mmengine
+    keeps a list.
+
+    Args:
+        package (str): The package's name.
+        folder (str): Where it is; mmengine does not find packages that are installed as editable.
+    """
+
+    @wraps(get_installed_path)
+    def installed_path(name: str) -> str:
+        return folder if name == package else get_installed_path(name)
+
+    MODULE2PACKAGE[package] = package
+    for module in (mmengine.config.config, mmengine.hub.hub):
+        module.get_installed_path = installed_path
 
 
 def safe_numpy_globals() -> Dict[str, Any]:

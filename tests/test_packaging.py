@@ -1,12 +1,25 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What is installed: tools and configs where mim looks for them, and every config in its folder's metafile."""
 
+import ast
+import logging
 import subprocess
 import sys
+from pathlib import Path
 
+import mmengine.logging
+import pytest
 import yaml
 from conftest import ROOT
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import HOOKS, METRICS, MODELS
 
+from mmpose_dualteach.switch import is_switched
+from mmpose_dualteach.switch.overlay import write_overlay, write_supervised
+from mmpose_dualteach.utils.config_dicts import plain
+
+OWN = 'faces/mutual-teaching_res18-narrow_udp-1xb16-1500it_faces50-96x96.py'
 DEFINITIONS = ('drawn_people.py', 'lspet_keypoints.py')
 
 
@@ -38,3 +51,38 @@ def test_the_wheel_has_tools_and_configs_for_mim(tmp_path):
     ):
         assert (mim / name).read_bytes() == (ROOT / name).read_bytes()
     assert not list(mim.rglob('__pycache__'))
+
+
+@pytest.fixture
+def inheriting(tmp_path, monkeypatch):
+    """A config elsewhere that inherits from one of ours by name, and the path of that."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'mine.py').write_text(f"_base_ = 'mmpose_dualteach::{OWN}'\n")
+    return Config.fromfile('mine.py'), Config.fromfile(ROOT / 'configs' / OWN)
+
+
+def test_configs_inherit_from_ours_by_name(inheriting, monkeypatch):
+    by_name, by_path = inheriting
+    assert plain(by_name) == plain(by_path) and is_switched(by_name)
+    assert by_name.model['_scope_'] == 'mmpose_dualteach'
+    warnings = []
+    monkeypatch.setattr(mmengine.logging, 'print_log', lambda *what, **how: warnings.append((what, how)))
+    init_default_scope('mmpose')
+    built = [
+        MODELS.build(by_name.model),
+        HOOKS.build(by_name.default_hooks.dual_teacher),
+        METRICS.build(by_name.val_evaluator),
+    ]
+    assert [type(each).__name__ for each in built] == ['MutualTeachingPoseEstimator', 'DualTeacherHook', 'NME']
+    assert not [warning for warning in warnings if warning[1].get('level', 0) >= logging.WARNING]
+
+
+def test_what_is_written_names_our_configs_by_path(inheriting, tmp_path):
+    """MMPose's own train.py reads a config before anybody imports this package."""
+    stock = 'td-hm_res18-narrow_udp-1xb16-1500it_faces-96x96.py'
+    write_overlay(f'mmpose_dualteach::faces/{stock}', dict(unlabeled=dict(ann_file='train.json')), 'overlay.py')
+    base = Path(ast.literal_eval((tmp_path / 'overlay.py').read_text().splitlines()[0].partition('= ')[2]))
+    assert base.samefile(ROOT / 'configs/faces' / stock)
+    write_supervised(f'mmpose_dualteach::{OWN}', 'baseline.py')
+    base = Path(ast.literal_eval((tmp_path / 'baseline.py').read_text().splitlines()[0].partition('= ')[2]))
+    assert base.samefile(ROOT / 'configs' / OWN)

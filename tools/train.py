@@ -20,7 +20,7 @@ from mmpose_dualteach.command_line import (
 )
 from mmpose_dualteach.switch import is_switched
 from mmpose_dualteach.switch.overlay import write_overlay, write_supervised
-from mmpose_dualteach.utils.config_file import read_config
+from mmpose_dualteach.utils.config_file import as_base, read_config
 from mmpose_dualteach.utils.errors import own_message
 from mmpose_dualteach.utils.launch import leave_together
 from mmpose_dualteach.utils.mmpose_files import mmpose_tool
@@ -86,6 +86,7 @@ def choose_config(args: argparse.Namespace) -> None:
     else:
         own_dir = osp.join('work_dirs', f'mutual-teaching_{name}')
     args.work_dir = args.work_dir or own_dir
+    args.config = as_base(args.config)
     if not switched:
         overlay = osp.join(args.work_dir, f'mutual-teaching_{name}.py')
         args.config = write_overlay(args.config, switch_options(args), overlay)

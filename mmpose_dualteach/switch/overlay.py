@@ -9,7 +9,7 @@ from typing import Any, Dict
 from mmpose_dualteach.compat import is_pure_python
 from mmpose_dualteach.switch.to_mutual_teaching import mutual_teaching
 from mmpose_dualteach.switch.to_supervised import supervised
-from mmpose_dualteach.utils.config_file import read_config
+from mmpose_dualteach.utils.config_file import as_base, read_config
 from mmpose_dualteach.utils.file_io import atomic_write
 
 OVERLAY = """_base_ = {base!r}
@@ -44,12 +44,11 @@ def write_overlay(config: str, options: Dict[str, Any], path: str) -> str:
         ValueError: If the config cannot be switched; names the reason and the remedy.
         FileNotFoundError: If the config does not exist.
     """
-    base = config if '::' in config else osp.abspath(config)
     mutual_teaching(read_config(config), **options)
     os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
     with atomic_write(path) as overlay:
         text = OVERLAY_OF_PURE_PYTHON if is_pure_python(config) else OVERLAY
-        overlay.write(text.format(base=base, options=pprint.pformat(options, width=110, sort_dicts=False)))
+        overlay.write(text.format(base=as_base(config), options=pprint.pformat(options, width=110, sort_dicts=False)))
     return path
 
 
@@ -69,5 +68,5 @@ def write_supervised(config: str, path: str) -> str:
     supervised(read_config(config))
     os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
     with atomic_write(path) as overlay:
-        overlay.write(SUPERVISED.format(base=osp.abspath(config)))
+        overlay.write(SUPERVISED.format(base=as_base(config)))
     return path

@@ -23,8 +23,8 @@ SCOPE = 'mmpose'
 
 
 def read_config(name: str) -> Config:
-    """Read a config by path or by a name such as ``mmpose::...``; one in pure Python as if it were written in the other
-    style, classes by their registered names.
+    """Read a config by path or by a name such as ``mmpose::...`` or ``mmpose_dualteach::...``; one in pure Python as if
+    it were written in the other style, classes by their registered names.
 
     A file that is not trusted must not be read: configs are code.
 
@@ -55,6 +55,14 @@ def read_config(name: str) -> Config:
         if not str(error) and is_pure_python(name):
             message += f'; a config that calls mutual_teaching() needs a {BASE}, be it {BASE} = [], above the import'
         raise ValueError(f'config {name} cannot be read: {message}') from error
+
+
+def as_base(name: str) -> str:
+    """What a config that may lie anywhere has as ``_base_``: a path in place of a name of ours, which mmengine knows
+    once this package is imported, and MMPose's own tools read configs before."""
+    if name.startswith('mmpose_dualteach::'):
+        return read_config(name).filename
+    return name if '::' in name else osp.abspath(name)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mmpose_dualteach.prepare.importing.deeplabcut import is_table, join, read_p
 from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
 from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of, unpaired
 from mmpose_dualteach.prepare.split import choose
-from mmpose_dualteach.utils.config_file import read_config
+from mmpose_dualteach.utils.config_file import as_base, read_config
 from mmpose_dualteach.utils.file_io import atomic_write, dump_json, refuse_to_overwrite
 from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
@@ -248,10 +248,9 @@ def _stock_config(base: str, folder: str, labels: Labels, source: str, instances
         raise ValueError(f'{base}: its model.head has no out_channels, num_joints or num_keypoints to set')
     if 'ann_file' not in config.train_dataloader.dataset:
         raise ValueError(f'{base} joins or wraps datasets; name a config that trains on a single one')
-    stock = base if '::' in base else osp.abspath(base)
     return STOCK.format(
         source=source,
-        base=stock,
+        base=as_base(base),
         metainfo=osp.join(osp.abspath(folder), 'metainfo.py'),
         folder=osp.join(osp.abspath(folder), ''),
         images=osp.join(osp.abspath(labels.root), ''),
