@@ -4,7 +4,9 @@ from mmpose_dualteach.switch import mutual_teaching
 
 train_cfg = dict(max_epochs=100, val_interval=10)
 param_scheduler = [dict(type='MultiStepLR', begin=0, end=100, milestones=[50, 70], gamma=0.1, by_epoch=True)]
+# The authors' released settings: Adam at 1e-3, no mirrored pass at test time.
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
+model = dict(test_cfg=dict(flip_test=False))
 auto_scale_lr = dict(base_batch_size=32)
 globals().update(
     mutual_teaching(

@@ -7,13 +7,15 @@ the released code has it (xierc/Semi_Human_Pose: views in ``lib/dataset/mix_coco
 norm's running statistics, no burn-in, since its networks come from ImageNet. Networks from scratch want a burn-in:
 ``hook=dict(burn_in='20%')``.
 
-Otherwise here: both views are cut from the original image once, and heatmaps move by the map between them in float64,
-where the released code turns the already turned image again; known cells alone count, where it takes the border's
-zeros for background, and divides by all: lessons weigh more here, by a fifth in these views. Its turn of a hard view
-that is not square is a shear, ours is a turn. The common factor 0.5 of its losses is left out. Labelled images go
-through the stock config's pipeline and schedule, not its own (no shifts and half bodies, scales of 0.75 to 1.25).
-Networks begin with the stock config's weights: both with the same backbone, where its ResNet-18s have weights of their
-own (``networks=dict(b=dict(backbone=dict(init_cfg=...)))``).
+Otherwise here: both views are cut from the original image once, colours and patches go on the hard one, and heatmaps
+move by the map between them in float64 and by bicubic interpolation; the released code turns the already turned and
+coloured image again, fills with the mean colour, and moves heatmaps bilinearly (of a label's peak 0.94 is left, here
+0.99) about a middle of their own, 0.9 pixels on average beside the joint. Known cells alone count, where it takes the
+border's zeros for background, and divides by all: lessons weigh more here, by a fifth in these views. Its turn of a
+hard view that is not square is a shear, ours is a turn. The common factor 0.5 of its losses is left out. Labelled
+images go through the stock config's pipeline and schedule, not its own (no shifts and half bodies, scales of 0.75 to
+1.25, turns of 30 degrees, at most 60). Networks begin with the stock config's weights: both with the same backbone,
+where its ResNet-18s have weights of their own (``networks=dict(b=dict(backbone=dict(init_cfg=...)))``).
 """
 
 TITLE = 'PoseDual'

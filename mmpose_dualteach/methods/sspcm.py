@@ -8,8 +8,11 @@ two joints occluded by another instance's, joints below a score of 0.1 left out,
 network answers.
 
 Otherwise here: as PoseDual; the score is that of a lesson's own teachers, where the released code has the mean of both
-networks' for all; patches lie on joints of the hard view (see :class:`JointOcclude` for where the released code's
-lie); the third network learns from the first step on, where the released code's, in its first epoch, has no target yet.
+networks' for all; the closest pair goes by places between cells, where the released code compares highest cells, whose
+many ties its first pair wins, that of the networks as they are; patches lie on joints of the hard view (see
+:class:`JointOcclude` for where the released code's lie); the third network learns from the first step on, where the
+released code, with the settings above, has no target in its first epoch and fails; the best checkpoint is the third
+network's, its own that of the first.
 """
 
 from mmpose_dualteach.methods.posedual import OPTIONS as POSEDUAL

@@ -15,8 +15,9 @@ class JointOcclude(JointPatches):
     ``lib/models/my_pose_triple.py``, ``cutmix_based_on_keypoint_perception``; the same in hnuzhy/MultiAugs, where it is
     JO). Those codes swap x and y of every joint, so that their patches, cut and pasted, lie beside joints where an
     instance is not symmetric about the diagonal; here they lie on joints unless ``transposed``. They also draw two of
-    24 joints with replacement, 1.4 of COCO's 17, may take the image itself for the other one, and leave patches black
-    that reach beyond an image. Ours hide about four times as many of an instance's joints.
+    24 joints with replacement, 1.4 of COCO's 17, may take the image itself for the other one, and cover in black, a
+    quarter of their pixels, where a swapped place to cut from lies beyond an image that is higher than wide. Ours hide
+    about three times as many of an instance's joints.
 
     Args:
         joints (int): How many joints to cover. Defaults to 2.

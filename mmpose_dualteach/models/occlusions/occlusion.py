@@ -10,8 +10,9 @@ class Occlusion(ABC):
     """Patches on images, each of a random size.
 
     The numbers are those of the released codes (xierc/Semi_Human_Pose, hlz0606/SSPCM, hnuzhy/MultiAugs), in pixels of a
-    192x256 input; those codes have the same number of pixels at every size. Those put their patches on the easy view
-    and turn the result; here they lie on the hard view, where the teacher sees the joints after the turn.
+    192x256 input; those codes have the same number of pixels at every size, and whole ones, whose patches are smaller
+    by a sixteenth. Those put their patches on the easy view and turn the result; here they lie on the hard view, where
+    the teacher sees the joints after the turn.
 
     Args:
         count (int): Patches on each instance.
