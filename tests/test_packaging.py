@@ -13,7 +13,7 @@ import yaml
 from conftest import ROOT
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpose.registry import HOOKS, METRICS, MODELS
+from mmpose.registry import DATASETS, HOOKS, METRICS, MODELS
 
 from mmpose_dualteach.switch import is_switched
 from mmpose_dualteach.switch.overlay import write_overlay, write_supervised
@@ -36,6 +36,16 @@ def test_every_config_is_in_the_index_of_models():
         if path.parent.name != 'benchmark' and path.name not in DEFINITIONS and path.stem != path.parent.name
     ]
     assert sorted(listed) == sorted(there)
+
+
+def test_every_config_says_what_the_inferencer_asks_for():
+    """MMPoseInferencer reads a student's config, and stock ones have these names by custom alone."""
+    stock = [path for path in (ROOT / 'configs').glob('*/*.py') if path.name.startswith(('td-hm', 'yoloxpose', 'cid'))]
+    assert len(stock) > 10
+    for path in stock:
+        config = Config.fromfile(path)
+        assert config.data_mode == config.train_dataloader.dataset.get('data_mode', 'topdown'), path
+        assert DATASETS.get(config.dataset_type), path
 
 
 def test_the_wheel_has_tools_and_configs_for_mim(tmp_path):

@@ -58,6 +58,12 @@ def run(args: argparse.Namespace) -> None:
         allow_outside=args.allow_outside,
     )
     print(in_words(counts, args.output))
+    without = counts['images'] - counts['boxes']
+    if args.region is None and without > counts['unusable']:
+        print(
+            f'{without} images have no box: nothing moves there, as a camera that stands still would see it. For photos '
+            'and moving cameras give --region, or use tools/detect_boxes.py'
+        )
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

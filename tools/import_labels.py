@@ -3,6 +3,7 @@
 """Import labels of DeepLabCut, Lightning Pose or SLEAP, and write a stock config that trains on them."""
 
 import argparse
+import shlex
 import sys
 from typing import List, Optional
 
@@ -55,7 +56,8 @@ def run(args: argparse.Namespace) -> None:
     for path in found.kept:
         print(f'kept: {path}, which is not what is written now; remove it to have it written anew', file=sys.stderr)
     said = 'kept' if found.config in found.kept else 'wrote'
-    print(f'{said} {found.config}: python tools/train.py {found.config} --unlabeled VIDEOS_OR_IMAGES')
+    train = shlex.join(['python', 'tools/train.py', found.config, '--unlabeled', 'VIDEOS_OR_IMAGES'])
+    print(f'{said} {found.config}: {train}')
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

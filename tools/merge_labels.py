@@ -3,6 +3,7 @@
 """Add corrected labels to the labelled set, and take them out of the unlabelled one."""
 
 import argparse
+import shlex
 import sys
 from typing import List, Optional
 
@@ -43,8 +44,8 @@ def run(args: argparse.Namespace) -> None:
         print(f'{counts["renamed"]} corrected images were known by the end of their paths, with fewer folders or more')
     if args.images:
         root = common_root(args.images)
-        options = [f'--labeled-images {root}', *([f'--unlabeled-images {root}'] if args.unlabeled else [])]
-        print(f'images are named from {root}: {" ".join(options)}')
+        options = ['--labeled-images', root, *(['--unlabeled-images', root] if args.unlabeled else [])]
+        print(f'images are named from {root}: {shlex.join(options)}')
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -13,13 +13,14 @@ default_hooks = dict(
 )
 log_processor = dict(by_epoch=False)
 
+dataset_type, data_mode = 'CocoDataset', 'bottomup'  # MMPoseInferencer asks for both.
 data_root = 'data/crowd/'
 packed = ('id', 'img_id', 'img_path', 'ori_shape', 'img_shape', 'input_size', 'input_center', 'input_scale')
 dataset = dict(
-    type='CocoDataset',
+    type=dataset_type,
     metainfo=dict(from_file='{{ fileDirname }}/../quickstart/drawn_people.py'),
     data_root=data_root,
-    data_mode='bottomup',
+    data_mode=data_mode,
     ann_file='train.json',
     data_prefix=dict(img='images/'),
 )

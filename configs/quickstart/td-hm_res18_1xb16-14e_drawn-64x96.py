@@ -42,6 +42,7 @@ model = dict(
 )
 
 metainfo = dict(from_file='{{ fileDirname }}/drawn_people.py')
+dataset_type, data_mode = 'CocoDataset', 'topdown'  # MMPoseInferencer asks for both.
 data_root = 'work_dirs/quickstart/people/'
 train_pipeline = [
     dict(type='LoadImage'),
@@ -63,7 +64,7 @@ train_dataloader = dict(
     num_workers=0,  # On two cores a worker only takes the networks' time.
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         metainfo=metainfo,
         data_root=data_root,
         ann_file='train.json',
@@ -76,7 +77,7 @@ val_dataloader = dict(
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         metainfo=metainfo,
         data_root=data_root,
         ann_file='val.json',

@@ -72,8 +72,7 @@ def merge_labels(
     rest = read_labels(unlabeled) if unlabeled else dict(images=[], annotations=[])
     order = places_of_keypoints(category, category_with_keypoints(new, corrected), corrected)
     if roots:
-        old, new, rest = named_from_root(roots, old, new, rest, corrected, unlabeled)
-        renamed = 0
+        old, new, rest, renamed = named_from_root(roots, old, new, rest, corrected, unlabeled)
     else:
         new, renamed = named_as_known(old, new, rest, corrected, unlabeled)
 

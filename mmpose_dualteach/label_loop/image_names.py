@@ -22,18 +22,38 @@ def common_root(roots: Tuple[str, str]) -> str:
 
 def named_from_root(
     roots: Tuple[str, str], old: dict, new: dict, rest: dict, corrected: str, unlabeled: Optional[str]
-) -> Tuple[dict, dict, dict]:
-    """Three COCO-style files, images of which are named from the folder that holds both of two."""
+) -> Tuple[dict, dict, dict, int]:
+    """Three COCO-style files, images of which are named from the folder that holds both of two, and of how many
+    corrected images the name below their folder is another."""
     root = common_root(roots)
-    # Corrected and unlabelled images are named from one folder, but for what an address has before it.
-    new = _renamed(new, known_names(_corrected_names(new), images_by_name(rest), corrected, lacking=False))
+    new, renamed = _named_as_there(roots[1], new, rest, corrected, unlabeled)
     old, new, rest = (_named_from(root, each, folder) for each, folder in zip((old, new, rest), (*roots, roots[1])))
     if rest['images'] and not images_by_name(new).keys() & images_by_name(rest).keys():
         raise ValueError(
             f'{corrected} and {unlabeled} have no image of the same name; the second folder of --images is that '
             'from which both name theirs'
         )
-    return old, new, rest
+    return old, new, rest, renamed
+
+
+def _named_as_there(folder: str, new: dict, rest: dict, corrected: str, unlabeled: Optional[str]) -> Tuple[dict, int]:
+    """The corrected file, images of which are named as the unlabelled file or a folder has them; see
+    :func:`named_as_known`."""
+    images, listed = images_by_name(new), images_by_name(rest)
+    names = [
+        name
+        for name in _corrected_names(new)
+        if name in listed or not osp.isfile(osp.join(folder, images[name]['file_name']))
+    ]
+    found = known_names(names, listed, corrected)
+    strange = [name for name in names if name not in found]
+    if strange and osp.isdir(folder):  # Else labels are merged where images are not at hand.
+        raise ValueError(
+            f'{corrected}: {len(strange)} corrected images are neither in {folder} nor in '
+            f'{unlabeled or "an unlabelled file"} ({", ".join(strange[:3])}); name them by their paths below that '
+            'folder, which is the second of --images'
+        )
+    return _renamed(new, found), sum(name != other for name, other in found.items())
 
 
 def _named_from(root: str, content: dict, folder: str) -> dict:

@@ -23,7 +23,7 @@ def first_of_each(images: List[dict]) -> Dict[Any, Any]:
     }
 
 
-def known_names(names: Iterable[str], known: Collection[str], source: str, lacking: bool = True) -> Dict[str, str]:
+def known_names(names: Iterable[str], known: Collection[str], source: str) -> Dict[str, str]:
     """By which name other files know each image: the same one, else the longest end of its path that they know, else
     the only one whose path ends in its own. Labelling tools leave out folders or put some before.
 
@@ -31,7 +31,6 @@ def known_names(names: Iterable[str], known: Collection[str], source: str, lacki
         names (Iterable[str]): See :func:`image_name`.
         known (Collection[str]): The names in other files.
         source (str): The file that ``names`` are of, for errors.
-        lacking (bool): Whether ``names`` may lack folders. Defaults to True.
 
     Returns:
         Dict[str, str]: From name to known name, without those that are unknown.
@@ -49,7 +48,7 @@ def known_names(names: Iterable[str], known: Collection[str], source: str, lacki
     for name in names:
         same = () if name in found else by_last.get(posixpath.basename(name), ())
         ends = sorted((each for each in same if name.endswith(f'/{each}')), key=len)[-1:]
-        fits = ends or [each for each in same if lacking and each.endswith(f'/{name}')]
+        fits = ends or [each for each in same if each.endswith(f'/{name}')]
         if len(fits) > 1:
             raise ValueError(f'{source}: image {name} may be {" or ".join(fits[:3])}; name it with its folders')
         for each in fits:

@@ -228,6 +228,9 @@ def _unusual(path: str, content: bytes) -> Iterator[str]:
         with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as header:
             warnings.simplefilter('ignore')
             kind, mode, size = header.format, header.mode, header.size
+            deep = (
+                mode.startswith('I') or mode == 'F' or ';16' in str(header.tile)
+            )  # PIL has no mode of 16-bit colours.
             orientation = header.getexif().get(EXIF_ORIENTATION, 1)
     except Image.DecompressionBombError:
         yield f'is huge, more than {HUGE / 1e6:.0f} million pixels'
@@ -238,7 +241,7 @@ def _unusual(path: str, content: bytes) -> Iterator[str]:
         yield f'is {kind} by another suffix'
     if mode in ('L', '1', 'LA'):
         yield 'is grey'
-    if mode.startswith('I') or mode == 'F':
+    if deep:
         yield 'has 16 bits or more a channel, is read with 8'
     if mode == 'CMYK':
         yield 'is CMYK'

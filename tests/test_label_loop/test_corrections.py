@@ -206,6 +206,21 @@ def test_an_address_may_have_more_before_the_folder_of_images(files, monkeypatch
     assert [image['file_name'] for image in unlabeled['images']] == ['two/c.png']
 
 
+def test_corrected_images_are_in_the_second_folder(files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    named(files, [(1, 'a.png')], [(2, 'day1/b.png'), (3, 'day1/c.png')])
+    (files / 'data' / 'two').mkdir(parents=True)
+    (files / 'data' / 'two' / 'c.png').touch()
+    # c.png is there and is not day1/c.png; b.png is not there, so that it is the only one that it may be.
+    labeled, unlabeled = merged(files, one_cat_on_each('b.png', 'c.png'), '--images', 'data/one', 'data/two')
+    assert [each['file_name'] for each in labeled['images']] == ['one/a.png', 'two/day1/b.png', 'two/c.png']
+    assert [each['file_name'] for each in unlabeled['images']] == ['two/day1/c.png']
+    assert '1 corrected images were known by the end of their paths' in capsys.readouterr().out
+    shutil.rmtree(files / 'out')
+    merged(files, one_cat_on_each('b.png', 'x.png'), '--images', 'data/one', 'data/two', code=1)
+    assert 'neither in data/two nor in' in capsys.readouterr().err and not (files / 'out').exists()
+
+
 def test_an_image_that_is_listed_twice_keeps_the_instances_of_both(files):
     for name in ('labeled', 'unlabeled'):
         twice = json.loads((files / f'{name}.json').read_text())

@@ -118,6 +118,14 @@ def test_the_tool_names_frames_as_training_does(people, run_files, tmp_path, cap
     assert 'must be left, top, width and height' in capsys.readouterr().err
 
 
+def test_photos_have_no_boxes_of_what_moves_and_that_is_said(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), rng.integers(0, 255, (40, 40 + 8 * number, 3), np.uint8))
+    assert find([str(tmp_path), '-o', str(tmp_path / 'boxes.json')]) == 0
+    assert '3 images have no box: nothing moves there' in capsys.readouterr().out
+
+
 def test_gaps_take_the_last_box():
     one, two = np.array([0, 0, 1, 1.0]), np.array([0, 0, 3, 3.0])
     found = smoothed([None, None, None, one, one, one, None, None, None, None, two])

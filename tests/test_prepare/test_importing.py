@@ -174,6 +174,7 @@ def test_a_coco_file_of_sleap(project, tmp_path, capsys):
     assert '1 instances on 1 images to learn from, 1 on 1' in said.out and f'left out: {IMAGES[2]}' in said.err
     found = joints_of(tmp_path / 'out')
     assert set(found) == set(IMAGES[:2]) and found[IMAGES[0]][0][0].tolist() == [10.25, 12.5, 2]
+    assert json.loads((tmp_path / 'out' / 'train.json').read_text())['categories'][0]['name'] == 'mouse'
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
             raise ValueError(
                 f'unlabelled set is empty: {source} gives no usable instance'
                 + (f' ({"; ".join(told)})' if told else '')
+                + '; name a folder, videos or a file with images, and boxes within them'
             )
         if count > self.max_broken * (usable + count):
             raise ValueError(

@@ -24,7 +24,10 @@ REASONS = (
     (r'GLOBAL (\S+)', 'it asks for {}'),
     (r'(asks for .*)', 'it {}'),
     (r"got (?:<class '|<function |<built-in function )?([\w.]+)", 'it builds an object by {}'),
-    (r'Unsupported operand (\d+)', 'it holds the pickle instruction {}, which no checkpoint needs'),
+    (
+        r'Unsupported operand (\d+)',
+        'it holds the pickle instruction {}, which no checkpoint has; name a file that torch saved',
+    ),
     (r'(TorchScript)', 'it is a program of {}'),
     (r'legacy (\.tar) format', 'it is in the old {} format; save it again with torch 1.6 or later'),
 )
@@ -60,8 +63,9 @@ def load_safely(path: str) -> Any:
         raise
     except Exception as error:  # What torch's reader stumbles over depends on where a file ends, and on what is in it.
         refused = isinstance(error, pickle.UnpicklingError)
+        message = str(error).rpartition('WeightsUnpickler error: ')[2]  # Before it are words that "got" is among.
         for pattern, reason in REASONS:
-            found = re.search(pattern, str(error))
+            found = re.search(pattern, message)
             if found and (refused or 'weights_only' in str(error)):
                 raise ValueError(f'checkpoint {path} is refused: {reason.format(found.group(1).rstrip("."))}') from None
         if refused:

@@ -51,7 +51,8 @@ def read_coco(path: str, root: Optional[str] = None) -> Labels:
             )
         images[each['image_id']].instances.append(points)
     skeleton = _skeleton(category.get('skeleton') or [], joints, path)
-    return Labels(joints, list(images.values()), root if root is not None else _root_of(path, images), skeleton)
+    folder = root if root is not None else _root_of(path, images)
+    return Labels(joints, list(images.values()), folder, skeleton, str(category.get('name') or Labels.kind))
 
 
 def _images(entries: List[dict], path: str) -> Dict[Hashable, LabeledImage]:

@@ -217,7 +217,7 @@ def _checked(labels: Labels, source: str) -> Tuple[List[_Usable], List[str]]:
 
 def _as_coco(labels: Labels, images: Sequence[_Usable]) -> dict:
     links = [[labels.joints.index(a) + 1, labels.joints.index(b) + 1] for a, b in labels.skeleton]
-    category = dict(id=1, name='instance', keypoints=labels.joints, skeleton=links)
+    category = dict(id=1, name=labels.kind, keypoints=labels.joints, skeleton=links)
     content: Dict[str, Any] = dict(images=[], annotations=[], categories=[category])
     for number, (image, (width, height)) in enumerate(images, 1):
         content['images'].append(dict(id=number, file_name=image.name, width=width, height=height))

@@ -34,12 +34,14 @@ class Labels:
         images (List[LabeledImage]): In order.
         root (str): The folder that names of images are relative to.
         skeleton (List[Tuple[str, str]]): Joints that are joined.
+        kind (str): What an instance is called.
     """
 
     joints: List[str]
     images: List[LabeledImage]
     root: str
     skeleton: List[Tuple[str, str]] = field(default_factory=list)
+    kind: str = 'instance'
 
 
 def listed_twice(images: Iterable[LabeledImage]) -> Optional[str]:
