@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> None:
     without = counts['images'] - counts['boxes']
     if args.region is None and without > counts['unusable']:
         print(
-            f'{without} images have no box: nothing moves there, as a camera that stands still would see it. For photos '
-            'and moving cameras give --region, or use tools/detect_boxes.py'
+            f'{without} images have no box: nothing moves there, as a camera that stands still would see it. For '
+            'photos and moving cameras give --region, or use tools/detect_boxes.py'
         )
 
 

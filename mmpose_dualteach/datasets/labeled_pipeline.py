@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 from mmpose_dualteach.utils.branches import LABELED, own_branch
 from mmpose_dualteach.utils.config_dicts import class_name
 
-CUT, LABELS = 'TopdownAffine', 'GenerateTarget'
+CUT, LABELS, PACK = 'TopdownAffine', 'GenerateTarget', 'PackPoseInputs'
 WHOLE_IMAGE_CUT = 'BottomupRandomAffine'
 
 

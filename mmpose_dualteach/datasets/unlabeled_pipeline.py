@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 from mmengine.logging import print_log
 from mmpose.registry import TRANSFORMS
 
-from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
+from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, PACK, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.transforms.view_law import FLIPS, VIEW_TRANSFORMS, ViewLaw
 from mmpose_dualteach.utils.ancestors import ancestor, class_of
 from mmpose_dualteach.utils.branches import HARD, JOINT_WEIGHTS, LABELED, easy_view, own_branch
@@ -30,7 +30,6 @@ OF_EVERY_PIPELINE = (
     WHOLE_IMAGE_CUT,
     'BottomupResize',
     LABELS,
-    'PackPoseInputs',
 )
 STOCK = ('mmpose.', 'mmdet.', 'mmcv.')  # What theirs do at random is no view's, but by :class:`ViewLaw`.
 USES_JOINT_WEIGHTS = 'use_dataset_keypoint_weights'  # Of GenerateTarget.
@@ -72,8 +71,8 @@ def unlabeled_pipeline(
     cut = dict(affine, **views_of(labeled, views))
     whole = is_of_whole_images(labeled)
     weighted = not whole and any(class_name(each) == LABELS and each.get(USES_JOINT_WEIGHTS) for each in labeled)
-    pack = dict(type='PackPoseInputs', meta_keys=UNLABELED_META_KEYS + ((JOINT_WEIGHTS,) if weighted else ()))
-    others = [each for each in labeled if class_name(each) not in OF_EVERY_PIPELINE]
+    pack = dict(type=PACK, meta_keys=UNLABELED_META_KEYS + ((JOINT_WEIGHTS,) if weighted else ()))
+    others = [each for each in labeled if class_name(each) not in OF_EVERY_PIPELINE and not packs(each)]
     always = [each for each in others if each in validation]
     if not validation:
         _warn_of_left_out(others)
@@ -133,6 +132,12 @@ def cut_of(labeled: List[dict]) -> Tuple[Dict[str, Any], dict]:
     """
     if not is_of_whole_images(labeled):
         affine = find_transform(labeled, CUT)
+        unknown = set(affine) - {'type', 'input_size', 'use_udp'}
+        if unknown:
+            raise ValueError(
+                f"the training pipeline's {CUT} has {', '.join(sorted(unknown))}, which MMPose's own has not; mutual "
+                'teaching cuts views as that does'
+            )
         return {key: value for key, value in affine.items() if key != 'type'}, find_transform(
             labeled, 'GetBBoxCenterScale'
         )
@@ -251,10 +256,16 @@ def find_transform(pipeline: List[dict], name: str) -> dict:
         ValueError: If there is none of this name.
     """
     for transform in pipeline:
-        if class_name(transform) == name:
+        if class_name(transform) == name or (name == PACK and packs(transform)):
             return transform
+    own = next((class_name(each) for each in pipeline if ancestor(each, TRANSFORMS, [name])), None)
     raise ValueError(
-        f'the training pipeline has no {name}; mutual teaching needs a stock pipeline with LoadImage, '
-        'GetBBoxCenterScale, TopdownAffine and GenerateTarget, or of whole images with LoadImage, BottomupRandomAffine '
-        'and GenerateTarget'
+        f'the training pipeline has {f"{own} in place of" if own else "no"} {name}; mutual teaching needs a stock '
+        'pipeline with LoadImage, GetBBoxCenterScale, TopdownAffine and GenerateTarget, or of whole images with '
+        'LoadImage, BottomupRandomAffine and GenerateTarget, and PackPoseInputs or a descendant of that'
     )
+
+
+def packs(transform: dict) -> bool:
+    """Whether a transform ends a pipeline: MMPose's, or a descendant that packs more."""
+    return ancestor(transform, TRANSFORMS, [PACK]) is not None

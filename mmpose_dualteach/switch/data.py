@@ -66,6 +66,8 @@ def unlabeled_set(
             'folder or list of boxes; join several into one'
         )
     config = dict(_instances_like(labeled), **source)
+    if 'dataset_options' not in source and config['dataset_type'] != innermost(labeled)['type']:
+        config.pop('dataset_options', None)  # Of the labelled set's class.
     if whole_images:
         config.setdefault('whole_images', True)
     if 'pipeline' not in config:

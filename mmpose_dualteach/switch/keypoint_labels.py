@@ -3,13 +3,13 @@
 
 from typing import Any, Dict, List, Mapping
 
-from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT
+from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, PACK, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
-from mmpose_dualteach.models.adapters import ADAPTERS, LabelsAdapter, find_adapter, finds_instances
+from mmpose_dualteach.models.adapters import LabelsAdapter, find_adapter, finds_instances
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.utils.config_dicts import class_name, hashable
 
-LABELLING = (LABELS, 'PackPoseInputs')
+LABELLING = (LABELS, PACK)
 
 
 def keypoint_labels(
@@ -32,11 +32,10 @@ def keypoint_labels(
     if finds_instances(stock):
         return dict(keypoint_labels=_instance_labels(stock, pipeline))
     heads = [merged_parts(stock, own)['head'] for own in networks.values()]
-    name = model.get('adapter')
-    kinds = {find_adapter(head) if name is None else ADAPTERS.get(name) for head in heads}
+    kinds = {find_adapter(head, kind=model.get('adapter')) for head in heads}
     unlike = len({hashable((head.get('decoder'), class_name(head))) for head in heads}) > 1
     unlike = unlike or any('transforms' in own for own in networks.values())
-    if not unlike and not any(kind and issubclass(kind, LabelsAdapter) for kind in kinds):
+    if not unlike and not any(issubclass(kind, LabelsAdapter) for kind in kinds):
         return {}
     labels = [find_transform(pipeline, name) for name in LABELLING]
     return dict(keypoint_labels=dict(input_size=find_transform(pipeline, CUT)['input_size'], labels=labels))

@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What the switch refuses, and in which words."""
 
-from typing import Any, List, Mapping
+from typing import Any, List, Mapping, Optional
 
 from mmpose.registry import MODELS
 
@@ -23,11 +23,12 @@ OTHER_MODELS = dict(
 )
 
 
-def check_switchable(stock: dict) -> None:
+def check_switchable(stock: dict, adapter: Optional[str] = None) -> None:
     """Refuse what mutual teaching cannot use.
 
     Args:
         stock (dict): A stock config.
+        adapter (str, optional): The name of the adapter that is asked for. Defaults to None: one is looked for.
 
     Raises:
         ValueError: Names the reason and what to do.
@@ -43,7 +44,7 @@ def check_switchable(stock: dict) -> None:
         )
     if not stock['model'].get('head'):
         raise ValueError('the config has no model.head; mutual teaching needs one')
-    find_adapter(stock['model']['head'], finds_instances(stock['model']))
+    find_adapter(stock['model']['head'], finds_instances(stock['model']), adapter)
     if not stock.get('train_dataloader'):
         raise ValueError('the config has no train_dataloader; switch a config that trains')
     if stock['train_dataloader'].get('num_batch_per_epoch'):
@@ -53,7 +54,7 @@ def check_switchable(stock: dict) -> None:
         )
 
 
-def check_codec(model: dict, pipeline: List[dict]) -> None:
+def check_codec(model: dict, pipeline: List[dict], adapter: Optional[str] = None) -> None:
     """Compare the codec that encodes labels with the one that decodes predictions, and both with the input.
 
     Raises:
@@ -62,11 +63,13 @@ def check_codec(model: dict, pipeline: List[dict]) -> None:
     several = finds_instances(model)
     if several and not pipeline:
         raise ValueError("the config has an empty training pipeline; give the labelled dataset one, MMPose's has none")
-    adapter = find_adapter(model['head'], several)
-    decoder, encoder = adapter.codec_of(model['head']), find_transform(pipeline, LABELS)['encoder']
+    kind = find_adapter(model['head'], several, adapter)
+    decoder, encoder = kind.codec_of(model['head']), find_transform(pipeline, LABELS)['encoder']
     if isinstance(encoder, (list, tuple)):  # One for each level of labels; predictions are of the last one.
         encoder = encoder[-1]
-    for key in adapter.codec_keys:
+    if not decoder:  # A head with its codec elsewhere, for which an adapter is asked.
+        return
+    for key in kind.codec_keys:
         if _comparable(decoder.get(key)) != _comparable(encoder.get(key)):
             raise ValueError(
                 f"codec mismatch: {key} is {encoder.get(key)} in the training pipeline's "

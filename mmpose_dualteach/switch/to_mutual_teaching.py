@@ -92,7 +92,6 @@ def mutual_teaching(
     stock = repaired(copy.deepcopy(source.config))
     if stock.get('custom_imports'):  # Heads and codecs of others; mmengine imports them when it has read all files.
         import_modules_from_strings(**stock['custom_imports'])
-    check_switchable(stock)
     chosen = options_of(
         method,
         dict(
@@ -103,6 +102,8 @@ def mutual_teaching(
             pictures=pictures,
         ),
     )
+    adapter = chosen['model'].get('adapter') if isinstance(chosen['model'], dict) else None
+    check_switchable(stock, adapter)
     check_options(stock['model'], chosen['model'], chosen['views'], chosen['hook'], chosen['pictures'])
     model = dict(chosen['model'] or {})
     loader = stock['train_dataloader']
@@ -112,7 +113,7 @@ def mutual_teaching(
 
     labels = labeled_set(loader['dataset'], labeled)
     pipeline = pipeline_of(labels)
-    check_codec(stock['model'], pipeline)
+    check_codec(stock['model'], pipeline, adapter)
     own = OwnParts.read(model.pop('networks', NETWORKS), stock, pipeline)
     alone = not model.get('lessons', True)
     if baseline:

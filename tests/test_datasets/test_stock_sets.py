@@ -12,6 +12,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.registry import init_default_scope
 from mmengine.utils import digit_version
 from mmpose.datasets.datasets import CocoDataset
+from mmpose.datasets.transforms import LoadImage, PackPoseInputs
 from mmpose.registry import DATASETS, TRANSFORMS
 
 from mmpose_dualteach.datasets import ColorRandAugment
@@ -149,3 +150,66 @@ def test_colours_change_in_images_of_any_kind(operations):
         ours(dict(img=np.zeros((4, 4, 4), np.uint8)))
     with pytest.raises(ValueError, match='values from 0 to 255, not -1 to 0; set it to False'):
         ours(dict(img=np.array([[-1.0, 0.0]])))
+
+
+def test_a_pipeline_may_end_with_a_descendant_of_the_stock_packer(stock, tmp_path):
+    @TRANSFORMS.register_module(force=True)
+    class PackMore(PackPoseInputs):
+        """Packs what instances without labels do not have, in training and at test time."""
+
+        def transform(self, results):
+            results['keypoints'].shape  # noqa: B018
+            return super().transform(results)
+
+    for stage in ('train', 'val'):
+        for transform in stock[f'{stage}_dataloader']['dataset']['pipeline']:
+            if transform['type'] == 'PackPoseInputs':
+                transform['type'] = 'PackMore'
+    assert run(switch(stock, model=dict(adapter='KeypointAdapter')), tmp_path).iter == 6
+
+
+def test_what_stands_in_place_of_a_stock_transform_is_named(stock):
+    @TRANSFORMS.register_module(force=True)
+    class LoadArray(LoadImage):
+        """A loader of one's own."""
+
+    pipeline = stock['train_dataloader']['dataset']['pipeline']
+    cut = next(transform for transform in pipeline if transform['type'] == 'TopdownAffine')
+    cut['padding'] = 1.25
+    with pytest.raises(ValueError, match="TopdownAffine has padding, which MMPose's own has not"):
+        switch(stock)
+    del cut['padding']
+    pipeline[0]['type'] = 'LoadArray'
+    with pytest.raises(ValueError, match='the training pipeline has LoadArray in place of LoadImage'):
+        switch(stock)
+
+
+def test_a_class_that_cannot_read_boxes_for_others_gives_way(stock, people):
+    @DATASETS.register_module(force=True)
+    class FilesFirst(CocoDataset):
+        """Reads its file whatever is asked, and has options of its own."""
+
+        def __init__(self, ann_file, split, **kwargs):
+            super().__init__(ann_file=ann_file, **kwargs)
+            assert (people / self.ann_file).is_file() or split is None, 'Annotation file does not exist'
+
+    dataset = stock['train_dataloader']['dataset']
+    dataset.update(type='FilesFirst', split='all')
+    with pytest.raises(ValueError, match="FilesFirst.*cannot be made.*dataset_type='CocoDataset'"):
+        DATASETS.build(switch(stock).train_dataloader.dataset)
+    config = switch(stock, unlabeled=dict(ann_file='train.json', dataset_type='CocoDataset')).train_dataloader.dataset
+    assert len(DATASETS.build(config).datasets[1]) == 24
+
+
+def test_a_metainfo_that_is_not_parsed_is_told(stock):
+    @DATASETS.register_module(force=True)
+    class Bare(CocoDataset):
+        @classmethod
+        def _load_metainfo(cls, metainfo=None):
+            return dict(metainfo or {}, dataset_name='bare')
+
+    stock['train_dataloader']['dataset']['type'] = 'Bare'
+    for own in ({}, dict(dataset_type='CocoDataset')):
+        config = switch(stock, unlabeled=dict(ann_file='train.json', **own)).train_dataloader.dataset
+        with pytest.raises(ValueError, match='without num_keypoints; let it descend from BaseCocoStyleDataset'):
+            DATASETS.build(config)

@@ -144,9 +144,14 @@ def test_a_fault_of_the_pipeline_is_not_blamed_on_the_image(people):
     dataset = unlabeled(people, pipeline=[broken])
     with pytest.raises(RuntimeError, match='my own fault'):
         dataset[0]
-    dataset = unlabeled(people, pipeline=[lambda info: info['keypoints']])
-    with pytest.raises(ValueError, match="a transform of the unlabelled pipeline .* reads 'keypoints'.*unlabeled.pipe"):
-        dataset[0]
+    for reads, told in (
+        (lambda info: info['keypoints'], "reads 'keypoints'"),
+        (lambda info: info.keypoints, "stumbles over AttributeError: 'dict' object has no attribute 'keypoints'"),
+        (lambda info: info.get('keypoints'), 'gives nothing'),
+    ):
+        dataset = unlabeled(people, pipeline=[reads])
+        with pytest.raises(ValueError, match=f'a transform of the unlabelled pipeline .* {told}.*unlabeled.pipeline'):
+            dataset[0]
 
 
 def boxes(change):

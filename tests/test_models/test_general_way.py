@@ -23,6 +23,7 @@ from mmpose_dualteach.models.adapters import (
     adapter_for,
     find_adapter,
 )
+from mmpose_dualteach.models.utils.modes import heads_in_mode
 from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config
 
@@ -176,7 +177,7 @@ def test_joints_count_as_much_as_they_should(stock):
     assert torch.equal(target.weight, swapped) and 0 < (swapped == 0).sum() < swapped.numel()
     for sample, row in zip(target.samples, swapped):
         visible = torch.from_numpy(sample.gt_instances.keypoints_visible[0])
-        assert torch.equal(visible, (row > 0).float())
+        assert torch.equal(visible, row)  # For the losses that go by it.
         given = sample.gt_instance_labels.keypoint_weights[0]
         assert torch.allclose(given, torch.where(given > 0, row, torch.zeros(()))) and (given > 0).any()
 
@@ -381,3 +382,87 @@ def test_a_loss_of_another_kind_is_the_lessons_loss(stock):
         lesson = model.adapter.loss(network, data['inputs']['hard'], target)
         labels = network.loss(data['inputs']['hard'], samples)['loss_kpt']
     torch.testing.assert_close(lesson, labels)
+
+
+def in_mmpose(monkeypatch, kind):
+    """A class as it stands where MMPose itself was extended."""
+    monkeypatch.setattr(kind, '__module__', 'mmpose.models.heads.own')
+
+
+def test_heads_and_codecs_inside_a_fork_of_mmpose_are_taken(stock, lab, monkeypatch):
+    stock = of_the_lab(stock, lab)
+    switch(stock)  # Which imports them.
+    in_mmpose(monkeypatch, MODELS.get('OffsetHead'))
+    in_mmpose(monkeypatch, KEYPOINT_CODECS.get('OffsetHeatmap'))
+    assert find_adapter(stock['model']['head']) is KeypointAdapter
+    model, _ = batch_of(switch(stock))
+    assert isinstance(model.adapter, KeypointAdapter)
+
+
+def test_an_adapter_that_is_asked_for_is_taken(stock):
+    """Stock parts that belong to no kind together are refused, but for whoever knows better."""
+    stock['model']['head']['decoder']['type'] = 'DecoupledHeatmap'
+    stock['model']['head']['decoder'].update(root_type='kpt_center')
+    with pytest.raises(ValueError, match='the codec of HeatmapHead is DecoupledHeatmap.*model.adapter'):
+        switch(stock)
+    with pytest.raises(ValueError, match="model.adapter='Keypoint' is no registered adapter"):
+        switch(stock, model=dict(adapter='Keypoint'))
+    encoder = next(t for t in stock['train_dataloader']['dataset']['pipeline'] if t['type'] == 'GenerateTarget')
+    encoder['encoder'] = stock['model']['head']['decoder']
+    assert switch(stock, model=GENERAL).model.keypoint_labels
+
+
+@pytest.fixture
+def levels(stock, lab, monkeypatch):
+    """The lab's config with a head that answers with two levels in training, and loses on both."""
+    stock = of_the_lab(stock, lab)
+    switch(stock)
+    head = MODELS.get('OffsetHead')
+    forward, loss = head.forward, head.loss
+
+    def of_levels(self, feats):
+        return [forward(self, feats)] * 2 if self.training else forward(self, feats)
+
+    def of_the_last(self, feats, samples, train_cfg={}):
+        assert isinstance(self.forward(feats), list)
+        self.training = False
+        try:
+            return loss(self, feats, samples)
+        finally:
+            self.training = True
+
+    monkeypatch.setattr(head, 'forward', of_levels)
+    monkeypatch.setattr(head, 'loss', of_the_last)
+    return stock
+
+
+def test_a_head_with_a_level_more_in_training_teaches_and_is_looked_at(levels, tmp_path):
+    runner = run(switch(levels, hook=dict(interval=1)), tmp_path)
+    log = runner.message_hub.log_scalars
+    assert {'train/a/loss_pseudo', 'train/a/labeled_as_easy', 'val/PCK'} <= set(log)
+    network = runner.model.networks['a'].train()
+    with heads_in_mode(network, training=False):
+        assert not network.head.training and network.head.grow.training and network.backbone.training
+    assert network.head.training
+
+
+def test_a_loss_that_reads_more_than_labels_of_joints_is_told(stock, lab, monkeypatch):
+    model, data = batch_of(switch(of_the_lab(stock, lab)))
+    loss = type(model.networks['a'].head).loss
+
+    def reads_more(self, feats, samples, train_cfg={}):
+        for sample in samples:
+            sample.gt_fields.areas  # noqa: B018
+        return loss(self, feats, samples)
+
+    monkeypatch.setattr(type(model.networks['a'].head), 'loss', reads_more)
+    model.sup_losses = lambda *_: iter(())
+    with pytest.raises(ValueError, match='LabEstimator with OffsetHead reads .*areas.*register an adapter'):
+        list(model.loss_parts(**data))
+
+
+def test_a_loss_without_names_is_told(stock, lab, monkeypatch):
+    model, data = batch_of(switch(of_the_lab(stock, lab)))
+    monkeypatch.setattr(type(model.networks['a']), 'loss', lambda *_: (dict(loss_kpt=torch.zeros(())), None))
+    with pytest.raises(TypeError, match=r'LabEstimator.loss\(\) gives a tuple'):
+        list(model.loss_parts(**data))

@@ -3,7 +3,7 @@
 
 from .annotation_files import check_entries, is_coco, is_entry, listed_categories, read_coco_json, read_json, short
 from .boxes import box_problem, boxes_are_usable, layout_problem, listed_side, stock_class_of
-from .keypoints import check_same_keypoints
+from .keypoints import check_parsed, check_same_keypoints
 from .labels import build_labeled, check_labeled, image_problem, instances_of, labeled_problems, readers_of
 from .overlap import image_paths, shared_images
 
@@ -13,6 +13,7 @@ __all__ = [
     'build_labeled',
     'check_entries',
     'check_labeled',
+    'check_parsed',
     'check_same_keypoints',
     'image_paths',
     'image_problem',

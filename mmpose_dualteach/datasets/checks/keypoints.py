@@ -15,12 +15,26 @@ MISNAMED = ('Rhd2DDataset',)
 MOST_OF_A_KIND = 10
 
 
+def check_parsed(metainfo: dict, kind: str) -> None:
+    """Check that a dataset's metainfo is as MMPose parses it.
+
+    Raises:
+        ValueError: If it is not; names the class.
+    """
+    if 'num_keypoints' not in metainfo:
+        raise ValueError(
+            f'{kind} has a metainfo without num_keypoints; let it descend from BaseCocoStyleDataset, or return '
+            'parse_pose_metainfo(...) in its _load_metainfo()'
+        )
+
+
 def check_same_keypoints(labeled: dict, unlabeled: dict) -> None:
     """Compare the keypoint definitions of two datasets' metainfo.
 
     Raises:
-        ValueError: If they differ.
+        ValueError: If they differ, or the labelled one's is not parsed.
     """
+    check_parsed(labeled, 'the class of the labelled dataset')
     for key in ('num_keypoints', 'keypoint_id2name', 'flip_indices'):
         if labeled.get(key) != unlabeled.get(key):
             raise ValueError(

@@ -3,16 +3,18 @@ import gc
 import os.path as osp
 from contextlib import contextmanager
 from logging import WARNING
-from typing import Any, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
+from mmdet.datasets.transforms import MultiBranch
+from mmengine.dataset import BaseDataset
 from mmengine.fileio import exists
 from mmengine.logging import print_log
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import DATASETS
 
 from mmpose_dualteach import compat
-from mmpose_dualteach.datasets.checks import read_json
+from mmpose_dualteach.datasets.checks import check_parsed, read_json, short
 from mmpose_dualteach.datasets.sources.annotations import (
     entries,
     images_of_coco,
@@ -106,7 +108,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         base.setdefault('data_prefix', dict(img=''))
         base['serialize_data'] = False  # Its index is in columns.
         stock = dict(type=dataset_type, lazy_init=True, data_prefix=base['data_prefix'], **(dataset_options or {}))
-        self._reader = DATASETS.build(stock if metainfo is None else dict(stock, metainfo=metainfo))
+        self._reader = _reader(stock if metainfo is None else dict(stock, metainfo=metainfo))
         self.bbox_file = bbox_file
         if whole_images and bbox_file:
             raise ValueError(
@@ -306,16 +308,48 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
             'unlabeled.data_prefix is not given, it is that of the labelled ones'
         )
 
-    def _in_views(self, info: dict) -> Any:
+    def _in_views(self, info: dict) -> dict:
+        problem: Optional[Exception] = None
         try:
-            return self.pipeline(info)
-        except KeyError as missing:  # Of a transform that is the user's own; those of stock pipelines ask for nothing.
-            names = ', '.join(type(transform).__name__ for transform in self.pipeline.transforms)
-            raise ValueError(
-                f'a transform of the unlabelled pipeline ({names}) reads {missing}, which instances without labels do '
-                'not have; what the pipelines of training and validation have in common is done to them too. Let it do '
-                'without, or give unlabeled.pipeline'
-            ) from missing
+            sample = self.pipeline(info)
+        except (KeyError, AttributeError, TypeError) as error:
+            # Of a transform that is the user's own; those of stock pipelines ask for nothing.
+            sample, problem = None, error
+        if sample is not None:
+            return sample
+        does = f'stumbles over {type(problem).__name__}: {problem}' if problem else 'gives nothing'
+        if isinstance(problem, KeyError):
+            does = f'reads {problem}'
+        names = ', '.join(_names_of(self.pipeline.transforms))
+        raise ValueError(
+            f'a transform of the unlabelled pipeline ({names}) {does}; instances without labels have none, and what '
+            'the pipelines of training and validation have in common is done to them too. Let it do without, or give '
+            'unlabeled.pipeline'
+        ) from problem
+
+
+def _reader(config: dict) -> BaseDataset:
+    """A dataset of the labelled one's class, of which no file is read."""
+    try:
+        reader = DATASETS.build(config)
+    except (TypeError, AssertionError) as error:
+        raise ValueError(
+            f'unlabelled set: {config["type"]}, which is to say how boxes are read, cannot be made without a file of '
+            f"its own ({short(str(error))}); give unlabeled.dataset_type='CocoDataset'"
+        ) from error
+    check_parsed(reader.metainfo, config['type'])
+    return reader
+
+
+def _names_of(transforms: Sequence[Any]) -> Iterator[str]:
+    """The classes of transforms, those in branches too."""
+    for transform in transforms:
+        if isinstance(transform, MultiBranch):
+            yield from dict.fromkeys(
+                type(each).__name__ for branch in transform.branch_pipelines.values() for each in branch.transforms
+            )
+        else:
+            yield type(transform).__name__
 
 
 @contextmanager

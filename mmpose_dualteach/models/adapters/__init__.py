@@ -1,7 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """One adapter for each kind of network output. Nothing else in the package asks what kind of head there is."""
 
-from typing import Dict, Optional, Type
+from typing import Any, Collection, Dict, List, Optional, Tuple, Type
 
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 
@@ -45,6 +45,18 @@ UNTRAINABLE = dict(
     AssociativeEmbeddingHead="MMPose's AssociativeEmbeddingHead cannot be trained: its loss takes one weight a joint "
     'and image, its codec makes one a joint and instance',
 )
+# MMPose's own; where it is a fork, others stand beside them in its modules.
+STOCK_HEADS = (
+    *('HeatmapHead', 'CPMHead', 'MSPNHead', 'ViPNASHead', 'RegressionHead', 'IntegralRegressionHead', 'SimCCHead'),
+    *('RLEHead', 'DSNTHead', 'AssociativeEmbeddingHead', 'DEKRHead', 'VisPredictHead', 'CIDHead', 'RTMCCHead'),
+    *('TemporalRegressionHead', 'TrajectoryRegressionHead', 'MotionRegressionHead', 'EDPoseHead', 'InternetHead'),
+    *('RTMWHead', 'RTMOHead', 'YOLOXPoseHead'),
+)
+STOCK_CODECS = (
+    *('MSRAHeatmap', 'MegviiHeatmap', 'UDPHeatmap', 'RegressionLabel', 'SimCCLabel', 'IntegralRegressionLabel'),
+    *('AssociativeEmbedding', 'SPR', 'DecoupledHeatmap', 'VideoPoseLifting', 'ImagePoseLifting', 'MotionBERTLabel'),
+    *('YOLOXPoseAnnotationProcessor', 'EDPoseLabel', 'Hand3DHeatmap'),
+)
 TOPDOWN, BOTTOM_UP = 'TopdownPoseEstimator', 'BottomupPoseEstimator'
 
 
@@ -53,19 +65,25 @@ def finds_instances(model: dict) -> bool:
     return ancestor(model, MODELS, [BOTTOM_UP]) is not None
 
 
-def find_adapter(head: dict, several: bool = False) -> Type[OutputAdapter]:
+def find_adapter(head: dict, several: bool = False, kind: Optional[str] = None) -> Type[OutputAdapter]:
     """Find the adapter for a head's config: the last registered one that knows it, or else the general way.
 
     Args:
         head (dict): The ``model.head`` of an MMPose config.
         several (bool): Whether the network finds several instances, see :func:`finds_instances`. Defaults to False.
+        kind (str, optional): A registered adapter's name, which is then taken. Defaults to None.
 
     Returns:
         type: A subclass of :class:`OutputAdapter`.
 
     Raises:
-        ValueError: If there is none; names the head, its codec and what is supported.
+        ValueError: If there is none, of that name or at all; names the head, its codec and what is supported.
     """
+    if kind is not None:
+        there = _candidates(several)
+        if kind not in there:
+            raise ValueError(f'model.adapter={kind!r} is no registered adapter; there are {", ".join(there)}')
+        return there[kind]
     last_resort = InstanceAdapter if several else KeypointAdapter
     candidates = list(_candidates(several).values())
     refusals = {adapter: adapter.refusal(head) for adapter in reversed(candidates) if adapter is not last_resort}
@@ -81,7 +99,10 @@ def find_adapter(head: dict, several: bool = False) -> Type[OutputAdapter]:
     reason = reason or refusals.get(last_resort) or least
     exact = [adapter for adapter in candidates if adapter is not last_resort]
     supported = '; '.join(adapter.supports() for adapter in [*exact, last_resort])
-    raise ValueError(f'mutual teaching cannot use this config: {reason}; supported are {supported}')
+    raise ValueError(
+        f'mutual teaching cannot use this config: {reason}; supported are {supported}. For another head of your own '
+        'set model.adapter or register one, see docs/models.md'
+    )
 
 
 def _refused_part(refusal: str) -> str:
@@ -97,10 +118,12 @@ def _candidates(several: bool) -> Dict[str, Type[OutputAdapter]]:
 
 def _all_stock(head: dict, several: bool) -> bool:
     """Whether head and codec are MMPose's own; two of those that no exact adapter knows do not belong together."""
-    parts = [class_of(head, MODELS)]
+    parts: List[Tuple[Any, Collection[str]]] = [(class_of(head, MODELS), STOCK_HEADS)]
     if not several:
-        parts.append(class_of(KeypointAdapter.codec_of(head), KEYPOINT_CODECS))
-    return all(part is not None and part.__module__.startswith('mmpose.') for part in parts)
+        parts.append((class_of(KeypointAdapter.codec_of(head), KEYPOINT_CODECS), STOCK_CODECS))
+    return all(
+        part is not None and part.__module__.startswith('mmpose.') and part.__name__ in names for part, names in parts
+    )
 
 
 def adapter_for(
@@ -115,7 +138,7 @@ def adapter_for(
 
     Args:
         head (dict): The ``model.head`` of an MMPose config.
-        kind (str, optional): A registered adapter's name. Defaults to what :func:`find_adapter` finds.
+        kind (str, optional): See :func:`find_adapter`.
         keypoint_labels (dict, optional): What a :class:`LabelsAdapter` needs besides. Defaults to nothing.
         several (bool): See :func:`find_adapter`. Defaults to False.
         instance_thr (float, optional): Of :class:`InstanceAdapter`. Defaults to its own.
@@ -124,10 +147,7 @@ def adapter_for(
     Raises:
         ValueError: If there is none for this head, or none of that name.
     """
-    there = _candidates(several)
-    found = find_adapter(head, several) if kind is None else there.get(kind)
-    if found is None:
-        raise ValueError(f'model.adapter={kind!r} is no registered adapter; there are {", ".join(there)}')
+    found = find_adapter(head, several, kind)
     if instance_thr is not None:
         if not several:
             raise ValueError(

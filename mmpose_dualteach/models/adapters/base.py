@@ -272,8 +272,18 @@ class OutputAdapter(metaclass=ABCMeta):
         """The scalar loss of a student ``network``'s answer on the hard view."""
 
     def stock_loss(self, network: BasePoseEstimator, images: Tensor, samples: Sequence) -> Dict[str, Any]:
-        """A network's own losses on images in shape (N, C, H, W) with labels, by name."""
-        return network.loss(images, samples)
+        """A network's own losses on images in shape (N, C, H, W) with labels, by name.
+
+        Raises:
+            TypeError: If the network's ``loss()`` gives something else; names its class.
+        """
+        losses: Any = network.loss(images, samples)
+        if not isinstance(losses, dict):
+            raise TypeError(
+                f'{type(network).__name__}.loss() gives a {type(losses).__name__}, mutual teaching needs losses by '
+                "name, as MMPose's own estimators give them; let a subclass give them alone, and name it as model.type"
+            )
+        return losses
 
     # ------------------------------------------------------------------ test time
 

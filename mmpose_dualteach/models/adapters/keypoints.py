@@ -17,6 +17,7 @@ from mmpose_dualteach.models.adapters.joints import JointPictures, joint_weight,
 from mmpose_dualteach.models.adapters.kinds import Refusal
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, check_joint_count, first_tensor
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
+from mmpose_dualteach.models.utils.modes import heads_in_mode
 from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.ancestors import class_of
 from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
@@ -67,7 +68,7 @@ class KeypointAdapter(JointPictures, LabelsAdapter):
         device = first_tensor(features).device
         meta = dict(input_size=self.input_size, img_shape=self.input_size[::-1], flip=False)
         samples = [PoseDataSample(metainfo=meta) for _ in range(len(first_tensor(features)))]
-        with torch.no_grad(), float_outputs(network):
+        with torch.no_grad(), float_outputs(network), heads_in_mode(network, training=False):
             found = network.head.predict(features, samples, test_cfg={})
         instances: List[InstanceData] = found[0] if isinstance(found, tuple) else found
         points = np.stack([np.asarray(_on_cpu(each.keypoints), dtype=np.float32) for each in instances])
@@ -143,6 +144,8 @@ class KeypointAdapter(JointPictures, LabelsAdapter):
         labels = sample.gt_instance_labels
         if 'keypoint_weights' in labels:
             labels.keypoint_weights = labels.keypoint_weights * torch.from_numpy(counts)
+            if 'keypoints_visible' in sample.get('gt_instances', ()):  # The loss of some heads goes by it instead.
+                sample.gt_instances.keypoints_visible = sample.gt_instances.keypoints_visible * counts
         return sample
 
     # ------------------------------------------------------------------ test time

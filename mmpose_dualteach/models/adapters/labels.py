@@ -97,7 +97,14 @@ class LabelsAdapter(OutputAdapter):
         if not target.share and not is_distributed():  # Heads count instances over all processes, each must do so.
             return output.new_zeros(())
         with float_outputs(network):
-            losses = tensors_of(self.stock_loss(network, output, target.samples))
+            try:
+                losses = tensors_of(self.stock_loss(network, output, target.samples))
+            except (AttributeError, KeyError) as missing:  # Of a data sample that has less than those of the file.
+                raise ValueError(
+                    f'the loss of {type(network).__name__} with {type(network.head).__name__} reads what labels made '
+                    f"of a teacher's joints do not have ({missing}); register an adapter for this head, or name that "
+                    'of a head it descends from as model.adapter, see docs/models.md'
+                ) from missing
         return network.parse_losses(losses)[0] * target.share
 
     # ------------------------------------------------------------------ test time

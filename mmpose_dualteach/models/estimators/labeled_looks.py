@@ -9,13 +9,14 @@ from torch import Tensor
 
 from mmpose_dualteach.models.adapters import OutputAdapter
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
-from mmpose_dualteach.models.utils.modes import evaluation_mode
+from mmpose_dualteach.models.utils.modes import evaluation_mode, heads_in_mode
 from mmpose_dualteach.models.utils.stock_losses import tensors_of
 
 # Behind a network's name: its loss of labelled images normalised as easy views, over their own; how its joints move.
 AS_EASY, MOVED = 'labeled_as_easy', 'labeled_as_easy_moved'
 
 
+@torch.no_grad()
 def drift(model: Any, name: str, images: Tensor, samples: list, losses: dict, output: Any) -> Dict[str, Tensor]:
     """What becomes of labelled images that are normalised as easy views are: a network's loss of them over their
     own, and how far its joints move, as a share of the input's longer side.
@@ -33,7 +34,8 @@ def drift(model: Any, name: str, images: Tensor, samples: list, losses: dict, ou
     """
     network, adapter = model.networks[name], model.adapters[name]
     network.train_cfg['compute_acc'] = False
-    with torch.no_grad(), float_outputs(network), evaluation_mode(network), adapter.watch(network) as outputs:
+    heads = heads_in_mode(network, training=True)  # Their losses are of what they answer in training.
+    with float_outputs(network), evaluation_mode(network), heads, adapter.watch(network) as outputs:
         again = tensors_of(adapter.stock_loss(network, images, samples))
     torch.clear_autocast_cache()  # As after teachers.
     as_easy, own = [model.parse_losses(each)[0].detach() for each in (again, losses)]

@@ -2,6 +2,7 @@
 from contextlib import contextmanager
 from typing import Iterable, Iterator
 
+from mmpose.models.heads import BaseHead
 from torch import nn
 
 from mmpose_dualteach import compat
@@ -17,6 +18,20 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def heads_in_mode(network: nn.Module, training: bool) -> Iterator[None]:
+    """Put a network's heads themselves, without what is in them, into training or evaluation mode: some answer with all
+    their levels in training and with the last one in evaluation, and their ``loss()`` and ``predict()`` go by that."""
+    modes = [(module, module.training) for module in network.modules() if isinstance(module, BaseHead)]
+    for module, _ in modes:
+        module.training = training
+    try:
+        yield
+    finally:
+        for module, before in modes:
+            module.training = before
 
 
 @contextmanager
