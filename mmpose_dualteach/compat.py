@@ -21,7 +21,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.optim import OptimWrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.loops import _InfiniteDataloaderIterator
-from mmengine.utils import digit_version, get_installed_path
+from mmengine.utils import digit_version
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.models.data_preprocessors import PoseDataPreprocessor
@@ -255,13 +255,12 @@ def read_configs_by_name(package: str, folder: str) -> None:
         folder (str): Where it is; mmengine does not find packages that are installed as editable.
     """
 
-    @wraps(get_installed_path)
-    def installed_path(name: str) -> str:
-        return folder if name == package else get_installed_path(name)
+    def knowing(get_installed_path: Callable[[str], str]) -> Callable[[str], str]:
+        return wraps(get_installed_path)(lambda name: folder if name == package else get_installed_path(name))
 
     MODULE2PACKAGE[package] = package
     for module in (mmengine.config.config, mmengine.hub.hub):
-        module.get_installed_path = installed_path
+        module.get_installed_path = knowing(module.get_installed_path)
 
 
 def safe_numpy_globals() -> Dict[str, Any]:

@@ -8,8 +8,9 @@ are registered in MMPose's own; these are empty children of them, through which 
 import mmpose.registry
 from mmengine.registry import Registry
 
-REGISTRIES = [
-    Registry(parent.name, parent=parent, scope='mmpose_dualteach', locations=['mmpose_dualteach'])
-    for parent in vars(mmpose.registry).values()
-    if isinstance(parent, Registry)
-]
+SCOPE = 'mmpose_dualteach'
+
+for parent in list(vars(mmpose.registry).values()):
+    # mmengine's own are there as well, and one may have two names.
+    if isinstance(parent, Registry) and parent.scope == 'mmpose' and SCOPE not in parent.children:
+        Registry(parent.name, parent=parent, scope=SCOPE, locations=[SCOPE])

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
     )
     print(in_words(counts, args.output))
     without = counts['images'] - counts['boxes']
-    if args.region is None and without > counts['unusable']:
+    if args.region is None and without:
         print(
             f'{without} images have no box: nothing moves there, as a camera that stands still would see it. For '
             'photos and moving cameras give --region, or use tools/detect_boxes.py'

@@ -43,7 +43,8 @@ def _named_as_there(folder: str, new: dict, rest: dict, corrected: str, unlabele
     names = [
         name
         for name in _corrected_names(new)
-        if name in listed or not osp.isfile(osp.join(folder, images[name]['file_name']))
+        if name in listed
+        or not any(osp.isfile(osp.join(folder, way)) for way in (name, images[name]['file_name'].lstrip('/')))
     ]
     found = known_names(names, listed, corrected)
     strange = [name for name in names if name not in found]
@@ -51,7 +52,7 @@ def _named_as_there(folder: str, new: dict, rest: dict, corrected: str, unlabele
         raise ValueError(
             f'{corrected}: {len(strange)} corrected images are neither in {folder} nor in '
             f'{unlabeled or "an unlabelled file"} ({", ".join(strange[:3])}); name them by their paths below that '
-            'folder, which is the second of --images'
+            'folder, the second of --images; corrections of images of the first one are merged without --images'
         )
     return _renamed(new, found), sum(name != other for name, other in found.items())
 

@@ -4,6 +4,7 @@
 import hashlib
 import io
 import os
+import re
 import sys
 import threading
 import warnings
@@ -229,7 +230,7 @@ def _unusual(path: str, content: bytes) -> Iterator[str]:
             warnings.simplefilter('ignore')
             kind, mode, size = header.format, header.mode, header.size
             deep = (
-                mode.startswith('I') or mode == 'F' or ';16' in str(header.tile)
+                mode.startswith('I') or mode == 'F' or bool(re.search(';16[BLN]', str(header.tile)))
             )  # PIL has no mode of 16-bit colours.
             orientation = header.getexif().get(EXIF_ORIENTATION, 1)
     except Image.DecompressionBombError:

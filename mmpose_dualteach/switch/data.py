@@ -17,7 +17,7 @@ from mmpose_dualteach.datasets.unlabeled_pipeline import unlabeled_pipeline
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
 from mmpose_dualteach.switch.names import DATASET, UNLABELED
 from mmpose_dualteach.switch.networks import OwnParts
-from mmpose_dualteach.utils.ancestors import ancestor
+from mmpose_dualteach.utils.ancestors import ancestor, class_of
 from mmpose_dualteach.utils.arguments import argument_names
 from mmpose_dualteach.utils.branches import LABELED, own_branch
 from mmpose_dualteach.utils.config_dicts import plain
@@ -66,7 +66,8 @@ def unlabeled_set(
             'folder or list of boxes; join several into one'
         )
     config = dict(_instances_like(labeled), **source)
-    if 'dataset_options' not in source and config['dataset_type'] != innermost(labeled)['type']:
+    kind, stock = (class_of(dict(type=each), DATASETS) for each in (config['dataset_type'], innermost(labeled)['type']))
+    if 'dataset_options' not in source and kind and stock and not issubclass(kind, stock):
         config.pop('dataset_options', None)  # Of the labelled set's class.
     if whole_images:
         config.setdefault('whole_images', True)

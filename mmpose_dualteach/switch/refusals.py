@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What the switch refuses, and in which words."""
 
+from contextlib import suppress
 from typing import Any, List, Mapping, Optional
 
 from mmpose.registry import MODELS
@@ -63,25 +64,28 @@ def check_codec(model: dict, pipeline: List[dict], adapter: Optional[str] = None
     several = finds_instances(model)
     if several and not pipeline:
         raise ValueError("the config has an empty training pipeline; give the labelled dataset one, MMPose's has none")
-    kind = find_adapter(model['head'], several, adapter)
-    decoder, encoder = kind.codec_of(model['head']), find_transform(pipeline, LABELS)['encoder']
+    kinds = [find_adapter(model['head'], several, adapter)]
+    if adapter:
+        with suppress(ValueError):  # The kind that fits the head has more to say of the codec than the one asked for.
+            kinds.append(find_adapter(model['head'], several))
+    encoder = find_transform(pipeline, LABELS)['encoder']
     if isinstance(encoder, (list, tuple)):  # One for each level of labels; predictions are of the last one.
         encoder = encoder[-1]
-    if not decoder:  # A head with its codec elsewhere, for which an adapter is asked.
-        return
-    for key in kind.codec_keys:
-        if _comparable(decoder.get(key)) != _comparable(encoder.get(key)):
-            raise ValueError(
-                f"codec mismatch: {key} is {encoder.get(key)} in the training pipeline's "
-                f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal'
-            )
     affine = WHOLE_IMAGE_CUT if several else CUT
     size = find_transform(pipeline, affine)['input_size']
-    if 'input_size' in decoder and _comparable(size) != _comparable(decoder['input_size']):
-        raise ValueError(
-            f"codec mismatch: {affine}.input_size is {size}, the codec's input_size "
-            f'{decoder["input_size"]}; make them equal'
-        )
+    for kind in kinds:
+        decoder = kind.codec_of(model['head'])
+        for key in kind.codec_keys if decoder else ():  # Else the head has its codec elsewhere.
+            if _comparable(decoder.get(key)) != _comparable(encoder.get(key)):
+                raise ValueError(
+                    f"codec mismatch: {key} is {encoder.get(key)} in the training pipeline's "
+                    f'GenerateTarget.encoder and {decoder.get(key)} in model.head.decoder; make them equal'
+                )
+        if 'input_size' in decoder and _comparable(size) != _comparable(decoder['input_size']):
+            raise ValueError(
+                f"codec mismatch: {affine}.input_size is {size}, the codec's input_size "
+                f'{decoder["input_size"]}; make them equal'
+            )
 
 
 def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures: Any) -> None:

@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import digit_version
 from mmpose.datasets.datasets import CocoDataset
 from mmpose.datasets.transforms import LoadImage, PackPoseInputs
-from mmpose.registry import DATASETS, TRANSFORMS
+from mmpose.registry import DATASETS, MODELS, TRANSFORMS
 
 from mmpose_dualteach.datasets import ColorRandAugment
 from mmpose_dualteach.datasets.unlabeled_pipeline import photometric
@@ -152,7 +152,7 @@ def test_colours_change_in_images_of_any_kind(operations):
         ours(dict(img=np.array([[-1.0, 0.0]])))
 
 
-def test_a_pipeline_may_end_with_a_descendant_of_the_stock_packer(stock, tmp_path):
+def test_a_pipeline_may_end_with_a_descendant_of_the_stock_packer(stock, tmp_path, monkeypatch):
     @TRANSFORMS.register_module(force=True)
     class PackMore(PackPoseInputs):
         """Packs what instances without labels do not have, in training and at test time."""
@@ -165,7 +165,12 @@ def test_a_pipeline_may_end_with_a_descendant_of_the_stock_packer(stock, tmp_pat
         for transform in stock[f'{stage}_dataloader']['dataset']['pipeline']:
             if transform['type'] == 'PackPoseInputs':
                 transform['type'] = 'PackMore'
-    assert run(switch(stock, model=dict(adapter='KeypointAdapter')), tmp_path).iter == 6
+    general = dict(adapter='KeypointAdapter')
+    assert run(switch(stock, model=general), tmp_path / 'trained').iter == 6
+    monkeypatch.setattr(PackMore, 'transform', lambda self, results: results['bbox'] and None)
+    labels = MODELS.build(switch(stock, model=general).model).adapter
+    with pytest.raises(ValueError, match="PackMore reads 'bbox', which a teacher's joints do not have.*an adapter"):
+        labels.labelled(dict(input_size=labels.input_size), np.ones((17, 2), np.float32), np.ones(17, np.float32))
 
 
 def test_what_stands_in_place_of_a_stock_transform_is_named(stock):
@@ -184,21 +189,40 @@ def test_what_stands_in_place_of_a_stock_transform_is_named(stock):
         switch(stock)
 
 
-def test_a_class_that_cannot_read_boxes_for_others_gives_way(stock, people):
+@pytest.mark.parametrize('error', [AssertionError, TypeError, FileNotFoundError, KeyError])
+def test_a_class_that_cannot_read_boxes_for_others_gives_way(stock, error):
     @DATASETS.register_module(force=True)
     class FilesFirst(CocoDataset):
         """Reads its file whatever is asked, and has options of its own."""
 
-        def __init__(self, ann_file, split, **kwargs):
+        def __init__(self, split, ann_file='', **kwargs):
             super().__init__(ann_file=ann_file, **kwargs)
-            assert (people / self.ann_file).is_file() or split is None, 'Annotation file does not exist'
+            if not ann_file:
+                raise error('no annotation file')
 
     dataset = stock['train_dataloader']['dataset']
     dataset.update(type='FilesFirst', split='all')
-    with pytest.raises(ValueError, match="FilesFirst.*cannot be made.*dataset_type='CocoDataset'"):
+    with pytest.raises(ValueError, match="FilesFirst.*cannot be made.*no annotation file.*dataset_type='CocoDataset'"):
         DATASETS.build(switch(stock).train_dataloader.dataset)
     config = switch(stock, unlabeled=dict(ann_file='train.json', dataset_type='CocoDataset')).train_dataloader.dataset
     assert len(DATASETS.build(config).datasets[1]) == 24
+
+
+def test_a_descendant_reads_boxes_with_the_labelled_sets_options(stock):
+    @DATASETS.register_module(force=True)
+    class WithOption(CocoDataset):
+        def __init__(self, option=0, **kwargs):
+            self.option = option
+            super().__init__(**kwargs)
+
+    @DATASETS.register_module(force=True)
+    class Descendant(WithOption):
+        pass
+
+    stock['train_dataloader']['dataset'].update(type='WithOption', option=3)
+    for kind in ('WithOption', 'mmpose.WithOption', 'Descendant'):
+        source = dict(ann_file='train.json', dataset_type=kind)
+        assert switch(stock, unlabeled=source).train_dataloader.dataset.unlabeled.dataset_options == dict(option=3)
 
 
 def test_a_metainfo_that_is_not_parsed_is_told(stock):

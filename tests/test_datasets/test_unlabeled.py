@@ -146,7 +146,7 @@ def test_a_fault_of_the_pipeline_is_not_blamed_on_the_image(people):
         dataset[0]
     for reads, told in (
         (lambda info: info['keypoints'], "reads 'keypoints'"),
-        (lambda info: info.keypoints, "stumbles over AttributeError: 'dict' object has no attribute 'keypoints'"),
+        (lambda info: info.keypoints, "fails with AttributeError: 'dict' object has no attribute 'keypoints'"),
         (lambda info: info.get('keypoints'), 'gives nothing'),
     ):
         dataset = unlabeled(people, pipeline=[reads])

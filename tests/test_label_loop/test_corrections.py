@@ -211,9 +211,14 @@ def test_corrected_images_are_in_the_second_folder(files, monkeypatch, capsys):
     named(files, [(1, 'a.png')], [(2, 'day1/b.png'), (3, 'day1/c.png')])
     (files / 'data' / 'two').mkdir(parents=True)
     (files / 'data' / 'two' / 'c.png').touch()
+    (files / 'data' / 'two' / 'day2').mkdir()
+    (files / 'data' / 'two' / 'day2' / 'd.png').touch()
     # c.png is there and is not day1/c.png; b.png is not there, so that it is the only one that it may be.
-    labeled, unlabeled = merged(files, one_cat_on_each('b.png', 'c.png'), '--images', 'data/one', 'data/two')
-    assert [each['file_name'] for each in labeled['images']] == ['one/a.png', 'two/day1/b.png', 'two/c.png']
+    labeled, unlabeled = merged(
+        files, one_cat_on_each('b.png', 'c.png', 'day2\\d.png'), '--images', 'data/one', 'data/two'
+    )
+    names = [each['file_name'] for each in labeled['images']]
+    assert names == ['one/a.png', 'two/day1/b.png', 'two/c.png', 'two/day2/d.png']
     assert [each['file_name'] for each in unlabeled['images']] == ['two/day1/c.png']
     assert '1 corrected images were known by the end of their paths' in capsys.readouterr().out
     shutil.rmtree(files / 'out')

@@ -401,15 +401,24 @@ def test_heads_and_codecs_inside_a_fork_of_mmpose_are_taken(stock, lab, monkeypa
 
 def test_an_adapter_that_is_asked_for_is_taken(stock):
     """Stock parts that belong to no kind together are refused, but for whoever knows better."""
-    stock['model']['head']['decoder']['type'] = 'DecoupledHeatmap'
-    stock['model']['head']['decoder'].update(root_type='kpt_center')
-    with pytest.raises(ValueError, match='the codec of HeatmapHead is DecoupledHeatmap.*model.adapter'):
+    head = stock['model']['head']
+    head['type'] = 'RegressionHead'
+    with pytest.raises(ValueError, match='the codec of RegressionHead is MSRAHeatmap.*model.adapter'):
         switch(stock)
     with pytest.raises(ValueError, match="model.adapter='Keypoint' is no registered adapter"):
         switch(stock, model=dict(adapter='Keypoint'))
-    encoder = next(t for t in stock['train_dataloader']['dataset']['pipeline'] if t['type'] == 'GenerateTarget')
-    encoder['encoder'] = stock['model']['head']['decoder']
     assert switch(stock, model=GENERAL).model.keypoint_labels
+    assert ADAPTERS.get('KeypointAdapter') is KeypointAdapter and 'KeypointAdapter' in ADAPTERS
+    head['decoder'] = dict(type='Hand3DHeatmap')
+    with pytest.raises(ValueError, match="model.adapter='KeypointAdapter' cannot be taken: Hand3DHeatmap.*beside keyp"):
+        switch(stock, model=GENERAL)
+
+
+@pytest.mark.parametrize('model', [{}, GENERAL])
+def test_a_codec_of_another_size_is_refused_whatever_adapter_is_asked_for(stock, model):
+    stock['model']['head']['decoder'] = dict(stock['model']['head']['decoder'], heatmap_size=(8, 12))
+    with pytest.raises(ValueError, match='codec mismatch: heatmap_size'):
+        switch(stock, model=model)
 
 
 @pytest.fixture
@@ -457,7 +466,7 @@ def test_a_loss_that_reads_more_than_labels_of_joints_is_told(stock, lab, monkey
 
     monkeypatch.setattr(type(model.networks['a'].head), 'loss', reads_more)
     model.sup_losses = lambda *_: iter(())
-    with pytest.raises(ValueError, match='LabEstimator with OffsetHead reads .*areas.*register an adapter'):
+    with pytest.raises(ValueError, match='LabEstimator with OffsetHead fails .*areas.*register an adapter'):
         list(model.loss_parts(**data))
 
 

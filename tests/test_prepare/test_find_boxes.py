@@ -122,6 +122,7 @@ def test_photos_have_no_boxes_of_what_moves_and_that_is_said(tmp_path, capsys):
     rng = np.random.default_rng(0)
     for number in range(3):
         cv2.imwrite(str(tmp_path / f'{number}.png'), rng.integers(0, 255, (40, 40 + 8 * number, 3), np.uint8))
+    (tmp_path / 'broken.png').write_bytes(b'no image')
     assert find([str(tmp_path), '-o', str(tmp_path / 'boxes.json')]) == 0
     assert '3 images have no box: nothing moves there' in capsys.readouterr().out
 

@@ -317,14 +317,14 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
             sample, problem = None, error
         if sample is not None:
             return sample
-        does = f'stumbles over {type(problem).__name__}: {problem}' if problem else 'gives nothing'
+        does = f'fails with {type(problem).__name__}: {problem}' if problem else 'gives nothing'
         if isinstance(problem, KeyError):
             does = f'reads {problem}'
         names = ', '.join(_names_of(self.pipeline.transforms))
         raise ValueError(
-            f'a transform of the unlabelled pipeline ({names}) {does}; instances without labels have none, and what '
-            'the pipelines of training and validation have in common is done to them too. Let it do without, or give '
-            'unlabeled.pipeline'
+            f'a transform of the unlabelled pipeline ({names}) {does}. Does it need labels? What the '
+            'pipelines of training and validation have in common is done to images without them too; let it do '
+            'without, or give unlabeled.pipeline'
         ) from problem
 
 
@@ -332,7 +332,7 @@ def _reader(config: dict) -> BaseDataset:
     """A dataset of the labelled one's class, of which no file is read."""
     try:
         reader = DATASETS.build(config)
-    except (TypeError, AssertionError) as error:
+    except (TypeError, AssertionError, LookupError, AttributeError, OSError) as error:
         raise ValueError(
             f'unlabelled set: {config["type"]}, which is to say how boxes are read, cannot be made without a file of '
             f"its own ({short(str(error))}); give unlabeled.dataset_type='CocoDataset'"

@@ -83,6 +83,11 @@ def find_adapter(head: dict, several: bool = False, kind: Optional[str] = None) 
         there = _candidates(several)
         if kind not in there:
             raise ValueError(f'model.adapter={kind!r} is no registered adapter; there are {", ".join(there)}')
+        # Whoever names an exact one knows better; what makes labels anew says what it cannot make.
+        anew = issubclass(there[kind], LabelsAdapter) and there[kind].codec_of(head)  # Else the codec is elsewhere.
+        refusal = there[kind].refusal(head) if anew else None
+        if refusal:
+            raise ValueError(f'model.adapter={kind!r} cannot be taken: {refusal}')
         return there[kind]
     last_resort = InstanceAdapter if several else KeypointAdapter
     candidates = list(_candidates(several).values())

@@ -18,7 +18,7 @@ from mmpose_dualteach.utils.ancestors import ancestor
 from mmpose_dualteach.utils.config_dicts import class_name, hashable
 
 # Adapters, the last registered one that knows a head is taken.
-ADAPTERS = Registry('output adapter')
+ADAPTERS = Registry('output adapter', locations=['mmpose_dualteach.models.adapters'])
 
 
 @dataclass
@@ -122,7 +122,7 @@ class OutputAdapter(metaclass=ABCMeta):
     @classmethod
     def codec_of(cls, head: dict) -> dict:
         """The config of the codec that decodes the head's predictions."""
-        return head['decoder']
+        return head.get('decoder') or {}
 
     # ------------------------------------------------------------------ lessons
 

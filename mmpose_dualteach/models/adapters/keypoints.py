@@ -15,7 +15,13 @@ from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target
 from mmpose_dualteach.models.adapters.joints import JointPictures, joint_weight, mean_of_predictions
 from mmpose_dualteach.models.adapters.kinds import Refusal
-from mmpose_dualteach.models.adapters.labels import LabelsAdapter, LabelTarget, check_joint_count, first_tensor
+from mmpose_dualteach.models.adapters.labels import (
+    OTHER_LABELS,
+    LabelsAdapter,
+    LabelTarget,
+    check_joint_count,
+    first_tensor,
+)
 from mmpose_dualteach.models.utils.float_outputs import float_outputs
 from mmpose_dualteach.models.utils.modes import heads_in_mode
 from mmpose_dualteach.models.view_pair import ViewPair
@@ -139,7 +145,12 @@ class KeypointAdapter(JointPictures, LabelsAdapter):
             keypoints_visible=(counts > 0)[None].astype(np.float32),
         )
         for transform in self.labels:
-            results = transform(results)
+            try:
+                results = transform(results)
+            except KeyError as missing:
+                raise ValueError(
+                    f"{type(transform).__name__} reads {missing}, which a teacher's joints do not have. {OTHER_LABELS}"
+                ) from missing
         sample = results['data_samples']
         labels = sample.gt_instance_labels
         if 'keypoint_weights' in labels:

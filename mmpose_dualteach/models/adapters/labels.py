@@ -36,6 +36,12 @@ class LabelTarget(Target):
         return replace(self)  # Keypoints have no graph.
 
 
+OTHER_LABELS = (
+    'Does it need more than joints? Then register an adapter for this head, or name that of a head it descends from as '
+    'model.adapter, see docs/models.md'
+)
+
+
 class LabelsAdapter(OutputAdapter):
     """Heads that are taught as their stock pipelines teach them: what a teacher's ``predict()`` finds becomes pseudo
     ground truth, goes through the config's own ``GenerateTarget``, and the student's own ``loss()`` compares.
@@ -101,9 +107,8 @@ class LabelsAdapter(OutputAdapter):
                 losses = tensors_of(self.stock_loss(network, output, target.samples))
             except (AttributeError, KeyError) as missing:  # Of a data sample that has less than those of the file.
                 raise ValueError(
-                    f'the loss of {type(network).__name__} with {type(network.head).__name__} reads what labels made '
-                    f"of a teacher's joints do not have ({missing}); register an adapter for this head, or name that "
-                    'of a head it descends from as model.adapter, see docs/models.md'
+                    f'the loss of {type(network).__name__} with {type(network.head).__name__} fails on labels made of '
+                    f"a teacher's joints ({type(missing).__name__}: {missing}). {OTHER_LABELS}"
                 ) from missing
         return network.parse_losses(losses)[0] * target.share
 

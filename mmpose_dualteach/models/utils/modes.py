@@ -24,7 +24,10 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
 def heads_in_mode(network: nn.Module, training: bool) -> Iterator[None]:
     """Put a network's heads themselves, without what is in them, into training or evaluation mode: some answer with all
     their levels in training and with the last one in evaluation, and their ``loss()`` and ``predict()`` go by that."""
-    modes = [(module, module.training) for module in network.modules() if isinstance(module, BaseHead)]
+    head = getattr(network, 'head', None)
+    modes = [
+        (module, module.training) for module in network.modules() if isinstance(module, BaseHead) or module is head
+    ]
     for module, _ in modes:
         module.training = training
     try:
