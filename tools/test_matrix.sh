@@ -46,7 +46,9 @@ for name in "${names[@]}"; do
   pip() { PYTHONPATH=$repairs "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
   echo "[$name] Python $(said python), $(said mmcv) ...; log in $venv.log"
   stack >"$venv.log" 2>&1 && verdict=passed || verdict=FAILED
-  results+=("$name: $verdict ($(tail -n 1 "$venv.log"))")
+  # Some packages say something more at the end.
+  counts=$(grep -E '[0-9]+ (passed|failed|errors?)\b' "$venv.log" || cat "$venv.log")
+  results+=("$name: $verdict ($(tail -n 1 <<<"$counts"))")
 done
 printf '%s\n' "${results[@]}"
 [[ "${results[*]}" != *FAILED* ]]
