@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mmengine.config.config
+import mmengine.hub.hub
 import mmengine.logging
 import pytest
 import yaml
@@ -15,6 +17,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, HOOKS, METRICS, MODELS
 
+from mmpose_dualteach.compat import read_configs_by_name
 from mmpose_dualteach.switch import is_switched
 from mmpose_dualteach.switch.overlay import write_overlay, write_supervised
 from mmpose_dualteach.utils.config_dicts import plain
@@ -48,11 +51,8 @@ def test_every_config_says_what_the_inferencer_asks_for():
         assert DATASETS.get(config.dataset_type), path
 
 
-def test_the_wheel_has_tools_and_configs_for_mim(tmp_path):
-    build = [sys.executable, 'setup.py', '-q', 'egg_info', '--egg-base', str(tmp_path)]
-    build += ['build_py', '--build-lib', str(tmp_path / 'lib')]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    mim = tmp_path / 'lib' / 'mmpose_dualteach' / '.mim'
+def test_the_wheel_has_tools_and_configs_for_mim(built):
+    mim = built / '.mim'
     for name in (
         'model-index.yml',
         'tools/train.py',
@@ -63,9 +63,22 @@ def test_the_wheel_has_tools_and_configs_for_mim(tmp_path):
     assert not list(mim.rglob('__pycache__'))
 
 
+@pytest.fixture(scope='module')
+def built(tmp_path_factory) -> Path:
+    """The package as a wheel has it."""
+    folder = tmp_path_factory.mktemp('built')
+    build = [sys.executable, 'setup.py', '-q', 'egg_info', '--egg-base', str(folder)]
+    build += ['build_py', '--build-lib', str(folder / 'lib')]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    return folder / 'lib' / 'mmpose_dualteach'
+
+
 @pytest.fixture
-def inheriting(tmp_path, monkeypatch):
-    """A config elsewhere that inherits from one of ours by name, and the path of that."""
+def inheriting(built, tmp_path, monkeypatch):
+    """A config elsewhere that inherits from one of ours by name, and the config of that name."""
+    for module in (mmengine.config.config, mmengine.hub.hub):
+        monkeypatch.setattr(module, 'get_installed_path', module.get_installed_path)
+    read_configs_by_name('mmpose_dualteach', str(built))
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'mine.py').write_text(f"_base_ = 'mmpose_dualteach::{OWN}'\n")
     return Config.fromfile('mine.py'), Config.fromfile(ROOT / 'configs' / OWN)
@@ -87,12 +100,12 @@ def test_configs_inherit_from_ours_by_name(inheriting, monkeypatch):
     assert not [warning for warning in warnings if warning[1].get('level', 0) >= logging.WARNING]
 
 
-def test_what_is_written_names_our_configs_by_path(inheriting, tmp_path):
+def test_what_is_written_names_our_configs_by_path(built, inheriting, tmp_path):
     """MMPose's own train.py reads a config before anybody imports this package."""
     stock = 'td-hm_res18-narrow_udp-1xb16-1500it_faces-96x96.py'
     write_overlay(f'mmpose_dualteach::faces/{stock}', dict(unlabeled=dict(ann_file='train.json')), 'overlay.py')
     base = Path(ast.literal_eval((tmp_path / 'overlay.py').read_text().splitlines()[0].partition('= ')[2]))
-    assert base.samefile(ROOT / 'configs/faces' / stock)
+    assert base.samefile(built / '.mim/configs/faces' / stock)
     write_supervised(f'mmpose_dualteach::{OWN}', 'baseline.py')
     base = Path(ast.literal_eval((tmp_path / 'baseline.py').read_text().splitlines()[0].partition('= ')[2]))
-    assert base.samefile(ROOT / 'configs' / OWN)
+    assert base.samefile(built / '.mim/configs' / OWN)
