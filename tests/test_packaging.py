@@ -2,6 +2,7 @@
 """What is installed: tools and configs where mim looks for them, and every config in its folder's metafile."""
 
 import ast
+import importlib
 import logging
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import mmengine.config.config
 import mmengine.hub.hub
 import mmengine.logging
+import mmpose.registry
 import pytest
 import yaml
 from conftest import ROOT
@@ -17,6 +19,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, HOOKS, METRICS, MODELS
 
+from mmpose_dualteach import registry
 from mmpose_dualteach.compat import read_configs_by_name
 from mmpose_dualteach.switch import is_switched
 from mmpose_dualteach.switch.overlay import write_overlay, write_supervised
@@ -98,6 +101,12 @@ def test_configs_inherit_from_ours_by_name(inheriting, monkeypatch):
     ]
     assert [type(each).__name__ for each in built] == ['MutualTeachingPoseEstimator', 'DualTeacherHook', 'NME']
     assert not [warning for warning in warnings if warning[1].get('level', 0) >= logging.WARNING]
+
+
+def test_the_scope_is_made_once_and_below_mmposes_registries_alone(monkeypatch):
+    monkeypatch.setattr(mmpose.registry, 'HEADS', MODELS, raising=False)  # A second name, as some forks have.
+    importlib.reload(registry)
+    assert registry.SCOPE in MODELS.children and registry.SCOPE not in MODELS.parent.children
 
 
 def test_what_is_written_names_our_configs_by_path(built, inheriting, tmp_path):

@@ -58,6 +58,11 @@ def check_switchable(stock: dict, adapter: Optional[str] = None) -> None:
 def check_codec(model: dict, pipeline: List[dict], adapter: Optional[str] = None) -> None:
     """Compare the codec that encodes labels with the one that decodes predictions, and both with the input.
 
+    Args:
+        model (dict): The stock model.
+        pipeline (List[dict]): The labelled training pipeline.
+        adapter (str, optional): See :func:`check_switchable`.
+
     Raises:
         ValueError: If they differ; names both keys.
     """
