@@ -5,6 +5,7 @@ import re
 
 from conftest import run, switch
 from mmengine.runner import Runner
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
@@ -67,6 +68,15 @@ def test_a_stock_sampler_that_gives_way_is_told(stock, tmp_path):
     stock['train_dataloader']['sampler'] = dict(type='MultiSourceSampler', batch_size=4, source_ratio=[1, 3])
     run(switch(stock), tmp_path / 'own')
     assert 'labelled instances are all drawn alike, not by MultiSourceSampler' in log_of(tmp_path / 'own')
+
+
+def test_a_step_of_an_estimators_own_that_is_not_called_is_told(stock, tmp_path, monkeypatch):
+    run(switch(stock), tmp_path / 'stock')
+    assert 'is not called' not in log_of(tmp_path / 'stock')
+    kind, step = MODELS.get('TopdownPoseEstimator'), BasePoseEstimator.train_step
+    monkeypatch.setattr(kind, 'train_step', lambda *arguments: step(*arguments), raising=False)
+    run(switch(stock), tmp_path / 'own')
+    assert 'network b: TopdownPoseEstimator.train_step() is not called, one step trains' in log_of(tmp_path / 'own')
 
 
 def test_a_runner_made_of_objects(stock, tmp_path):

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmengine.dist import master_only
 from mmengine.runner import ValLoop
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 
 from mmpose_dualteach.datasets import LabeledUnlabeledDataset, LabeledUnlabeledSampler
 from mmpose_dualteach.datasets.checks.overlap import image_paths, shared_images
@@ -44,6 +45,7 @@ def check_run(runner: Any) -> None:
     _warn_of_lost_log_names(runner)
     _warn_of_shared_images(runner)
     _warn_of_equal_networks(runner)
+    _warn_of_lost_steps(runner)
 
 
 def _check_loader(loader: Any) -> None:
@@ -122,4 +124,17 @@ def _warn_of_equal_networks(runner: Any) -> None:
             runner.logger.warning(
                 f'networks {one} and {other} begin with the same weights and see the same batches: they stay alike and '
                 f'teach each other nothing; give each a checkpoint of its own, in model.networks.{other}.init_cfg'
+            )
+
+
+@master_only
+def _warn_of_lost_steps(runner: Any) -> None:
+    """A step trains all networks at once, by what each makes of a batch in its ``loss()``."""
+    model = unwrapped(runner.model)
+    for name in model.learning:
+        kind = type(model.networks[name])
+        if kind.train_step is not BasePoseEstimator.train_step:
+            runner.logger.warning(
+                f'network {name}: {kind.__name__}.train_step() is not called, one step trains all networks by their '
+                'loss(); move there what it adds'
             )
