@@ -59,7 +59,11 @@ def load_safely(path: str) -> Any:
     """
     try:
         return torch.load(path, map_location='cpu', **(dict(weights_only=True) if CAN_BE_TOLD else {}))
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'checkpoint {path} does not exist; those of a run are in its work directory, such as student_best.pth'
+        ) from None
+    except (PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # What torch's reader stumbles over depends on where a file ends, and on what is in it.
         refused = isinstance(error, pickle.UnpicklingError)

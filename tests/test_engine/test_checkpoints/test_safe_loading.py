@@ -165,3 +165,8 @@ def test_truncated_and_foreign_files_are_one_line(tmp_path, capsys):
         error = capsys.readouterr().err
         assert name in error and len(error.strip().splitlines()) == 1, error
     assert not (tmp_path / 'out.pth').exists()
+
+
+def test_a_checkpoint_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='gone.pth does not exist; those of a run are in its work directory'):
+        load_safely(str(tmp_path / 'gone.pth'))
