@@ -56,3 +56,26 @@ def test_a_methods_data_are_left_as_they_are(stock):
     before = copy.deepcopy(find_method('multiaugs').options)
     switch(stock, method='multiaugs', model=dict(sup_weight=0.9), views=dict(hard=dict(rotate_factor=1.0)))
     assert find_method('multiaugs').options == before
+
+
+def test_a_users_networks_and_lessons_come_on_top(stock):
+    def networks(method, **model):
+        return list(switch(stock, method=method, model=model).model.networks)
+
+    both = [dict(teacher='a', student='b'), dict(teacher='b', student='a')]
+    assert networks('posedual', networks=dict(b=dict(seed=3))) == ['a', 'b']
+    assert networks('sspcm', networks=dict(b=dict(seed=3))) == ['a', 'b', 'c']
+    assert networks('posecons', networks=dict(x=dict()), lessons=[dict(teacher='x', student='x')]) == ['x']
+    assert networks('mutual-teaching', networks=dict(x=dict()), lessons=[]) == ['x']
+    assert networks('posecons', networks=dict(b=dict()), lessons=both) == ['a', 'b']
+    alone = switch(stock, model=dict(networks=dict(alone=dict(), a=dict(), b=dict()), lessons=both))
+    assert MODELS.build(alone.model).predict_on == 'a', 'who learns from labels alone does not answer'
+
+
+def test_none_undoes_what_a_method_sets(stock):
+    config = switch(stock, method='scarcenet', model=dict(max_disagreement=None), views='paper')
+    assert config.model.max_disagreement is None and config.model.redraw
+    pipeline = config.train_dataloader.dataset.unlabeled.pipeline
+    (views,) = [each for each in pipeline if each['type'] == 'EasyHardViews']
+    assert not views['independent'], "both views are the paper's"
+    switch(stock, method='self-training', hook=dict(rounds=None, burn_in='20%'))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Dict, List, Mapping
 
-from mmpose_dualteach.models.pseudo_labels.lessons import LESSONS, NETWORKS
+from mmpose_dualteach.models.pseudo_labels.lessons import LESSONS, NETWORKS, parse_lessons
 from mmpose_dualteach.utils.config_dicts import on_top
 
 DEFAULT = 'mutual-teaching'
@@ -81,10 +81,27 @@ def options_of(method: str, given: Dict[str, Any]) -> Dict[str, Any]:
         given (Dict[str, Any]): The user's arguments by name; None where the method's holds.
 
     Returns:
-        Dict[str, Any]: The arguments; keys of dicts are merged.
+        Dict[str, Any]: The arguments; keys of dicts are merged. Of the method's networks those stay that lessons of the
+            user's name.
 
     Raises:
-        ValueError: If there is no such method; names those there are.
+        ValueError: If there is no such method, which names those there are, or a lesson of the user's is none.
     """
     options = find_method(method).options
-    return {key: on_top(value, options.get(key)) for key, value in given.items()}
+    chosen = {
+        key: options.get(key) if value is None else on_top(value, options.get(key)) for key, value in given.items()
+    }
+    model = given.get('model')
+    if isinstance(model, dict) and isinstance(model.get('networks'), dict):
+        chosen['model'] = dict(chosen['model'] or {}, networks=_networks(model, options.get('model', {})))
+    return chosen
+
+
+def _networks(given: Dict[str, Any], own: Dict[str, Any]) -> Dict[str, Any]:
+    """The user's networks on top of a method's."""
+    networks = on_top(given['networks'], own.get('networks', NETWORKS))
+    if 'lessons' not in given:
+        return networks
+    lessons = parse_lessons(given['lessons'], list(networks))
+    named = {name for lesson in lessons for name in lesson.networks}.union(given['networks'])
+    return {name: parts for name, parts in networks.items() if name in named}

@@ -30,5 +30,5 @@ EASY = dict(
     law='clipped',
 )
 # What views='paper' stands for with any method; both views are mirrored alike.
-PAPER_VIEWS = dict(easy=EASY, hard=dict(EASY, rotate_prob=0.8, flip_prob=0.0))
+PAPER_VIEWS = dict(easy=EASY, hard=dict(EASY, rotate_prob=0.8, flip_prob=0.0), independent=False)
 OPTIONS = dict(views=PAPER_VIEWS, rand_augment=False, model=dict(sup_weight=0.5, confidence=False, statistics='all'))

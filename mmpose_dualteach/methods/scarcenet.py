@@ -7,7 +7,8 @@ Li and Lee, "ScarceNet: Animal Pose Estimation with Scarce Annotations", CVPR 20
 images with lessons, ramped up in ten of them; weak easy views, strong hard ones with RandAugment and, on half of them,
 six patches of 33 pixels of a 256x256 input; what labels and the average teach weighs 2:1).
 
-Otherwise here: labels alone have half of the run, in steps far more than there. Agreement is that of the average, which
+Otherwise here: labels alone have half of the run, in steps far more than there. Cells are
+those of heatmaps of a quarter of the input, whatever the head has: 2.4 pixels. Agreement is that of the average, which
 teaches the mean of the two views; in its source the network's own agreement chooses, by the highest cell of one view
 and that of the other, warped, half a cell aside, so that of joints without any error a quarter pass, and all of them
 here; and the average teaches besides all joints whose pseudo-label, made before training, had a score above the lowest

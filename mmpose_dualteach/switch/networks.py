@@ -156,10 +156,13 @@ def check_networks(networks: Any, estimator: str) -> None:
     """Check what the user gave for ``model.networks``.
 
     Raises:
-        ValueError: If it is no dict of dicts, or a key is none of a model or a network.
+        ValueError: If it is no dict of dicts, a network has no usable name, or a key is none of a model or a network.
     """
     if not isinstance(networks, Mapping) or not all(isinstance(own, Mapping) for own in networks.values()):
         raise ValueError(f'model.networks={networks!r} must be a dict of dicts, dict(a=dict(), b=dict()) for instance')
+    for name in networks:
+        if not isinstance(name, str) or not name or '.' in name:
+            raise ValueError(f'model.networks: {name!r} is no name; take letters, without a dot')
     kind = MODELS.get(estimator)
     if kind is not None and not takes_anything(kind):
         for name, own in networks.items():

@@ -2,7 +2,7 @@
 """What the switch refuses, and in which words."""
 
 from contextlib import suppress
-from typing import Any, List, Mapping, Optional
+from typing import Any, Collection, List, Mapping, Optional
 
 from mmpose.registry import MODELS
 
@@ -11,11 +11,12 @@ from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform
 from mmpose_dualteach.models.adapters import BOTTOM_UP, TOPDOWN, find_adapter, finds_instances
-from mmpose_dualteach.models.estimators.model_checks import check_model_keys
-from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
+from mmpose_dualteach.models.estimators.model_checks import check_model_keys, check_own_values
+from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, MutualTeachingPoseEstimator
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
 from mmpose_dualteach.switch.names import is_switched
 from mmpose_dualteach.utils.ancestors import ancestor
+from mmpose_dualteach.utils.argument_values import check_values
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 
 OTHER_MODELS = dict(
@@ -94,14 +95,14 @@ def check_codec(model: dict, pipeline: List[dict], adapter: Optional[str] = None
 
 
 def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures: Any) -> None:
-    """Check the names of all options that are handed on to a class.
+    """Check all options that are handed on to a class.
 
     Args:
         stock_model (dict): The stock model.
         model, views, hook, pictures (dict, optional): The options of :func:`mutual_teaching` of these names.
 
     Raises:
-        ValueError: If one is unknown; names it.
+        ValueError: If one is unknown, or not what the class takes; names it.
     """
     # Here, since hooks import this module.
     from mmpose_dualteach.engine.hooks import DualTeacherHook, LessonVisualizationHook
@@ -110,13 +111,31 @@ def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures
         raise ValueError(f'model={model!r} must be a dict(...) of what differs in the switched model')
     estimator = (model or {}).get('estimator', stock_model['type'])
     check_model_keys({**stock_model, **(model or {})}, estimator, OWN_ARGUMENTS)
+    own = {key: value for key, value in (model or {}).items() if key in OWN_ARGUMENTS - {'networks'}}
+    check_own_values(own, MutualTeachingPoseEstimator)
     check_arguments(views, argument_names(EasyHardViews), 'views')
+    check_values(views or {}, EasyHardViews, 'views')
     for view in ('easy', 'hard'):
-        law = (views or {}).get(view)
-        check_arguments(law, argument_names(ViewLaw), f'views.{view}')
-        ViewLaw(**(law or {}))  # Which refuses numbers that are out of range.
-    check_arguments(hook, {'priority', *argument_names(DualTeacherHook)}, 'hook')
-    check_arguments(pictures, {'priority', *argument_names(LessonVisualizationHook)}, 'pictures')
+        _check_built((views or {}).get(view), ViewLaw, f'views.{view}')
+    _check_built(hook, DualTeacherHook, 'hook', {'priority'})
+    _check_built(pictures, LessonVisualizationHook, 'pictures', {'priority'})
+
+
+def _check_built(options: Any, kind: type, where: str, beside: Collection[str] = ()) -> None:
+    """Check options as the class that takes them will, when training begins.
+
+    Args:
+        options (dict, optional): The options.
+        kind (type): The class.
+        where (str): The key that holds them.
+        beside (Collection[str]): Keys that are not the class's own. Defaults to none.
+
+    Raises:
+        ValueError: If one is unknown, or the class refuses it.
+    """
+    check_arguments(options, {*beside, *argument_names(kind)}, where)
+    check_values(options or {}, kind, where)
+    kind(**{key: value for key, value in (options or {}).items() if key in argument_names(kind)})
 
 
 def check_teachers(teachers: List[Teacher], pipeline: List[dict]) -> None:

@@ -26,11 +26,11 @@ def merged(base: dict, changes: Dict[str, Any]) -> dict:
 
 
 def on_top(given: Any, own: Any) -> Any:
-    """What is given over what a method has of its own; keys of dicts are merged. Unlike :func:`merged`, None leaves
-    what is there, and there are no words such as ``_delete_``."""
+    """What is given over what a method has of its own; keys of dicts are merged. Unlike in :func:`merged` there are no
+    words such as ``_delete_``."""
     if isinstance(given, dict) and isinstance(own, dict):
         return {**own, **{key: on_top(value, own.get(key)) for key, value in given.items()}}
-    return own if given is None else given
+    return given
 
 
 def with_own_parts(stock: Any, own: Any) -> Any:

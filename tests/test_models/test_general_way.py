@@ -10,6 +10,7 @@ import torch
 from conftest import ROOT, run, switch
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData
+from mmpose.codecs import UDPHeatmap
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, MODELS, TRANSFORMS
 from test_kinds import INPUT, KINDS, of_kind
 
@@ -23,6 +24,7 @@ from mmpose_dualteach.models.adapters import (
     adapter_for,
     find_adapter,
 )
+from mmpose_dualteach.models.adapters.keypoints import in_input_pixels
 from mmpose_dualteach.models.utils.modes import heads_in_mode
 from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config
@@ -306,6 +308,73 @@ def test_descendants_are_of_their_ancestors_kind_unless_they_change_it(stock, la
     assert find_adapter(dict(type='LabSimCC', decoder=simcc)) is KeypointAdapter, 'its own loss goes on working'
     udp = adapter_for(dict(type='HeatmapHead', loss=dict(), decoder=dict(codec, type='LabUDP')), redraw=True)
     assert not udp.rounded and udp.to_input[0, 0] == pytest.approx((INPUT[0] - 1) / (16 - 1))
+
+
+def test_a_descendant_whose_output_is_its_own_is_taught_by_keypoints(stock, lab):
+    """What lies between its loss() and its predict() no adapter knows."""
+
+    @MODELS.register_module()
+    class LabLogits(MODELS.get('HeatmapHead')):
+        def loss(self, feats, batch_data_samples, train_cfg={}):
+            labels = torch.stack([sample.gt_fields.heatmaps for sample in batch_data_samples])
+            return dict(loss_kpt=torch.nn.functional.binary_cross_entropy_with_logits(self.forward(feats), labels))
+
+        def predict(self, feats, batch_data_samples, test_cfg={}):
+            return self.decode(self.forward(feats).sigmoid())
+
+    codec = dict(type='UDPHeatmap', input_size=INPUT, heatmap_size=(16, 24))
+    assert find_adapter(dict(type='LabLogits', decoder=codec)) is KeypointAdapter
+    combined = dict(codec, heatmap_type='combined')
+    own = dict(type='CombinedTargetMSELoss')
+    assert find_adapter(dict(type='LabLogits', loss=own, decoder=combined)) is KeypointAdapter
+    stock['model']['test_cfg'] = dict()
+    stock['model']['head']['type'] = 'LabLogits'
+    model, data = batch_of(switch(stock))
+    losses = model.loss(**data)
+    assert losses['a/loss_pseudo'] > 0 and torch.isfinite(losses['a/loss_pseudo'])
+
+
+@pytest.mark.parametrize('adapter', [None, 'KeypointAdapter'])
+def test_an_estimators_own_forward_is_what_labels_lessons_and_scores_go_through(stock, lab, adapter):
+    @MODELS.register_module()
+    class LabForward(MODELS.get('TopdownPoseEstimator')):
+        def forward(self, inputs, data_samples=None, mode='tensor'):
+            return super().forward(0.5 * inputs.flip(1) + 1.0, data_samples, mode)
+
+    stock['model']['type'] = 'LabForward'
+    model, data = batch_of(switch(stock, model=dict(adapter=adapter, statistics='all')))
+    images, samples = data['inputs']['labeled'], data['data_samples']['labeled']
+    network = model.networks['a']
+    ours = next(model.sup_losses(data['inputs'], data['data_samples']))
+    assert torch.equal(ours['a/loss_kpt'], network(images, samples, mode='loss')['loss_kpt'])
+    model.eval()
+    told = model.predict_all(images, samples)['a']
+    for one, other in zip(told, network(images, [sample.new() for sample in samples], mode='predict')):
+        assert np.array_equal(one.pred_instances.keypoints, other.pred_instances.keypoints)
+    stock['model']['type'] = 'TopdownPoseEstimator'
+    plain, _ = batch_of(switch(stock, model=dict(adapter=adapter)))
+    plain.load_state_dict(model.state_dict())
+    plain.eval()
+    with torch.no_grad():
+        seen = model.adapter.output(network, images)
+        expected = plain.adapter.output(plain.networks['a'], 0.5 * images.flip(1) + 1.0)
+    for one, other in zip(seen, expected):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize('right', [False, True])
+@pytest.mark.parametrize('kind', ['gaussian', 'combined'])
+def test_a_descendant_of_udp_decodes_to_where_its_labels_are(kind, right):
+    class LabUDP(UDPHeatmap):
+        def decode(self, encoded):
+            keypoints, scores = super().decode(encoded)
+            size = np.asarray(self.input_size)
+            return (keypoints * (size - 1) / size if right else keypoints), scores**2
+
+    codec = LabUDP(input_size=(48, 64), heatmap_size=(12, 16), sigma=1.0, heatmap_type=kind)
+    joints = np.random.RandomState(0).uniform(8, 40, (1, 5, 2)).astype(np.float32)
+    decoded, _ = codec.decode(codec.encode(joints, np.ones((1, 5), np.float32))['heatmaps'])
+    assert np.abs(in_input_pixels(decoded, codec) - joints).max() < 0.1
 
 
 def test_a_descendant_of_the_general_way_is_given_what_makes_labels(stock, monkeypatch):

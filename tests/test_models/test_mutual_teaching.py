@@ -396,6 +396,11 @@ def test_bfloat16_channels_last_trains(stock):
         (dict(lessons=[dict(teacher='c', student='a')]), "no network 'c'"),
         (dict(lessons=[dict(teacher='a')]), 'takes teacher, student'),
         (dict(lessons=[dict(teacher='a.ema', student='b', detach=False)]), 'takes no gradient'),
+        (
+            dict(lessons=[dict(teacher='a', student='b', detach=False)], redraw=True),
+            'detach=False needs a gradient of the teacher, and labels made of joints pass none',
+        ),
+        (dict(unsup_weight=-1), 'unsup_weight=-1 must not be negative'),
         (dict(teacher_mode='frozen'), "'train' or 'eval'"),
         (dict(statistics='hard'), "statistics='hard'; choose 'easy', 'labeled' or 'all'"),
         (dict(predict_on='c'), 'predict_on'),

@@ -170,6 +170,7 @@ def test_names_of_teachers():
         (dict(teacher=['a', 'c'], student='b'), "no network 'c'"),
         (dict(teacher=['a', 'b'], student='b', combine='best'), 'choose one of mean, closest'),
         (dict(teacher='a.snapshot', student='b', detach=False), 'takes no gradient'),
+        (dict(teacher='a', student='b', combine='closest'), 'chooses among several teachers'),
     ],
 )
 def test_bad_lessons_are_named(lesson, message):

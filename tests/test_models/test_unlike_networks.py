@@ -143,6 +143,16 @@ def test_a_teacher_of_another_kind_teaches_by_its_keypoints(stock, simcc, tmp_pa
     assert list((tmp_path / 'run').rglob('lessons_6.png'))
 
 
+def test_a_teacher_whose_scores_say_nothing_is_told(stock, tmp_path):
+    other = Config(of_kind(copy.deepcopy(stock), 'regression'))
+    other.dump(tmp_path / 'regression.py')
+    networks = dict(a=dict(), b=dict(config=str(tmp_path / 'regression.py')))
+    told = 'network b: RegressionHead scores every joint 1, so what it teaches counts in full from the first step on'
+    for name, hook in (('sure', {}), ('burn_in', dict(burn_in='50%'))):
+        run(switch(stock, model=dict(networks=networks), hook=hook), tmp_path / name)
+        assert (told in next((tmp_path / name).rglob('*.log')).read_text()) == (name == 'sure')
+
+
 def test_what_a_networks_config_imports_is_imported(stock, simcc):
     big, _ = simcc
     config = Config.fromfile(big['config'])

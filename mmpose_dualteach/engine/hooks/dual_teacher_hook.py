@@ -10,7 +10,7 @@ from mmpose_dualteach.engine.optim_wrappers.clip_each_network import clip_each_n
 from mmpose_dualteach.engine.run.lesson_watch import DRIFT, LessonWatch, check_finite
 from mmpose_dualteach.engine.run.network_scores import NetworkScores, scores_in_words
 from mmpose_dualteach.engine.run.pseudo_schedule import Length, PseudoSchedule
-from mmpose_dualteach.engine.run.run_checks import check_run
+from mmpose_dualteach.engine.run.run_checks import check_run, warn_of_scoreless_teachers
 from mmpose_dualteach.engine.run.run_summary import run_summary
 from mmpose_dualteach.engine.run.skipped_instances import SkippedInstances, skipped_before
 from mmpose_dualteach.models.utils.unwrapped import unwrapped
@@ -89,7 +89,7 @@ class DualTeacherHook(Hook):
         if rounds and (burn_in or snapshot_interval):
             raise ValueError(
                 f'DualTeacherHook: rounds={rounds} says when lessons begin and end and snapshots are taken; leave out '
-                'burn_in and snapshot_interval, or rounds'
+                'burn_in and snapshot_interval, or set rounds=None'
             )
         self.burn_in, self.ramp_up = burn_in, ramp_up
         self.schedule = PseudoSchedule.of_run(burn_in, ramp_up, 1)  # Of the run's own length when that is known.
@@ -113,6 +113,8 @@ class DualTeacherHook(Hook):
             self._plan_rounds(runner, self.rounds)
         for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
             runner.logger.info(line)
+        if not self.schedule.burn_in:
+            warn_of_scoreless_teachers(runner)
         if self._model.lessons and not self.schedule.taught_by(self._progress(runner, runner.max_iters - 1)):
             whole = f'{runner.max_iters / len(runner.train_dataloader):g} epochs, {runner.max_iters} iterations'
             runner.logger.warning(

@@ -7,17 +7,21 @@ from typing import Any
 import torch
 from mmengine.dist import master_only
 from mmengine.runner import ValLoop
+from mmpose.models.heads import IntegralRegressionHead, RegressionHead
 from mmpose.models.pose_estimators.base import BasePoseEstimator
 
 from mmpose_dualteach.datasets import LabeledUnlabeledDataset, LabeledUnlabeledSampler
 from mmpose_dualteach.datasets.checks.overlap import image_paths, shared_images
 from mmpose_dualteach.engine.loops import MutualTeachingValLoop
 from mmpose_dualteach.models import MutualTeachingPoseEstimator
+from mmpose_dualteach.models.adapters import KeypointAdapter
 from mmpose_dualteach.models.utils.unwrapped import unwrapped
 from mmpose_dualteach.switch.names import NEW_SET
 from mmpose_dualteach.utils.config_dicts import class_name
 
 ALIKE = ('DefaultSampler', 'InfiniteSampler')
+# Of heads whose joints all have the score 1; MMPose's others that predict coordinates have a predict() of their own.
+SCORELESS = (RegressionHead.predict, IntegralRegressionHead.predict)
 
 
 def check_run(runner: Any) -> None:
@@ -124,6 +128,21 @@ def _warn_of_equal_networks(runner: Any) -> None:
             runner.logger.warning(
                 f'networks {one} and {other} begin with the same weights and see the same batches: they stay alike and '
                 f'teach each other nothing; give each a checkpoint of its own, in model.networks.{other}.init_cfg'
+            )
+
+
+@master_only
+def warn_of_scoreless_teachers(runner: Any) -> None:
+    """Of teachers that are sure of all that they say, where lessons between unlike networks go by that."""
+    model = unwrapped(runner.model)
+    general = [group for group in model.groups if isinstance(group.adapter, KeypointAdapter)]
+    teachers = dict.fromkeys(teacher.network for group in general for teacher in group.teachers)
+    for name in teachers if model.selection.confidence else ():
+        head = type(model.networks[name].head)
+        if name not in model.frozen and head.predict in SCORELESS:
+            runner.logger.warning(
+                f'network {name}: {head.__name__} scores every joint 1, so what it teaches counts in full from the '
+                "first step on, before it knows anything; give it time, hook=dict(burn_in='20%')"
             )
 
 

@@ -277,7 +277,7 @@ class OutputAdapter(metaclass=ABCMeta):
         Raises:
             TypeError: If the network's ``loss()`` gives something else; names its class.
         """
-        losses: Any = network.loss(images, samples)
+        losses: Any = network(images, samples, mode='loss')
         if not isinstance(losses, dict):
             raise TypeError(
                 f'{type(network).__name__}.loss() gives a {type(losses).__name__}, mutual teaching needs losses by '

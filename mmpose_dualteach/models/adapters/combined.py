@@ -51,7 +51,7 @@ class CombinedAdapter(HeatmapAdapter):
         if not known or codec.get('heatmap_type') != 'combined':
             return Refusal(f'model.head is {class_name(head)} without combined UDPHeatmap')
         other = cls.other_loss(head)
-        return Refusal(f'the loss of {class_name(head)} is {other}', 'loss') if other else None
+        return Refusal(f'the loss of {class_name(head)} is {other}', 'loss') if other else cls.own_output(head)
 
     @classmethod
     def supports(cls) -> str:

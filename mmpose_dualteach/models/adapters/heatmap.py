@@ -65,6 +65,7 @@ class HeatmapAdapter(OutputAdapter):
                 f'model.redraw=True: labels of {kind} are not one Gaussian a joint; set model.redraw=False'
             )
         self.redraw = redraw
+        self.differentiable = not redraw
         self.sigma: Any = getattr(codec, 'sigma', None)
         self.unbiased = kind == 'MSRAHeatmap' and codec.unbiased
         self.rounded = kind == 'MSRAHeatmap' and not codec.unbiased  # Labels lie on cells, not between them.
@@ -80,7 +81,14 @@ class HeatmapAdapter(OutputAdapter):
         refusal, codec = super().refusal(head), head.get('decoder') or {}
         if refusal is None and codec.get('heatmap_type', 'gaussian') != 'gaussian':
             return Refusal(f'the heatmap_type of {class_name(codec)} is {codec["heatmap_type"]}', 'codec')
-        return refusal
+        return refusal or cls.own_output(head)
+
+    @classmethod
+    def own_output(cls, head: dict) -> Optional[Refusal]:
+        """The refusal of a descendant that has a loss() and a predict() of its own: what its output means is between
+        these two."""
+        own = [name for name in ('loss', 'predict') if not ancestor(head, MODELS, cls.heads, (name,))]
+        return Refusal(f'{class_name(head)} has a loss() and a predict() of its own') if len(own) == 2 else None
 
     # ------------------------------------------------------------------ lessons
 

@@ -41,6 +41,7 @@ class JointAdapter(JointPictures):
     """
 
     head_methods: Tuple[str, ...] = ('loss',)
+    differentiable = False
 
     def __init__(self, head: dict, **options) -> None:
         super().__init__(head, **options)

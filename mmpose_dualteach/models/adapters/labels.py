@@ -77,7 +77,11 @@ class LabelsAdapter(OutputAdapter):
     # ------------------------------------------------------------------ lessons
 
     def output(self, network: BasePoseEstimator, images: Tensor) -> Any:
-        return self.predicted(network, network.extract_feat(images), (images.shape[-1], images.shape[-2]))
+        if type(network).forward is BasePoseEstimator.forward:
+            return self.predicted(network, network.extract_feat(images), (images.shape[-1], images.shape[-2]))
+        with kept_features(network) as seen, torch.no_grad():  # What it does to images before, nobody else knows.
+            network(images, None, mode='tensor')
+        return self.predicted(network, *seen[-1])
 
     @abstractmethod
     def predicted(self, network: BasePoseEstimator, features: Any, size: Tuple[int, int]) -> Any:
@@ -123,22 +127,29 @@ class LabelsAdapter(OutputAdapter):
     @contextmanager
     def watch(self, network: BasePoseEstimator) -> Iterator[list]:
         outputs: list = []
-        seen: list = []
-        own = network.extract_feat
-
-        def kept(images: Tensor) -> Any:
-            seen.append((own(images), (images.shape[-1], images.shape[-2])))
-            return seen[-1][0]
-
-        network.extract_feat = kept
-        try:
+        with kept_features(network) as seen:
             yield outputs
-        finally:
-            del network.extract_feat  # That of its class is left.
         if seen:
             features, size = seen[-1]
             with evaluation_mode(network.head):
                 outputs.append(self.predicted(network, detached(features), size))
+
+
+@contextmanager
+def kept_features(network: BasePoseEstimator) -> Iterator[List[Tuple[Any, Tuple[int, int]]]]:
+    """Collect, while inside, the features that a network makes, each with the size (width, height) of its images."""
+    seen: List[Tuple[Any, Tuple[int, int]]] = []
+    own = network.extract_feat
+
+    def kept(images: Tensor) -> Any:
+        seen.append((own(images), (images.shape[-1], images.shape[-2])))
+        return seen[-1][0]
+
+    network.extract_feat = kept
+    try:
+        yield seen
+    finally:
+        del network.extract_feat  # That of its class is left.
 
 
 def check_joint_count(count: int, views: ViewPair) -> None:

@@ -3,9 +3,11 @@ from typing import Any, Collection, Mapping, Sequence
 
 from mmpose.registry import MODELS
 
+from mmpose_dualteach.models.occlusions import parse_paths
 from mmpose_dualteach.models.pseudo_labels.lesson_group import LessonGroup
 from mmpose_dualteach.models.pseudo_labels.lessons import Lesson
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
+from mmpose_dualteach.utils.argument_values import check_values
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
 
 
@@ -30,6 +32,33 @@ def check_model_keys(model: Mapping[str, Any], estimator: str, own: Collection[s
         raise ValueError(f'model.estimator={estimator!r} is no registered model; import it by custom_imports')
     if not takes_anything(kind):
         check_arguments(model, {'type', 'estimator', *own, *argument_names(kind)}, 'model')
+
+
+def check_own_values(own: Mapping[str, Any], kind: type) -> None:
+    """Check the wrapper's own arguments, before anything is built.
+
+    Args:
+        own (Mapping[str, Any]): Those that are given, but for ``networks``.
+        kind (type): The wrapper's class.
+
+    Raises:
+        ValueError: If one is not what the wrapper takes; names the key.
+    """
+    check_values(own, kind, 'model')
+    parse_paths(own.get('paths', ((),)))
+    Selection(**{key: value for key, value in own.items() if key in argument_names(Selection)})
+    check_loss_weights(own.get('sup_weight', 1.0), own.get('unsup_weight', 1.0))
+
+
+def check_loss_weights(sup_weight: float, unsup_weight: float) -> None:
+    """Refuse weights by which networks would unlearn.
+
+    Raises:
+        ValueError: If one is negative; names the key.
+    """
+    for key, value in (('sup_weight', sup_weight), ('unsup_weight', unsup_weight)):
+        if value < 0:
+            raise ValueError(f'model.{key}={value} must not be negative')
 
 
 def check_frozen(networks: Mapping[str, dict]) -> None:
@@ -77,7 +106,8 @@ def check_kind(model: Any, group: LessonGroup) -> None:
     """
     if not group.adapter.differentiable and not all(lesson.detach for lesson in group.lessons):
         raise ValueError(
-            'model.lessons: detach=False needs a gradient of the teacher, and keypoints have none; leave it out'
+            'model.lessons: detach=False needs a gradient of the teacher, and labels made of joints pass none; '
+            'leave it out'
         )
     group.selection.check_scores(group.adapter.tells_scores or len({each.network for each in group.teachers}) > 1)
     if model.finds_instances and any(teacher.view > 1 for teacher in group.teachers):

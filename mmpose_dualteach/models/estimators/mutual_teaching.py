@@ -12,7 +12,12 @@ from mmpose_dualteach import compat, geometry
 from mmpose_dualteach.models.adapters import OutputAdapter, Target
 from mmpose_dualteach.models.adapters.base import detached
 from mmpose_dualteach.models.estimators.labeled_looks import drift, labeled_peaks
-from mmpose_dualteach.models.estimators.model_checks import check_kind, check_lessons, check_model_keys
+from mmpose_dualteach.models.estimators.model_checks import (
+    check_kind,
+    check_lessons,
+    check_loss_weights,
+    check_model_keys,
+)
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
 from mmpose_dualteach.models.occlusions import BlockShuffle, parse_paths
 from mmpose_dualteach.models.pseudo_labels.lesson_group import LessonGroup, group_lessons
@@ -137,6 +142,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
         **stock: Any,
     ) -> None:
         check_model_keys(stock, estimator, OWN_ARGUMENTS)
+        check_loss_weights(sup_weight, unsup_weight)
         if teacher_mode not in ('train', 'eval'):
             raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
         if not networks:

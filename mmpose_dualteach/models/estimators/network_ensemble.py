@@ -38,7 +38,7 @@ class NetworkEnsemble(BaseModel):
         data_preprocessor (dict): That of the model.
         networks (Dict[str, dict]): The networks by name, see :class:`MutualTeachingPoseEstimator`.
         predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
-            all. Defaults to the first network that learns.
+            all. Defaults to the first network that learns and is not apart.
         apart (Collection[str]): Names of networks that are no part of the mean. Defaults to none.
         channels_last (bool): Keep images in channels-last memory format. Defaults to False.
         estimator (str): Class of each network. Defaults to ``'TopdownPoseEstimator'``.
@@ -95,7 +95,8 @@ class NetworkEnsemble(BaseModel):
         self.learning = [name for name in networks if name not in self.frozen]
         for name in self.frozen:
             self.networks[name].requires_grad_(False)
-        self.first, self.last = self.learning[0], self.learning[-1]
+        self.first = next((name for name in self.learning if name not in apart), self.learning[0])
+        self.last = self.learning[-1]
         self.adapter = self.adapters[self.first]
         # Those that have learned from each other and see the same images.
         self.peers = [name for name in self.learning if self.own_images[name] is None and name not in apart]
@@ -108,7 +109,7 @@ class NetworkEnsemble(BaseModel):
     def _who_predicts_alone(self, estimator: str, test_cfg: dict) -> List[str]:
         """What an estimator or a head of the user's makes of its network's answer, or the heatmaps that a config asks
         for beside it, nobody makes of a mean one."""
-        predicts_itself = not ancestor(dict(type=estimator), MODELS, (TOPDOWN, BOTTOM_UP), ('predict',))
+        predicts_itself = not ancestor(dict(type=estimator), MODELS, (TOPDOWN, BOTTOM_UP), ('forward', 'predict'))
         every = predicts_itself or test_cfg.get('output_heatmaps')
         return [name for name, head in self._heads.items() if every or not self.adapters[name].answers_for(head)]
 

@@ -1,5 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-from typing import Any, Sequence, Tuple
+from typing import Any, Tuple
 
 import torch
 from mmpose.registry import MODELS
@@ -16,13 +16,13 @@ class BlockShuffle:
     The S3KL of the field's tables, without code of it that we could read.
 
     Args:
-        blocks (Sequence[int]): How many, (across, down). Defaults to (2, 2).
+        blocks (Tuple[int, int]): How many, (across, down). Defaults to (2, 2).
 
     Raises:
         ValueError: If there are less than two blocks.
     """
 
-    def __init__(self, blocks: Sequence[int] = (2, 2)) -> None:
+    def __init__(self, blocks: Tuple[int, int] = (2, 2)) -> None:
         self.across, self.down = blocks
         if min(blocks) < 1 or self.across * self.down < 2:
             raise ValueError(f'BlockShuffle: blocks={tuple(blocks)} must be at least two')

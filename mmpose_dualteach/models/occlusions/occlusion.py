@@ -1,6 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from abc import ABC, abstractmethod
-from typing import Sequence, Tuple
+from typing import Tuple
 
 import torch
 from torch import Tensor
@@ -16,9 +16,9 @@ class Occlusion(ABC):
 
     Args:
         count (int): Patches on each instance.
-        half_width (Sequence[float]): Least and largest half width and half height of a patch in pixels of a
+        half_width (Tuple[float, float]): Least and largest half width and half height of a patch in pixels of a
             ``base_size`` input; drawn uniformly. Defaults to (10, 20).
-        base_size (Sequence[int]): The input size (width, height) that pixels belong to. Other inputs are covered in
+        base_size (Tuple[int, int]): The input size (width, height) that pixels belong to. Other inputs are covered in
             proportion to the root of their area. Defaults to (192, 256).
 
     Raises:
@@ -29,12 +29,14 @@ class Occlusion(ABC):
     uses_joints = True
 
     def __init__(
-        self, count: int, half_width: Sequence[float] = (10.0, 20.0), base_size: Sequence[int] = (192, 256)
+        self, count: int, /, half_width: Tuple[float, float] = (10.0, 20.0), base_size: Tuple[int, int] = (192, 256)
     ) -> None:
         if count < 1 or not 0 <= half_width[0] <= half_width[1]:
             raise ValueError(
                 f'{type(self).__name__}: {count} patches must be at least 1, half_width={half_width} an ascending pair'
             )
+        if min(base_size) < 1:
+            raise ValueError(f'{type(self).__name__}: base_size={base_size} must be at least 1 pixel wide and high')
         self.count = count
         self.half_width = half_width
         self.base_size = base_size
@@ -79,7 +81,7 @@ class JointPatches(Occlusion):
         ValueError: If a number is out of range.
     """
 
-    def __init__(self, count: int, jitter: float = 10.0, **options) -> None:
+    def __init__(self, count: int, /, jitter: float = 10.0, **options) -> None:
         super().__init__(count, **options)
         if jitter < 0:
             raise ValueError(f'{type(self).__name__}: jitter={jitter} must not be negative')

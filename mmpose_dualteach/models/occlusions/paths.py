@@ -8,6 +8,8 @@ from torch import Tensor
 
 from mmpose_dualteach.models.occlusions.block_shuffle import BlockShuffle
 from mmpose_dualteach.models.occlusions.occlusion import Occlusion
+from mmpose_dualteach.utils.argument_values import annotations_of, check_values, fits
+from mmpose_dualteach.utils.arguments import check_arguments
 
 
 class Path:
@@ -40,10 +42,15 @@ def parse_paths(paths: Sequence[Sequence[dict]]) -> List[Path]:
         List[Path]: The paths.
 
     Raises:
-        ValueError: If there is no path, or one is no list of configs of occlusions; names it.
+        ValueError: If there is no path, one is no list of configs of occlusions, or an option of one is none; names it.
     """
     if not paths:
         raise ValueError('model.paths is empty; give one list of occlusions for each path, [[]] for a bare hard view')
+    if not fits(paths, Sequence[Sequence[dict]]):
+        raise ValueError(
+            f'model.paths={paths!r} must be a list with one list of occlusions for each path, such as '
+            "[[dict(type='JointCutout')]]"
+        )
     return [_path(path, f'model.paths[{number}]') for number, path in enumerate(paths)]
 
 
@@ -56,13 +63,17 @@ def _path(configs: Sequence[dict], where: str) -> Path:
 
 
 def _part(config: Any, where: str) -> Any:
-    kind = MODELS.get(config['type']) if isinstance(config, dict) and 'type' in config else None
+    kind: Any = MODELS.get(config['type']) if 'type' in config else None
     if not _is_part(kind):
         names = ', '.join(name for name, each in MODELS.module_dict.items() if _is_part(each))
         raise ValueError(f'{where} has {config!r}; give dict(type=...) of {names}')
+    options = {key: value for key, value in config.items() if key != 'type'}
+    name = f'{where}.{kind.__name__}'
+    check_arguments(options, annotations_of(kind), name)
+    check_values(options, kind, name)
     try:
-        return MODELS.build(config)
-    except TypeError as error:
+        return kind(**options)
+    except (TypeError, ValueError) as error:
         raise ValueError(f'{where}: {error}') from None
 
 

@@ -3,9 +3,10 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Collection, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Sequence, Tuple
 
 from mmpose_dualteach.models.pseudo_labels.combine import COMBINE
+from mmpose_dualteach.utils.argument_values import fits
 
 # What there is where a config names neither: two networks that teach each other.
 NETWORKS: Dict[str, dict] = dict(a=dict(), b=dict())
@@ -99,11 +100,11 @@ class Lesson:
         return names if len(self.teachers) == 1 else f'the {self.combine} of {names}'
 
 
-def parse_lessons(lessons: Iterable[dict], networks: Sequence[str]) -> List[Lesson]:
+def parse_lessons(lessons: Sequence[dict], networks: Sequence[str]) -> List[Lesson]:
     """Read lessons from a config.
 
     Args:
-        lessons (Iterable[dict]): For each ``teacher``, a name or several (see :meth:`Teacher.parse`), ``student``, and
+        lessons (Sequence[dict]): For each ``teacher``, a name or several (see :meth:`Teacher.parse`), ``student``, and
             where they differ from :class:`Lesson`'s defaults ``combine`` and ``detach``.
         networks (Sequence[str]): Names of the networks there are.
 
@@ -111,9 +112,13 @@ def parse_lessons(lessons: Iterable[dict], networks: Sequence[str]) -> List[Less
         List[Lesson]: The lessons.
 
     Raises:
-        ValueError: If a lesson names no known network or teacher, or asks for a gradient through weights that are no
-            network's own.
+        ValueError: If a lesson is none, names no known network or teacher, chooses among too few, or asks for a
+            gradient through weights that are no network's own.
     """
+    if not fits(lessons, Sequence[dict]):
+        raise ValueError(
+            f"model.lessons={lessons!r} must be a list of dicts, [dict(teacher='a', student='b')] for instance"
+        )
     return [
         _parse(dict(arguments), f'model.lessons[{number}]={dict(arguments)}', networks)
         for number, arguments in enumerate(lessons)
@@ -138,6 +143,8 @@ def _parse(arguments: dict, where: str, networks: Sequence[str]) -> Lesson:
         raise ValueError(f'{where}: one teacher at least must see the first easy view; leave .view out of one name')
     if lesson.combine not in COMBINE:
         raise ValueError(f'{where}: combine={lesson.combine!r}; choose one of {", ".join(COMBINE)}')
+    if lesson.combine == 'closest' and len(lesson.teachers) < 2:
+        raise ValueError(f"{where}: combine='closest' chooses among several teachers; name more, or leave it out")
     if not lesson.detach and any(teacher.weights != OWN for teacher in lesson.teachers):
         raise ValueError(f'{where}: a moving average or snapshot takes no gradient; leave it or detach=False out')
     return lesson
