@@ -8,7 +8,7 @@ from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT, pipeline_of
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform, is_of_whole_images
-from mmpose_dualteach.models.adapters import finds_instances
+from mmpose_dualteach.models.adapters import finds_instances, keypoint_count
 from mmpose_dualteach.models.estimators.network_ensemble import BESIDE_MODEL, merged_parts
 from mmpose_dualteach.switch.names import BASELINE
 from mmpose_dualteach.switch.optimizer import own_options
@@ -42,13 +42,14 @@ class OwnParts:
     paramwise: Dict[str, dict]
 
     @classmethod
-    def read(cls, networks: Mapping[str, dict], stock: dict, pipeline: List[dict]) -> 'OwnParts':
+    def read(cls, networks: Mapping[str, dict], stock: dict, pipeline: List[dict], head: dict) -> 'OwnParts':
         """Read what the user gave.
 
         Args:
             networks (Mapping[str, dict]): What is each network's own; may name a config.
             stock (dict): The stock config that is switched.
             pipeline (List[dict]): Its labelled training pipeline.
+            head (dict): The head of networks without one of their own.
 
         Raises:
             ValueError: If a network's config does not fit.
@@ -57,6 +58,8 @@ class OwnParts:
         own = {name: with_own_config(name, parts, stock, pipeline) for name, parts in networks.items()}
         for name, parts in own.items():
             repair_head(parts.get('head'), f'model.networks.{name}.head')
+            key = 'config' if 'config' in networks[name] else 'head'
+            check_same_keypoints(f'model.networks.{name}.{key}', merged_parts(dict(head=head), parts)['head'], head)
         imports = [module for parts in own.values() for module in parts.pop(IMPORTS, [])]
         pipelines = {name: parts.pop(PIPELINES) for name, parts in own.items() if PIPELINES in parts}
         paramwise = {name: parts.pop(PARAMWISE) for name, parts in own.items() if PARAMWISE in parts}
@@ -178,6 +181,24 @@ def check_networks(networks: Any, estimator: str) -> None:
     if kind is not None and not takes_anything(kind):
         for name, own in networks.items():
             check_arguments(own, {'config', *BESIDE_MODEL, *argument_names(kind)}, f'model.networks.{name}')
+
+
+def check_same_keypoints(where: str, head: dict, shared: dict) -> None:
+    """Compare how many keypoints two networks predict.
+
+    Args:
+        where (str): The key that the network's head comes from.
+        head, shared (dict): The network's head, and that of networks without one of their own.
+
+    Raises:
+        ValueError: If they are not as many; names both numbers.
+    """
+    own, others = keypoint_count(head), keypoint_count(shared)
+    if None not in (own, others) and own != others:
+        raise ValueError(
+            f'{where}: its head predicts {own} keypoints, that of the switched config {others}; networks learn the '
+            'same labels, take a head of the same keypoints'
+        )
 
 
 def check_same_images(where: str, pipeline: List[dict], other: List[dict], preprocessor: dict, others: dict) -> None:

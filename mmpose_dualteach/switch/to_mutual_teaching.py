@@ -115,7 +115,8 @@ def mutual_teaching(
     labels = labeled_set(loader['dataset'], labeled)
     pipeline = pipeline_of(labels)
     check_codec(stock['model'], pipeline, adapter)
-    own = OwnParts.read(model.pop('networks', NETWORKS), stock, pipeline)
+    networks = model.pop('networks', NETWORKS)
+    own = OwnParts.read(networks, stock, pipeline, merged_parts(stock['model'], model)['head'])
     alone = not model.get('lessons', True)
     if baseline:
         own = own.with_baseline(alone)
