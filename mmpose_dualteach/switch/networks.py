@@ -8,18 +8,19 @@ from mmpose.registry import MODELS
 
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, WHOLE_IMAGE_CUT, pipeline_of
 from mmpose_dualteach.datasets.unlabeled_pipeline import find_transform, is_of_whole_images
-from mmpose_dualteach.models.adapters import finds_instances
+from mmpose_dualteach.models.adapters import finds_instances, keypoint_count
 from mmpose_dualteach.models.estimators.network_ensemble import BESIDE_MODEL, merged_parts
 from mmpose_dualteach.switch.names import BASELINE
+from mmpose_dualteach.switch.optimizer import own_options
 from mmpose_dualteach.switch.stock_repairs import repair_head, repaired
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
 from mmpose_dualteach.utils.config_dicts import class_name, hashable, imported_modules, plain
 from mmpose_dualteach.utils.config_file import read_config
 
 PARTS = ('backbone', 'neck', 'head', 'test_cfg', 'train_cfg', 'init_cfg')
-# Where with_own_config() leaves the pipelines of validation and test of a network that sees images of its own, and the
-# modules that its config imports.
-PIPELINES, IMPORTS = 'pipelines', 'imports'
+# Where with_own_config() leaves the pipelines of validation and test of a network that sees images of its own, the
+# modules that its config imports, and how its optimizer tells parameters apart.
+PIPELINES, IMPORTS, PARAMWISE = 'pipelines', 'imports', 'paramwise'
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,24 @@ class OwnParts:
         imports (List[str]): Modules that their configs import.
         pipelines (Dict[str, Dict[str, List[dict]]]): For a network that sees images of its own its pipelines of
             ``'val'`` and ``'test'``.
+        paramwise (Dict[str, dict]): For a network whose optimizer tells parameters apart in a way of its own how, see
+            :func:`own_options`.
     """
 
     networks: Dict[str, dict]
     imports: List[str]
     pipelines: Dict[str, Dict[str, List[dict]]]
+    paramwise: Dict[str, dict]
 
     @classmethod
-    def read(cls, networks: Mapping[str, dict], stock: dict, pipeline: List[dict]) -> 'OwnParts':
+    def read(cls, networks: Mapping[str, dict], stock: dict, pipeline: List[dict], head: dict) -> 'OwnParts':
         """Read what the user gave.
 
         Args:
             networks (Mapping[str, dict]): What is each network's own; may name a config.
             stock (dict): The stock config that is switched.
             pipeline (List[dict]): Its labelled training pipeline.
+            head (dict): The head of networks without one of their own.
 
         Raises:
             ValueError: If a network's config does not fit.
@@ -53,9 +58,12 @@ class OwnParts:
         own = {name: with_own_config(name, parts, stock, pipeline) for name, parts in networks.items()}
         for name, parts in own.items():
             repair_head(parts.get('head'), f'model.networks.{name}.head')
+            key = 'config' if 'config' in networks[name] else 'head'
+            check_same_keypoints(f'model.networks.{name}.{key}', merged_parts(dict(head=head), parts)['head'], head)
         imports = [module for parts in own.values() for module in parts.pop(IMPORTS, [])]
         pipelines = {name: parts.pop(PIPELINES) for name, parts in own.items() if PIPELINES in parts}
-        return cls(own, imports, pipelines)
+        paramwise = {name: parts.pop(PARAMWISE) for name, parts in own.items() if PARAMWISE in parts}
+        return cls(own, imports, pipelines, paramwise)
 
     def with_baseline(self, alone: bool) -> 'OwnParts':
         """The same, with one more network that no lesson names, like the first that learns and sees the same images.
@@ -65,11 +73,17 @@ class OwnParts:
         """
         if alone:
             raise ValueError('baseline=True: without lessons every network is a baseline; leave it out')
-        learns = [
-            own for own in self.networks.values() if not own.get('frozen') and CUT not in own.get('transforms', {})
-        ]
-        own = {key: part for key, part in (learns or [{}])[0].items() if key != 'seed'}
-        return replace(self, networks={**self.networks, BASELINE: self.networks.get(BASELINE, own)})
+        if BASELINE in self.networks:
+            return self
+        learns = (
+            name
+            for name, own in self.networks.items()
+            if not own.get('frozen') and CUT not in own.get('transforms', {})
+        )
+        like = next(learns, '')
+        own = {key: part for key, part in self.networks.get(like, {}).items() if key != 'seed'}
+        paramwise = {BASELINE: self.paramwise[like]} if like in self.paramwise else {}
+        return replace(self, networks={**self.networks, BASELINE: own}, paramwise={**self.paramwise, **paramwise})
 
     @property
     def cuts(self) -> Dict[str, dict]:
@@ -135,6 +149,9 @@ def with_own_config(name: str, own: dict, stock: dict, pipeline: List[dict]) -> 
             for stage in ('val', 'test')
             if other.get(f'{stage}_dataloader')
         }
+    paramwise = own_options(stock.get('optim_wrapper') or {}, other.get('optim_wrapper') or {})
+    if paramwise is not None and not own.get('frozen'):
+        found[PARAMWISE] = paramwise
     if imported_modules(other):
         found[IMPORTS] = imported_modules(other)
     return {**found, **{key: own[key] for key in ('frozen', 'seed') if key in own}}
@@ -167,6 +184,24 @@ def check_networks(networks: Any, estimator: str) -> None:
     if kind is not None and not takes_anything(kind):
         for name, own in networks.items():
             check_arguments(own, {'config', *BESIDE_MODEL, *argument_names(kind)}, f'model.networks.{name}')
+
+
+def check_same_keypoints(where: str, head: dict, shared: dict) -> None:
+    """Compare how many keypoints two networks predict.
+
+    Args:
+        where (str): The key that the network's head comes from.
+        head, shared (dict): The network's head, and that of networks without one of their own.
+
+    Raises:
+        ValueError: If they are not as many; names both numbers.
+    """
+    own, others = keypoint_count(head), keypoint_count(shared)
+    if None not in (own, others) and own != others:
+        raise ValueError(
+            f'{where}: its head predicts {own} keypoints, that of the switched config {others}; networks learn the '
+            'same labels, take a head of the same keypoints'
+        )
 
 
 def check_same_images(where: str, pipeline: List[dict], other: List[dict], preprocessor: dict, others: dict) -> None:

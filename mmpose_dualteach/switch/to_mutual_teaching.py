@@ -15,8 +15,9 @@ from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS, parse_lessons
 from mmpose_dualteach.switch.data import both_sets, labeled_set, loader_of_both, scaled_lr_rule, unlabeled_set
 from mmpose_dualteach.switch.keypoint_labels import keypoint_labels
-from mmpose_dualteach.switch.names import CONSTRUCTOR, HOOKS, LOOPS, PACKAGE, STOCK_LOOPS, WRAPPER
+from mmpose_dualteach.switch.names import HOOKS, LOOPS, PACKAGE, STOCK_LOOPS, WRAPPER
 from mmpose_dualteach.switch.networks import OwnParts
+from mmpose_dualteach.switch.optimizer import by_names_of_parameters
 from mmpose_dualteach.switch.refusals import (
     check_batch,
     check_codec,
@@ -114,7 +115,8 @@ def mutual_teaching(
     labels = labeled_set(loader['dataset'], labeled)
     pipeline = pipeline_of(labels)
     check_codec(stock['model'], pipeline, adapter)
-    own = OwnParts.read(model.pop('networks', NETWORKS), stock, pipeline)
+    networks = model.pop('networks', NETWORKS)
+    own = OwnParts.read(networks, stock, pipeline, merged_parts(stock['model'], model)['head'])
     alone = not model.get('lessons', True)
     if baseline:
         own = own.with_baseline(alone)
@@ -143,7 +145,7 @@ def mutual_teaching(
         train_dataloader=loader_of_both(loader, dataset, batch, epoch),
         default_hooks=_with_own_hooks(stock.get('default_hooks'), chosen['hook'], chosen['pictures']),
         **_loops(stock, own),
-        **_by_names_of_parameters(stock.get('optim_wrapper') or {}),
+        **by_names_of_parameters(stock.get('optim_wrapper') or {}, own.paramwise),
     )
     if stock.get('auto_scale_lr') and not alone:
         switched['auto_scale_lr'] = scaled_lr_rule(stock['auto_scale_lr'], sum(batch), batch[0])
@@ -179,14 +181,3 @@ def _loops(stock: dict, own: OwnParts) -> Dict[str, dict]:
             pipelines = {name: each[stage] for name, each in own.pipelines.items() if stage in each}
             loops[key] = dict(stock[key], type=loop, **(dict(pipelines=pipelines) if pipelines else {}))
     return loops
-
-
-def _by_names_of_parameters(optim_wrapper: dict) -> Dict[str, dict]:
-    """The optimizer wrapper whose constructor goes by the names of parameters, which have a prefix in the wrapper of
-    networks: one of its own, or mmengine's with ``custom_keys``; nothing where none does."""
-    options = dict(optim_wrapper.get('paramwise_cfg') or {})
-    if 'constructor' in optim_wrapper:
-        options['stock_constructor'] = optim_wrapper['constructor']
-    elif not options.get('custom_keys'):
-        return {}
-    return dict(optim_wrapper=dict(optim_wrapper, constructor=CONSTRUCTOR, paramwise_cfg=options))

@@ -12,7 +12,8 @@ from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.models.pseudo_labels.lessons import NETWORKS
 from mmpose_dualteach.switch.data import scaled_lr_rule, stock_of_sampler
-from mmpose_dualteach.switch.names import CONSTRUCTOR, DATASET, HOOKS, LOOPS, PACKAGE
+from mmpose_dualteach.switch.names import DATASET, HOOKS, LOOPS, PACKAGE
+from mmpose_dualteach.switch.optimizer import stock_optim_wrapper
 from mmpose_dualteach.switch.stock_hooks import stock_hooks
 from mmpose_dualteach.switch.stock_repairs import undone
 from mmpose_dualteach.utils.arguments import argument_names, takes_anything
@@ -53,11 +54,8 @@ def stock_config(config: Any, network: Optional[str] = None) -> Config:
         stock['train_dataloader'] = dict(loader, **stock_of_sampler(loader.pop('sampler')))
         if stock.get('auto_scale_lr'):
             stock['auto_scale_lr'] = scaled_lr_rule(stock['auto_scale_lr'], part, whole)
-    optim = stock.get('optim_wrapper') or {}
-    if optim.get('constructor') == CONSTRUCTOR:
-        del optim['constructor']
-        if 'stock_constructor' in optim['paramwise_cfg']:
-            optim['constructor'] = optim['paramwise_cfg'].pop('stock_constructor')
+    if stock.get('optim_wrapper'):
+        stock['optim_wrapper'] = stock_optim_wrapper(stock['optim_wrapper'], network)
     stock['default_hooks'] = {
         name: each
         for name, each in (stock.get('default_hooks') or {}).items()

@@ -1,9 +1,12 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Stock hooks, optimizers and datasets that reach into the model or the training dataset keep working."""
 
+import copy
+
 import pytest
 import torch
 from conftest import run, switch
+from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmpose.registry import MODELS
 
@@ -66,6 +69,44 @@ def test_a_constructor_that_goes_by_names_sees_the_stock_names(stock):
         for group in ours.optimizer.param_groups
     ]
     assert got == expected * 2
+
+
+SMALL = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1.0, weight_decay=0.1))
+LAYERS = dict(SMALL, constructor='LayerDecayOptimWrapperConstructor')
+OF_TWO = dict(LAYERS, paramwise_cfg=dict(num_layers=2, layer_decay_rate=0.5))
+OF_FOUR = dict(LAYERS, paramwise_cfg=dict(num_layers=4, layer_decay_rate=0.5))
+
+
+@pytest.mark.parametrize('first, second', [(OF_TWO, OF_FOUR), (OF_TWO, SMALL), (SMALL, OF_FOUR)])
+def test_a_network_of_a_config_of_its_own_has_its_options_of_a_constructor(stock, tmp_path, first, second):
+    """A deeper ViT, for instance: by another number of layers its last ones would learn faster than the first."""
+    from mmpose.engine.optim_wrappers import layer_decay_optim_wrapper  # noqa: F401
+
+    stock['optim_wrapper'] = copy.deepcopy(first)
+    Config(dict(stock, optim_wrapper=second)).dump(tmp_path / 'second.py')
+    networks = dict(b=dict(config=str(tmp_path / 'second.py')), a=dict())
+    config = switch(stock, model=dict(networks=networks), baseline=True)
+    model = MODELS.build(copy.deepcopy(config.model))
+    built = build_optim_wrapper(model, config.optim_wrapper.to_dict())
+    groups = []
+    for name, own in dict(b=second, a=first, baseline=second).items():
+        assert stock_config(config, name).optim_wrapper == own
+        alone = build_optim_wrapper(model.networks[name], copy.deepcopy(own))
+        groups += alone.optimizer.param_groups
+    assert stock_config(config).optim_wrapper == first
+
+    def told(group):
+        return group.get('group_name'), group['lr'], group['weight_decay'], [id(each) for each in group['params']]
+
+    assert [told(group) for group in built.optimizer.param_groups] == [told(group) for group in groups]
+
+
+def test_a_frozen_network_needs_no_options_of_a_constructor(stock, tmp_path):
+    stock['optim_wrapper'] = copy.deepcopy(SMALL)
+    Config(dict(stock, optim_wrapper=OF_FOUR)).dump(tmp_path / 'second.py')
+    networks = dict(a=dict(), b=dict(config=str(tmp_path / 'second.py'), frozen=True))
+    config = switch(stock, model=dict(networks=networks, lessons=[dict(teacher='b', student='a')]))
+    assert config.optim_wrapper == SMALL
 
 
 @pytest.mark.parametrize('key, slower', [('backbone', True), ('b.', False), ('net', False)])

@@ -11,7 +11,14 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.datasets.transforms.easy_hard_views import Cut
-from mmpose_dualteach.models.adapters import ADAPTERS, HeatmapAdapter, KeypointAdapter, adapter_for, find_adapter
+from mmpose_dualteach.models.adapters import (
+    ADAPTERS,
+    HeatmapAdapter,
+    KeypointAdapter,
+    adapter_for,
+    find_adapter,
+    keypoint_count,
+)
 from mmpose_dualteach.models.adapters.base import detached, first_instances
 from mmpose_dualteach.models.view_pair import ViewPair
 
@@ -94,6 +101,22 @@ def test_like_level_teaches_like_and_the_last_stage_teaches_where_all_are_alike(
     fewer = adapter_for(dict(type='CPMHead', num_stages=2, loss=dict(type='KeypointMSELoss'), decoder=codec))
     assert fewer.kin != stages.kin, 'no two networks of other stages share an adapter'
     assert stages.teaching_stage == [2, 2, 2] and stages.stage_weights == [1.0, 1.0, 1.0]
+
+
+def test_networks_of_other_keypoints_share_no_adapter():
+    codec = dict(type='MSRAHeatmap', input_size=(48, 64), heatmap_size=(12, 16), sigma=2)
+    heads = [dict(type='HeatmapHead', out_channels=count, decoder=codec) for count in (17, 133, 17)]
+    body, whole, same = [adapter_for(head).kin for head in heads]
+    assert body == same != whole
+
+
+def test_heads_that_may_count_otherwise_tell_no_number_of_keypoints():
+    HeatmapHead = MODELS.get('HeatmapHead')
+    other = type('OffsetHead', (HeatmapHead,), dict(__init__=lambda self, out_channels: None))
+    alike = type('SameHead', (HeatmapHead,), {})
+    counts = [keypoint_count(dict(type=kind, out_channels=51)) for kind in (other, alike, torch.nn.Linear)]
+    assert counts == [None, 51, None] and keypoint_count(dict(type='MSPNHead')) is None
+    assert keypoint_count(dict(type='CIDHead', num_keypoints=14)) == 14
 
 
 # ---------------------------------------------------------------------- combined

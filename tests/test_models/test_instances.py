@@ -16,7 +16,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
 from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, MODELS, TRANSFORMS
-from mmpose.structures.bbox import bbox_xyxy2corner
+from mmpose.structures.bbox import bbox_corner2xyxy, bbox_xyxy2corner
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.models.adapters import CIDAdapter, InstanceAdapter, adapter_for, find_adapter
@@ -94,7 +94,7 @@ def stock_labels(config, adapter, people, sample, size):
     matrix = sample.metainfo['view_matrix']
     areas = AREA_OF_BOX * (original[:, 2:] - original[:, :2]).prod(axis=1) * abs(np.linalg.det(matrix[:, :2]))
     scale = np.array(size, np.float32) / INPUT
-    joints, boxes = found.joints * scale, found.boxes * np.tile(scale, 2)
+    joints, boxes = found.joints * scale, moved(bbox_xyxy2corner(original), matrix) * scale  # Turned with the view.
     limit = np.array(size)
     seen = found.scores * ((found.joints >= 0) & (found.joints <= np.array(INPUT) - 1)).all(axis=-1)
     kept = seen.any(axis=1)
@@ -102,7 +102,7 @@ def stock_labels(config, adapter, people, sample, size):
         seen = found.scores
     joints, boxes, seen, areas = joints[kept], boxes[kept], seen[kept].astype(np.float32), areas[kept] * scale.prod()
     if adapter.clip:
-        boxes = np.clip(boxes, 0, np.tile(limit, 2))
+        boxes = np.clip(boxes, 0, limit)
     if not len(joints):
         return None
     results = dict(
@@ -110,7 +110,7 @@ def stock_labels(config, adapter, people, sample, size):
         img=np.zeros((4, 4, 3), np.uint8),
         keypoints=joints.astype(np.float32),
         keypoints_visible=seen,
-        bbox=bbox_xyxy2corner(boxes).astype(np.float32) if adapter.corners else boxes.astype(np.float32),
+        bbox=(boxes if adapter.corners else bbox_corner2xyxy(boxes)).astype(np.float32),
         bbox_score=np.ones(len(joints), np.float32),
         area=np.clip(areas, 1, None).astype(np.float32),
         category_id=np.ones(len(joints), np.int64),

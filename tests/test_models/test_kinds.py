@@ -14,6 +14,7 @@ from mmengine.optim import OptimWrapper
 from mmpose.registry import DATASETS, MODELS
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
+from mmpose_dualteach.models.adapters import keypoint_count
 from mmpose_dualteach.switch import stock_config
 
 INPUT, CELLS, FEATURES = (64, 96), (16, 24), (4, 6)
@@ -96,6 +97,11 @@ def of_kind(stock: dict, kind: str) -> dict:
         if transform['type'] == 'GenerateTarget':
             transform['encoder'] = codec
     return stock
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_every_kind_tells_how_many_keypoints_it_predicts(kind, stock):
+    assert keypoint_count(of_kind(stock, kind)['model']['head']) == 17
 
 
 @pytest.mark.parametrize('kind', KINDS)

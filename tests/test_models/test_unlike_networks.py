@@ -357,6 +357,22 @@ def test_a_network_with_a_config_of_its_own_is_repaired_and_keeps_its_weights(st
         stock_config(config, 'c')
 
 
+def test_networks_of_other_keypoints_are_named(stock, simcc, tmp_path):
+    big, _ = simcc
+    config = Config.fromfile(big['config'])
+    config.model.head.out_channels = 133
+    config.dump(big['config'])
+
+    def switched(own, **model):
+        return switch(stock, model=dict(model, networks=dict(a=dict(), big=own), lessons=LESSON)).model
+
+    with pytest.raises(ValueError, match='networks.big.config: its head predicts 133 keypoints, .* switched config 17'):
+        switched(big)
+    with pytest.raises(ValueError, match='networks.big.head: its head predicts 21 keypoints, .* switched config 17'):
+        switched(dict(head=dict(out_channels=21)))
+    assert switched(big, head=dict(out_channels=133)).networks.big.head.out_channels == 133
+
+
 def test_a_teacher_of_other_keypoints_is_named(stock, simcc):
     big, _ = simcc
     model = MODELS.build(switch(stock, model=dict(networks=dict(a=dict(), big=big), lessons=LESSON)).model)

@@ -12,7 +12,7 @@ from mmpose_dualteach.models.adapters.coordinates import CoordinateAdapter
 from mmpose_dualteach.models.adapters.heatmap import HeatmapAdapter
 from mmpose_dualteach.models.adapters.instances import InstanceAdapter
 from mmpose_dualteach.models.adapters.keypoints import KeypointAdapter
-from mmpose_dualteach.models.adapters.kinds import Refusal
+from mmpose_dualteach.models.adapters.kinds import KEYPOINT_KEYS, Refusal
 from mmpose_dualteach.models.adapters.labels import LabelsAdapter
 from mmpose_dualteach.models.adapters.simcc import SimCCAdapter
 from mmpose_dualteach.models.adapters.visibility import VisibilityAdapter
@@ -37,6 +37,7 @@ __all__ = [
     'adapter_for',
     'find_adapter',
     'finds_instances',
+    'keypoint_count',
 ]
 
 # Heads of MMPose 1.3.2 whose own loss does not work.
@@ -63,6 +64,25 @@ TOPDOWN, BOTTOM_UP = 'TopdownPoseEstimator', 'BottomupPoseEstimator'
 def finds_instances(model: dict) -> bool:
     """Whether networks find all instances of an image by themselves, and see no boxes."""
     return ancestor(model, MODELS, [BOTTOM_UP]) is not None
+
+
+def keypoint_count(head: dict) -> Optional[int]:
+    """How many keypoints a head predicts.
+
+    Args:
+        head (dict): Its config.
+
+    Returns:
+        Optional[int]: The number; None where the config does not say, or the head is of a class that may count
+        otherwise: none of MMPose's own, or one with an ``__init__`` of its own.
+    """
+    if head.get('pose_cfg'):  # Of a head around another one.
+        return keypoint_count(head['pose_cfg'])
+    told = [head[key] for key in KEYPOINT_KEYS if head.get(key)]
+    if not told or not ancestor(head, MODELS, STOCK_HEADS, ['__init__']):
+        return None
+    combined = (head.get('decoder') or {}).get('heatmap_type') == 'combined'
+    return told[0] // 3 if combined else told[0]
 
 
 def find_adapter(head: dict, several: bool = False, kind: Optional[str] = None) -> Type[OutputAdapter]:

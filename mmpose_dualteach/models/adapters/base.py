@@ -11,7 +11,7 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach.models.adapters.kinds import Refusal, loss_of
+from mmpose_dualteach.models.adapters.kinds import KEYPOINT_KEYS, Refusal, loss_of
 from mmpose_dualteach.models.utils.map_tensors import map_tensors
 from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.utils.ancestors import ancestor
@@ -86,7 +86,8 @@ class OutputAdapter(metaclass=ABCMeta):
             )
         self.codec = dict(self.codec_of(head))
         # What networks share whose outputs are alike, cell by cell.
-        self.kin = hashable((type(self).__name__, class_name(head), self.codec, head.get('loss')))
+        counts = [head.get(key) for key in KEYPOINT_KEYS]
+        self.kin = hashable((type(self).__name__, class_name(head), self.codec, head.get('loss'), counts))
 
     # ------------------------------------------------------------------ which heads
 

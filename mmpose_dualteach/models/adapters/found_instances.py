@@ -104,20 +104,21 @@ def extents_of(points: Tensor, boxes: Tensor, count: int) -> Tensor:
     return torch.where(boxes.isfinite(), boxes, around)
 
 
-def moved_boxes(boxes: Tensor, views: ViewPair) -> Tensor:
-    """Upright boxes around moved ones.
+def moved_corners(boxes: Tensor, views: ViewPair) -> Tensor:
+    """The corners of boxes, moved: where the map turns, boxes are upright no more.
 
     Args:
         boxes (Tensor): In input pixels of the easy view in shape (N, M, 4).
         views (ViewPair): The map.
 
     Returns:
-        Tensor: In input pixels of the hard view in shape (N, M, 4).
+        Tensor: Left top, left bottom, right top and right bottom (x, y) in input pixels of the hard view in shape (N,
+        M, 4, 2).
     """
     left, top, right, bottom = boxes.unbind(dim=-1)
     corners = torch.stack([left, top, left, bottom, right, top, right, bottom], dim=-1).reshape(len(boxes), -1, 2)
     moved = geometry.transform_points(corners, geometry.on_device(views.matrix, boxes.device))
-    return hulls(moved, 4)
+    return moved.unflatten(1, (-1, 4))
 
 
 def mirrored_instances(instances: Instances, flip_indices: Tensor, width: float) -> Instances:

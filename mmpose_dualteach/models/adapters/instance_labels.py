@@ -16,7 +16,8 @@ class TaughtImage(NamedTuple):
         joints (np.ndarray): Joints (x, y) in input pixels in shape (M, K, 2); NaN where there is none.
         taught (np.ndarray): Which are taught in shape (M, K), bool.
         doubtful (np.ndarray): Of which nothing is said in shape (M, K), bool.
-        boxes (np.ndarray): Boxes (left, top, right, bottom) in input pixels in shape (M, 4); NaN where there is none.
+        boxes (np.ndarray): Corners of boxes, which may be turned, left top, left bottom, right top and right bottom (x,
+            y) in input pixels in shape (M, 4, 2); NaN where there is none.
         areas (np.ndarray): Areas of the instances in square pixels in shape (M,).
         known (np.ndarray): Of which cells of the image something is known in shape (h, w), bool.
     """
@@ -44,7 +45,7 @@ def in_stock_words(
         image (TaughtImage): What is taught.
         size (Sequence[int]): Size of the input (width, height).
         scale (np.ndarray): Pixels of labels over pixels of the input in shape (2,).
-        corners (bool): Whether boxes are four corners in place of (left, top, right, bottom).
+        corners (bool): Whether boxes are four corners in place of upright around them, (left, top, right, bottom).
         clip (bool): Whether boxes are clipped to the input.
 
     Returns:
@@ -53,19 +54,18 @@ def in_stock_words(
     some = image.some
     if not some.any():
         joints, taught = np.zeros_like(image.joints[:1]), np.zeros_like(image.taught[:1])
-        boxes, areas = np.array([[-2.0, -2.0, -1.0, -1.0]], np.float32), np.ones(1, np.float32)
+        boxes, areas = np.array([[[-2, -2], [-2, -1], [-1, -2], [-1, -1]]], np.float32), np.ones(1, np.float32)
     else:
         joints, taught, boxes, areas = image.joints[some], image.taught[some], image.boxes[some], image.areas[some]
         if clip:
-            boxes = np.clip(boxes, 0, np.tile(size, 2))
-    boxes = (boxes * np.tile(scale, 2)).astype(np.float32)
-    left, top, right, bottom = boxes.T
-    form = np.stack([left, top, left, bottom, right, top, right, bottom], axis=1).reshape(-1, 4, 2)
+            boxes = np.clip(boxes, 0, size)
+    boxes = (boxes * scale).astype(np.float32)
+    upright = np.concatenate([boxes.min(axis=1), boxes.max(axis=1)], axis=1)
     number = len(boxes)
     return dict(
         keypoints=(np.nan_to_num(joints) * scale).astype(np.float32),
         keypoints_visible=taught.astype(np.float32),
-        bbox=form if corners else boxes,
+        bbox=boxes if corners else upright,
         bbox_score=np.ones(number, np.float32),
         area=np.clip(areas * scale.prod(), 1.0, None).astype(np.float32),
         category_id=np.ones(number, np.int64),

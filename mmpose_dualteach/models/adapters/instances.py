@@ -18,10 +18,11 @@ from mmpose_dualteach.models.adapters.found_instances import (
     as_arrays,
     as_rows,
     extents_of,
+    hulls,
     in_same_places,
     mean_of_matched,
     mirrored_instances,
-    moved_boxes,
+    moved_corners,
     seen_by_others,
     some_of,
 )
@@ -168,7 +169,8 @@ class InstanceAdapter(LabelsAdapter):
 
     def from_view(self, output: Instances, views: ViewPair) -> Tuple[Instances, None]:
         points, scores, certainty, boxes = output
-        return (views.move_points(points), views.swap_sides(scores), certainty, moved_boxes(boxes, views)), None
+        upright = hulls(moved_corners(boxes, views).flatten(1, 2), 4)
+        return (views.move_points(points), views.swap_sides(scores), certainty, upright), None
 
     def on_images(self, points: Tensor, images: Tensor) -> Tensor:
         if not self.resized:
@@ -221,7 +223,7 @@ class InstanceAdapter(LabelsAdapter):
         growth = geometry.on_device(np.abs(a * d - b * c), points.device)
         areas = sides.prod(dim=-1) * AREA_OF_BOX * growth[:, None]
         joints = moved.unflatten(1, (-1, count)), taught.unflatten(1, (-1, count)), in_doubt.unflatten(1, (-1, count))
-        rows = (*joints, moved_boxes(extents, views), areas, known[:, 0])
+        rows = (*joints, moved_corners(extents, views), areas, known[:, 0])
         images = (TaughtImage(*each) for each in zip(*(each.cpu().numpy() for each in rows)))
         target.samples = [self.labelled(*each).to(points.device) for each in zip(views.hard_meta, images)]
         return target

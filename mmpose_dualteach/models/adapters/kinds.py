@@ -1,5 +1,5 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
-"""What a head takes for its loss, and why it is of no kind."""
+"""What a head takes for its loss, how it counts keypoints, and why it is of no kind."""
 
 import inspect
 from typing import Any
@@ -7,6 +7,9 @@ from typing import Any
 from mmpose.registry import MODELS
 
 from mmpose_dualteach.utils.ancestors import class_of
+
+# By which of these a head's config says how many keypoints it predicts: the first that is there.
+KEYPOINT_KEYS = ('num_keypoints', 'num_joints', 'out_channels')
 
 
 class Refusal(str):
