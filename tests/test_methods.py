@@ -64,6 +64,7 @@ def test_a_users_networks_and_lessons_come_on_top(stock):
 
     both = [dict(teacher='a', student='b'), dict(teacher='b', student='a')]
     assert networks('posedual', networks=dict(b=dict(seed=3))) == ['a', 'b']
+    assert networks('posedual', networks=dict(b=dict(), a=dict(seed=3))) == ['b', 'a'], 'the first one answers'
     assert networks('sspcm', networks=dict(b=dict(seed=3))) == ['a', 'b', 'c']
     assert networks('posecons', networks=dict(x=dict()), lessons=[dict(teacher='x', student='x')]) == ['x']
     assert networks('mutual-teaching', networks=dict(x=dict()), lessons=[]) == ['x']

@@ -98,10 +98,11 @@ def options_of(method: str, given: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _networks(given: Dict[str, Any], own: Dict[str, Any]) -> Dict[str, Any]:
-    """The user's networks on top of a method's."""
+    """The user's networks on top of a method's; in the user's order, where all are the user's."""
     networks = on_top(given['networks'], own.get('networks', NETWORKS))
-    if 'lessons' not in given:
-        return networks
-    lessons = parse_lessons(given['lessons'], list(networks))
-    named = {name for lesson in lessons for name in lesson.networks}.union(given['networks'])
-    return {name: parts for name, parts in networks.items() if name in named}
+    if 'lessons' in given:
+        lessons = parse_lessons(given['lessons'], list(networks))
+        named = {name for lesson in lessons for name in lesson.networks}.union(given['networks'])
+        networks = {name: parts for name, parts in networks.items() if name in named}
+    order = given['networks'] if len(networks) == len(given['networks']) else networks
+    return {name: networks[name] for name in order}
