@@ -109,3 +109,26 @@ def test_what_cannot_be_exported_is_said_in_one_line(people, tmp_path, capsys):
         error = capsys.readouterr().err.strip().splitlines()
         assert len(error) == 1 and told in error[0]
     assert not (tmp_path / 'student.onnx').exists()
+
+
+@pytest.mark.parametrize(
+    'options, named',
+    [
+        (['-o', 'in.json'], 'in.json'),
+        (['-o', 'folder/../in.json'], 'folder/../in.json'),
+        (['-o', 'link.pth'], 'link.pth'),
+        (['--onnx', 'in.json'], 'in.json'),
+        (['--onnx', 'in'], 'in.json'),  # What is told beside the ONNX file.
+        (['-o', 'student.pth', '--onnx', 'folder/../student.pth'], 'folder/../student.pth'),
+        (['-o', 'student.onnx.json', '--onnx', 'student.onnx'], 'student.onnx.json'),
+    ],
+)
+def test_nothing_that_is_read_is_written_over(options, named, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'in.json').write_text('a checkpoint')
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'link.pth').symlink_to('in.json')
+    before = sorted(tmp_path.iterdir())
+    assert export(['in.json', *options]) == 1
+    assert capsys.readouterr().err == f'error: {named} is read and would be written over; name another output\n'
+    assert sorted(tmp_path.iterdir()) == before and (tmp_path / 'in.json').read_text() == 'a checkpoint'
