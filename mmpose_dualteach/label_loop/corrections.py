@@ -18,6 +18,7 @@ from mmpose_dualteach.label_loop.label_files import (
     images_by_name,
     places_of_keypoints,
     read_labels,
+    refuse_other_sizes,
     sizes_by_name,
 )
 from mmpose_dualteach.label_loop.same_instance import alike, own_box, pairs
@@ -59,8 +60,8 @@ def merge_labels(
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If a file is of another format, its keypoints are not the labelled set's, or it is not clear which
-            images are the corrected ones; names it.
+        ValueError: If a file is of another format, its keypoints are not the labelled set's, it is not clear which
+            images are the corrected ones, or labels are of an image of another size; names it.
     """
     refuse_to_overwrite(
         [osp.join(folder, f'{name}.json') for name in ('labeled', 'unlabeled')], [labeled, corrected, unlabeled]
@@ -75,6 +76,7 @@ def merge_labels(
         old, new, rest, renamed = named_from_root(roots, old, new, rest, corrected, unlabeled)
     else:
         new, renamed = named_as_known(old, new, rest, corrected, unlabeled)
+    refuse_other_sizes(new, corrected, [(labeled, old), (unlabeled or '', rest)])
 
     labels, unlabelled = annotations_by_name(old), annotations_by_name(rest)
     images = {**images_by_name(new), **images_by_name(rest), **images_by_name(old)}

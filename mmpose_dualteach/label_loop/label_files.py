@@ -109,6 +109,35 @@ def has_labels(annotation: dict) -> bool:
     return bool(np.any((annotation.get('keypoints') or ())[2::3])) and not annotation.get('iscrowd')
 
 
+def corrected_names(content: dict) -> List[str]:
+    """The names of images with labels."""
+    return [name for name, annotations in annotations_by_name(content).items() if any(map(has_labels, annotations))]
+
+
+def refuse_other_sizes(new: dict, corrected: str, others: Iterable[Tuple[str, dict]]) -> None:
+    """Check that images with labels are of the size that other files list, where both list one: labels of an enlarged
+    image lie elsewhere.
+
+    Args:
+        new (dict): The corrected file, images of which are named as in the others.
+        corrected (str): Where it was read, for errors.
+        others (Iterable[Tuple[str, dict]]): Files, and their content.
+
+    Raises:
+        ValueError: If one is of another size; names it and both sizes.
+    """
+    names, sizes = corrected_names(new), sizes_by_name(new)
+    for path, content in others:
+        listed = sizes_by_name(content)
+        for name in names:
+            own, known = sizes.get(name), listed.get(name)
+            if own and known and own != known:
+                raise ValueError(
+                    f'{corrected} has labels of {name} with {own[0]:g}x{own[1]:g} pixels, but {path} lists it with '
+                    f'{known[0]:g}x{known[1]:g}; label the image of that size, or correct the size that is wrong'
+                )
+
+
 def _check_numbers(annotations: Sequence[dict], key: str, count: int, path: str) -> None:
     there = [each for each in annotations if each.get(key)]
     finite = np.isfinite(as_numbers([each[key] for each in there], count)).all(axis=1)

@@ -298,6 +298,43 @@ def test_an_image_without_a_size_is_named_where_a_box_needs_it(files, capsys):
     assert 'image d.png has no width and height' in capsys.readouterr().err
 
 
+def a_task(name, size):
+    """What Label Studio exports of an image with a nose."""
+    region = dict(id='x', type='keypointlabels', original_width=size[0], original_height=size[1])
+    region['value'] = dict(x=20, y=20, keypointlabels=['nose'])
+    return [dict(data=dict(file_name=name), annotations=[dict(result=[region])])]
+
+
+@pytest.mark.parametrize('side', ['labeled', 'unlabeled'])
+@pytest.mark.parametrize('made_by', ['coco', 'label studio'])
+def test_labels_of_an_image_of_another_size_are_refused(files, side, made_by, capsys):
+    name = 'day 1/a.png' if side == 'labeled' else 'b.png'
+    if made_by == 'coco':
+        corrected = one_cat_on_each(name)
+        corrected['images'][0].update(width=200, height=160)
+    else:
+        corrected = a_task(name, (200, 160))
+    merged(files, corrected, code=1)
+    assert capsys.readouterr().err == (
+        f'error: {files}/corrected.json has labels of {name} with 200x160 pixels, but {files}/{side}.json lists it '
+        'with 100x80; label the image of that size, or correct the size that is wrong\n'
+    )
+    assert not (files / 'out').exists()
+
+
+@pytest.mark.parametrize('without', ['labeled', 'corrected'])
+def test_an_image_of_which_one_file_lists_no_size_is_corrected(files, without):
+    contents = dict(labeled=json.loads((files / 'labeled.json').read_text()), corrected=one_cat_on_each('day 1/a.png'))
+    contents['corrected']['images'][0].update(width=200, height=160)
+    for key in ('width', 'height'):
+        del contents[without]['images'][0][key]
+    # Nor is that of an image without labels one of labels.
+    contents['corrected']['images'].append(dict(id=2, file_name='b.png', width=1, height=1))
+    (files / 'labeled.json').write_text(json.dumps(contents['labeled']))
+    labeled, _ = merged(files, contents['corrected'])
+    assert [each['keypoints'][0] for each in labeled['annotations']] == [7, 60]
+
+
 def test_all_on_one_side_is_the_same_as_a_split(files):
     """An image that is listed twice is one image, for either tool."""
     twice = json.loads((files / 'labeled.json').read_text())
