@@ -37,10 +37,12 @@ def category_with_keypoints(content: dict, path: str) -> dict:
         path (str): The file, for errors.
 
     Returns:
-        dict: The category; keypoints of all annotations are three finite numbers for each of its.
+        dict: The category; keypoints of all annotations are three finite numbers for each of its, on images that the
+        file lists.
 
     Raises:
-        ValueError: If there is none, or several, or an annotation has other keypoints; names the file.
+        ValueError: If there is none, or several, or an annotation has other keypoints, or those of an image that is not
+            listed; names the file.
     """
     found = [each for each in content.get('categories') or () if isinstance(each, dict) and each.get('keypoints')]
     if len(found) != 1:
@@ -48,6 +50,13 @@ def category_with_keypoints(content: dict, path: str) -> dict:
     if found[0].get('id') is None:
         raise ValueError(f'{path}: its category with keypoints has no id; give it one')
     _check_numbers(content['annotations'], 'keypoints', 3 * len(found[0]['keypoints']), path)
+    listed = {image['id'] for image in content['images']}
+    for each in content['annotations']:
+        if each['image_id'] not in listed and has_labels(each):
+            raise ValueError(
+                f'{path}: annotation {short(each.get("id"))} names image {short(each["image_id"])}, which the file '
+                'does not list; add the image or remove the annotation'
+            )
     return found[0]
 
 

@@ -262,6 +262,15 @@ def test_ids_decide_between_instances_with_the_same_box(files):
     assert [(each['id'], each['keypoints'][0]) for each in labeled['annotations']] == [(1, 1), (2, 2)]
 
 
+def test_labels_on_no_image_are_not_lost_and_boxes_on_none_do_no_harm(files, capsys):
+    for name in ('unlabeled', 'labeled'):
+        changed = json.loads((files / f'{name}.json').read_text())
+        changed['annotations'][-1]['image_id'] = 99
+        (files / f'{name}.json').write_text(json.dumps(changed))
+        merged(files, from_cvat(), code=int(name == 'labeled'))
+    assert 'labeled.json: annotation 2 names image 99' in capsys.readouterr().err
+
+
 def test_a_crowd_is_no_instance_to_correct(files):
     crowd = dict(annotation(1, 10, [0, 0, 40, 40]), iscrowd=1)
     (files / 'labeled.json').write_text(json.dumps(content([(10, 'a.png')], [crowd])))
@@ -386,6 +395,10 @@ def too_few_numbers(corrected):
     corrected['annotations'][0]['keypoints'] = [3, 3, 2, 5, 5, 2]
 
 
+def an_image_that_is_not_listed(corrected):
+    corrected['annotations'][2]['image_id'] = 99
+
+
 def test_places_of_joints_that_are_not_visible_are_no_labels(files):
     corrected = from_cvat()
     before, _ = merged(files, corrected)
@@ -404,6 +417,7 @@ def test_places_of_joints_that_are_not_visible_are_no_labels(files):
         (no_number_in_keypoints, 'keypoints must be 9 finite numbers'),
         (a_category_without_id, 'category with keypoints has no id'),
         (an_image_without_name, 'image 1 has no file_name'),
+        (an_image_that_is_not_listed, 'annotation 3 names image 99, which the file does not list'),
         (wrong_names, "no keypoint 'tail'"),
         (two_categories, 'one category'),
         (lambda corrected: dict(images=[]), "COCO's format"),
