@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import ProgressBar, import_modules_from_strings
 from torch.utils.data import DataLoader, Subset
 
-from mmpose_dualteach.label_loop.instances import EveryInstance, labeled_file, pipeline_of_test
+from mmpose_dualteach.label_loop.instances import EveryInstance, files_of, labeled_file, pipeline_of_test
 from mmpose_dualteach.label_loop.networks import Networks, Seen
 from mmpose_dualteach.utils.file_io import refuse_to_overwrite
 from mmpose_dualteach.utils.joint_boxes import box_of_joints
@@ -60,7 +60,9 @@ class Look:
         self.networks = Networks(config, checkpoint, network, device)
         self.instances = EveryInstance(unlabeled, pipeline_of_test(config))
         listed = self.instances.unlabeled
-        refuse_to_overwrite([output], [listed.ann_file, listed.bbox_file, labeled_file(config), checkpoint])
+        read = [config.filename, checkpoint, labeled_file(config), listed.ann_file, listed.bbox_file]
+        # A new file is none of a million images.
+        refuse_to_overwrite([output], [*read, *(files_of(listed) if osp.exists(output) else ())])
         rank, world = get_dist_info()
         self._share = range(rank, len(self.instances), world)
         self._parts = [f'{output}.part' if world == 1 else f'{output}.{process}.part' for process in range(world)]

@@ -177,6 +177,34 @@ def test_another_set_of_as_many_is_not_gone_on_with(run_files, people, tmp_path,
     assert json.loads(source.read_text()) == content
 
 
+def test_neither_the_config_nor_a_source_is_written_over(run_files, people, tmp_path, capsys):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    shutil.copy(next((people / 'images').iterdir()), folder / 'one.png')
+    writer = cv2.VideoWriter(str(folder / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    (tmp_path / 'link.json').symlink_to(folder / 'one.png')
+    (tmp_path / 'boxes.json').write_text(
+        json.dumps([dict(image_id='clip.avi#frame=0', category_id=1, bbox=[0, 0, 9, 9], score=1)])
+    )
+    options = ['--unlabeled', str(folder), '--workers', '0', '--device', 'cpu']
+    for output, more in (
+        (run_files[0], []),
+        (folder / 'one.png', []),
+        (tmp_path / 'link.json', []),
+        (folder / 'clip.avi', []),
+        (folder / 'clip.avi', ['--frames', f'{tmp_path}/frames', '--boxes', f'{tmp_path}/boxes.json']),
+    ):
+        with open(output, 'rb') as file:
+            before = file.read()
+        assert pseudo_label([*run_files, *options, *more, '-o', str(output)]) == 1
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert error == f'error: {output} is read and would be written over; name another output'
+        with open(output, 'rb') as file:
+            assert file.read() == before
+
+
 def test_an_id_that_several_instances_have_gives_none_the_box_of_another(run_files, people, tmp_path):
     content = json.loads((people / 'train.json').read_text())
     boxes = sorted(each['bbox'] for each in content['annotations'])
