@@ -20,6 +20,7 @@ from xtcocotools.coco import COCO
 from mmpose_dualteach.datasets.datasets.unlabeled_pose_dataset import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.labeled_pipeline import innermost
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
+from mmpose_dualteach.label_loop import looking
 from mmpose_dualteach.label_loop import networks as networks_module
 from mmpose_dualteach.label_loop.coco import Choice, category_of
 from mmpose_dualteach.label_loop.drawing import IMAGES, _target
@@ -30,6 +31,7 @@ from mmpose_dualteach.label_loop.suggestions import mean_disagreement
 from mmpose_dualteach.switch import mutual_teaching
 
 pseudo_label = tool('pseudo_label')
+suggest_labels = tool('suggest_labels')
 EVERY_JOINT = ['--min-score', '0']
 
 
@@ -245,6 +247,35 @@ def test_a_folder_with_a_video_and_a_broken_image(run_files, people, tmp_path, c
     content = labelled(run_files, output, *options, '--frames', str(tmp_path / 'frames'))
     for image in content['images']:
         assert cv2.imread(f'{content["info"]["images_in"]}/{image["file_name"]}') is not None
+
+
+@pytest.mark.parametrize('label, more', [(pseudo_label, EVERY_JOINT), (suggest_labels, ['--count', '2'])])
+def test_too_many_broken_images_are_refused_and_what_was_seen_is_kept(
+    label, more, run_files, people, tmp_path, monkeypatch, capsys
+):
+    folder, output = tmp_path / 'images', tmp_path / 'labels.json'
+    folder.mkdir()
+    images = sorted((people / 'images').iterdir())
+    for number, path in enumerate(images[:3]):
+        shutil.copy(path, folder / f'{number}.png')
+    for number in range(3, 5):
+        (folder / f'{number}.png').write_bytes(b'no image')
+    see, seen, told = networks_module.Networks.see, [], []
+    monkeypatch.setattr(
+        networks_module.Networks, 'see', lambda self, samples: seen.extend(samples) or see(self, samples)
+    )
+    monkeypatch.setattr(looking, 'print_log', lambda line, **_: told.append(line))
+    options = [*run_files, '-o', str(output), '--unlabeled', str(folder), '--workers', '0', '--device', 'cpu', *more]
+    skipped = tmp_path / 'labels.json.skipped.json'
+    assert label(options) == 1 and len(seen) == 3 and not output.exists()
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith(f'error: 2 of 5 instances cannot be used ({folder}/3.png does not decode')
+    assert 'more than max_broken=0.1' in error and '--max-broken' in error and len(json.loads(skipped.read_text())) == 2
+    # What was seen is not looked at again, by whoever mends an image and allows for the other.
+    shutil.copy(images[3], folder / '3.png')
+    assert label([*options, '--max-broken', '0.2']) == 0 and len(seen) == 4 and output.exists()
+    assert told[-1].startswith(f'1 of 5 instances cannot be used ({folder}/4.png does not decode')
+    assert len(json.loads(skipped.read_text())) == 1 and not (tmp_path / 'labels.json.part').exists()
 
 
 def test_what_is_seen_is_drawn_where_it_is_seen(run_files, people, tmp_path):
