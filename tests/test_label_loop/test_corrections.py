@@ -91,6 +91,24 @@ def test_a_correction_takes_the_place_of_the_same_instance(files):
     assert [each['id'] for each in unlabeled['annotations']] == [7] and 'keypoints' not in unlabeled['annotations'][0]
 
 
+def test_labels_of_another_round_are_not_written_over(files, capsys):
+    paths = [files / 'out' / f'{name}.json' for name in ('labeled', 'unlabeled')]
+    merged(files, from_cvat())
+    merged(files, from_cvat())  # The same again.
+    before = [path.read_text() for path in paths]
+    for path, text in zip(paths, before):
+        path.write_text(text.replace('a.png', 'd.png').replace('c.png', 'e.png'))
+        here = [each.read_text() for each in paths]
+        merged(files, from_cvat(), code=1)
+        assert capsys.readouterr().err == (
+            f'error: {path} is there with other labels; name another folder by -o, or remove the file\n'
+        )
+        assert [each.read_text() for each in paths] == here
+        path.unlink()
+        merged(files, from_cvat())
+        assert [each.read_text() for each in paths] == before
+
+
 def test_instances_of_a_labelled_image_may_stay_unlabelled(files):
     labeled, unlabeled = merged(files, from_cvat(), '--share-images')
     assert len(labeled['annotations']) == 3
@@ -402,6 +420,7 @@ def an_image_that_is_not_listed(corrected):
 def test_places_of_joints_that_are_not_visible_are_no_labels(files):
     corrected = from_cvat()
     before, _ = merged(files, corrected)
+    shutil.rmtree(files / 'out')
     for each in corrected['annotations']:
         each['keypoints'] = [value if place % 3 < 2 else 0 for place, value in enumerate(each['keypoints'])]
     after, _ = merged(files, corrected)
