@@ -154,7 +154,9 @@ def _with_corrections(
         place = same.get(number, len(instances))
         each = _with_box(each, instances[place] if place < len(instances) else None, size, where)
         if place < len(labels):
-            found[place] = dict(labels[place], **dict(each, id=labels[place].get('id')))
+            # Scores of a pseudo-label say nothing of what took its place.
+            kept = {key: value for key, value in labels[place].items() if key not in ('score', 'keypoint_scores')}
+            found[place] = dict(kept, **dict(each, id=labels[place].get('id')))
         else:
             found.append(dict(each, id=next(free)))
     return found

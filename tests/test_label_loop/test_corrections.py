@@ -91,6 +91,17 @@ def test_a_correction_takes_the_place_of_the_same_instance(files):
     assert [each['id'] for each in unlabeled['annotations']] == [7] and 'keypoints' not in unlabeled['annotations'][0]
 
 
+def test_what_is_corrected_has_no_score_of_a_pseudo_label(files):
+    labels = json.loads((files / 'labeled.json').read_text())
+    for each in labels['annotations']:
+        each.update(score=0.4, keypoint_scores=[0.4] * 3, track_id=7)
+    (files / 'labeled.json').write_text(json.dumps(labels))
+    labeled, _ = merged(files, from_cvat())
+    corrected, other, _ = labeled['annotations']
+    assert corrected['id'] == 1 and corrected['track_id'] == 7 and not {'score', 'keypoint_scores'} & set(corrected)
+    assert other == labels['annotations'][1]
+
+
 def test_labels_of_another_round_are_not_written_over(files, capsys):
     paths = [files / 'out' / f'{name}.json' for name in ('labeled', 'unlabeled')]
     merged(files, from_cvat())
