@@ -9,6 +9,7 @@ from typing import List, Optional
 from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.engine.checkpoints.export import export
 from mmpose_dualteach.engine.checkpoints.onnx_export import export_onnx
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite
 
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
@@ -25,6 +26,9 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> None:
     if not args.output and not args.onnx:
         raise ValueError('nothing is asked for; name a checkpoint by -o, or a file by --onnx')
+    refuse_to_overwrite([args.output] if args.output else [], [args.checkpoint])
+    # ONNX is made of the checkpoint that -o writes.
+    refuse_to_overwrite([args.onnx, f'{args.onnx}.json'] if args.onnx else [], [args.checkpoint, args.output])
     if args.output:
         network = export(args.checkpoint, args.network, args.output)
         print(f'wrote network {network} to {args.output}')

@@ -82,8 +82,6 @@ def run(args: argparse.Namespace) -> None:
     )
     if args.draw:
         print(f'drew what is seen into {args.draw}')
-    if counts.unusable:
-        print(f'{counts.unusable} instances cannot be used, see {args.output}.skipped.json')
     form = FORMATS[args.format]
     if form.beside:
         print(f'wrote {beside(args.output, form)}: {form.beside.hint}')

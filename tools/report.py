@@ -26,6 +26,8 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f'--names: {len(names)} for {len(args.work_dirs)} work directories; give one for each')
     if len(set(names)) < len(names):
         raise ValueError(f'two of {", ".join(names)} have one name; tell them apart by --names')
+    if osp.exists(args.output) and not args.output.endswith('.html'):
+        raise ValueError(f'{args.output} is there and no page; name an .html file by -o')
     compare_runs(args.output, ' and '.join(names), dict(zip(names, args.work_dirs)), scores=args.scores)
     print(f'wrote {args.output}')
 

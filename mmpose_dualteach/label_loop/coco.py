@@ -26,7 +26,6 @@ class Counts:
         instances (int): Instances with labels.
         joints (int): Joints with labels.
         left_out (int): Joints that were seen, but with too low a score, too far apart or beside the image.
-        unusable (int): Instances whose image cannot be used.
         folder (str): What names of images are relative to.
     """
 
@@ -34,7 +33,6 @@ class Counts:
     instances: int = 0
     joints: int = 0
     left_out: int = 0
-    unusable: int = 0
     folder: str = ''
 
 
@@ -100,7 +98,6 @@ def as_coco(
     used = set()
     for line in lines:
         if 'problem' in line:
-            counts.unusable += 1
             continue
         place, info = int(index.image_of_each[line['number']]), index[line['number']]
         if place not in images:

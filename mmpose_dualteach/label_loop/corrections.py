@@ -1,6 +1,7 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Corrected labels become part of the labelled set."""
 
+import json
 import os
 import os.path as osp
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
@@ -18,11 +19,12 @@ from mmpose_dualteach.label_loop.label_files import (
     images_by_name,
     places_of_keypoints,
     read_labels,
+    refuse_other_sizes,
     sizes_by_name,
 )
 from mmpose_dualteach.label_loop.same_instance import alike, own_box, pairs
 from mmpose_dualteach.prepare.split import boxes_only
-from mmpose_dualteach.utils.file_io import dump_json, refuse_to_overwrite
+from mmpose_dualteach.utils.file_io import atomic_write, holds_other, refuse_to_overwrite
 from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
 
@@ -59,8 +61,9 @@ def merge_labels(
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If a file is of another format, its keypoints are not the labelled set's, or it is not clear which
-            images are the corrected ones; names it.
+        ValueError: If a file is of another format, its keypoints are not the labelled set's, it is not clear which
+            images are the corrected ones, labels are of an image of another size, or a file would be written over
+            that is read or has other labels; names it.
     """
     refuse_to_overwrite(
         [osp.join(folder, f'{name}.json') for name in ('labeled', 'unlabeled')], [labeled, corrected, unlabeled]
@@ -75,6 +78,7 @@ def merge_labels(
         old, new, rest, renamed = named_from_root(roots, old, new, rest, corrected, unlabeled)
     else:
         new, renamed = named_as_known(old, new, rest, corrected, unlabeled)
+    refuse_other_sizes(new, corrected, [(labeled, old), (unlabeled or '', rest)])
 
     labels, unlabelled = annotations_by_name(old), annotations_by_name(rest)
     images = {**images_by_name(new), **images_by_name(rest), **images_by_name(old)}
@@ -96,15 +100,27 @@ def merge_labels(
         counts['replaced'] += len(corrections) - added
     # Of an image that the labelled file lists twice one stays, with the instances of both.
     annotations = [dict(each, image_id=number) for name, number in ids.items() for each in labels[name]]
-    os.makedirs(folder, exist_ok=True)
     listed = [dict(images[name], id=number) for name, number in ids.items()]
-    dump_json(dict(old, images=listed, annotations=annotations), osp.join(folder, 'labeled.json'))
-    counts['labeled'] = len(annotations)
+    sides = dict(labeled=dict(old, images=listed, annotations=annotations))
     if unlabeled:
-        left = _left(rest, labels, share_images)
-        dump_json(left, osp.join(folder, 'unlabeled.json'))
-        counts['unlabeled'] = len(left['annotations'])
-    return counts
+        sides['unlabeled'] = _left(rest, labels, share_images)
+    _write({osp.join(folder, f'{side}.json'): json.dumps(content) for side, content in sides.items()})
+    return dict(counts, **{side: len(content['annotations']) for side, content in sides.items()})
+
+
+def _write(texts: Mapping[str, str]) -> None:
+    """Write files into a folder, all of them or none.
+
+    Raises:
+        ValueError: If one is there with another text; names it.
+    """
+    for path, text in texts.items():
+        if holds_other(path, text):
+            raise ValueError(f'{path} is there with other labels; name another folder by -o, or remove the file')
+    for path, text in texts.items():
+        os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
+        with atomic_write(path) as file:
+            file.write(text)
 
 
 def _in_order(annotation: dict, order: Sequence[int], category: dict) -> dict:
@@ -138,7 +154,9 @@ def _with_corrections(
         place = same.get(number, len(instances))
         each = _with_box(each, instances[place] if place < len(instances) else None, size, where)
         if place < len(labels):
-            found[place] = dict(labels[place], **dict(each, id=labels[place].get('id')))
+            # Scores of a pseudo-label say nothing of what took its place.
+            kept = {key: value for key, value in labels[place].items() if key not in ('score', 'keypoint_scores')}
+            found[place] = dict(kept, **dict(each, id=labels[place].get('id')))
         else:
             found.append(dict(each, id=next(free)))
     return found

@@ -19,7 +19,8 @@ from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.sources.folders import folder_of
 from mmpose_dualteach.datasets.sources.videos import frame_number, is_frame, video_of
 from mmpose_dualteach.label_loop.coco import Choice, names_of
-from mmpose_dualteach.label_loop.instances import EveryInstance
+from mmpose_dualteach.label_loop.instances import EveryInstance, files_of
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite
 from mmpose_dualteach.visualization.report import Chart, Series, write_report
 
 USUAL_RATE = 25.0  # Frames a second of a video that does not say.
@@ -76,14 +77,31 @@ def _target(folder: str, name: str, kinds: Tuple[str, ...]) -> str:
     """Where something of a name is drawn: below the folder, whatever the name, in a file of one of these kinds."""
     parts = ['_' if part == '..' else part for part in PurePath(name).parts if part != PurePath(name).anchor]
     path = osp.join(folder, *parts)
-    path = path if osp.splitext(path)[1].lower() in kinds else path + kinds[0]
-    os.makedirs(osp.dirname(path), exist_ok=True)
-    return path
+    return path if osp.splitext(path)[1].lower() in kinds else path + kinds[0]
+
+
+def refuse_to_draw_over(unlabeled: UnlabeledPoseDataset, folder: str) -> None:
+    """Check that nothing that is looked at would be drawn over by :func:`draw`.
+
+    Args:
+        unlabeled (UnlabeledPoseDataset): The set.
+        folder (str): Where things are to be drawn.
+
+    Raises:
+        ValueError: If it would; names the file.
+    """
+    names, (images, first) = names_of(unlabeled)[1], np.unique(unlabeled.data_list.image_of_each, return_index=True)
+    videos = [place_of(unlabeled, int(number)).video for number in first]
+    targets = {
+        _target(folder, names[image], IMAGES) if video is None else _target(folder, video, VIDEOS)
+        for image, video in zip(images, videos)
+    }
+    refuse_to_overwrite(targets, files_of(unlabeled))
 
 
 def draw(instances: EveryInstance, lines: Sequence[dict], choice: Choice, folder: str) -> List[str]:
     """Draw what is seen: of each video a video of the frames that were looked at, in their own time, of images images;
-    and of videos ``scores.html``, how sure the networks are over time.
+    and of videos ``scores.html``, how sure the networks are over time. See :func:`refuse_to_draw_over`.
 
     Args:
         instances (EveryInstance): The set.
@@ -105,7 +123,6 @@ def draw(instances: EveryInstance, lines: Sequence[dict], choice: Choice, folder
     names = names_of(unlabeled)[1]
     places = {image: place_of(unlabeled, those[0]['number']) for image, those in of_image.items()}
     videos: Dict[str, List[int]] = defaultdict(list)
-    sources = {osp.realpath(path) for path in unlabeled.data_list.paths}
     written = []
     for image, those in of_image.items():
         video = places[image].video
@@ -113,8 +130,6 @@ def draw(instances: EveryInstance, lines: Sequence[dict], choice: Choice, folder
             videos[video].append(image)
             continue
         path = _target(folder, names[image], IMAGES)
-        if osp.realpath(path) in sources:
-            raise ValueError(f'--draw: {path} is one of the images that are looked at; name another folder')
         mmcv.imwrite(_drawn(visualizer, instances, those, choice)[..., ::-1], path)
         written.append(path)
     for video, images in videos.items():
@@ -122,8 +137,7 @@ def draw(instances: EveryInstance, lines: Sequence[dict], choice: Choice, folder
         steps = np.diff([places[image].number for image in images])
         rate = places[images[0]].rate / (float(np.median(steps)) if len(steps) else 1.0)
         path = _target(folder, video, VIDEOS)
-        if osp.realpath(path) == osp.realpath(osp.join(folder_of(unlabeled.data_prefix['img']), video)):
-            raise ValueError(f'--draw: {path} is one of the videos that are looked at; name another folder')
+        os.makedirs(osp.dirname(path), exist_ok=True)
         _write_video(path, rate, (_drawn(visualizer, instances, of_image[image], choice) for image in images))
         written.append(path)
     if videos:

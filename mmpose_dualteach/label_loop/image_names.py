@@ -2,9 +2,9 @@
 """Images of several COCO-style files under one name each."""
 
 import os.path as osp
-from typing import List, Mapping, Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
-from mmpose_dualteach.label_loop.label_files import annotations_by_name, has_labels, images_by_name
+from mmpose_dualteach.label_loop.label_files import corrected_names, images_by_name
 from mmpose_dualteach.prepare.identity import image_name, known_names
 
 
@@ -42,7 +42,7 @@ def _named_as_there(folder: str, new: dict, rest: dict, corrected: str, unlabele
     images, listed = images_by_name(new), images_by_name(rest)
     names = [
         name
-        for name in _corrected_names(new)
+        for name in corrected_names(new)
         if name in listed
         or not any(osp.isfile(osp.join(folder, way)) for way in (name, images[name]['file_name'].lstrip('/')))
     ]
@@ -66,7 +66,7 @@ def _named_from(root: str, content: dict, folder: str) -> dict:
 
 def named_as_known(old: dict, new: dict, rest: dict, corrected: str, unlabeled: Optional[str]) -> Tuple[dict, int]:
     """The corrected file, images of which are named as the others name them, and of how many the name is another."""
-    names = _corrected_names(new)
+    names = corrected_names(new)
     found = known_names(names, {**images_by_name(rest), **images_by_name(old)}, corrected)
     strange = [name for name in names if name not in found]
     if unlabeled and strange:
@@ -85,8 +85,3 @@ def _renamed(content: dict, names: Mapping[str, str]) -> dict:
         for image in content['images']
     ]
     return dict(content, images=named)
-
-
-def _corrected_names(content: dict) -> List[str]:
-    """The names of images with labels."""
-    return [name for name, annotations in annotations_by_name(content).items() if any(map(has_labels, annotations))]

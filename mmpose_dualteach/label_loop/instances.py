@@ -2,7 +2,7 @@
 """The instances of an unlabelled set, cut as a config's test pipeline cuts them."""
 
 import os.path as osp
-from typing import Any, List, Mapping, Optional
+from typing import Any, List, Mapping, Optional, Set
 
 import numpy as np
 from mmengine.config import Config
@@ -11,7 +11,9 @@ from torch.utils.data import Dataset
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.labeled_pipeline import first_pipeline, innermost
+from mmpose_dualteach.datasets.sources.folders import folder_of
 from mmpose_dualteach.datasets.sources.images import UnusableImage, refuse_outside
+from mmpose_dualteach.datasets.sources.videos import is_frame, video_of
 from mmpose_dualteach.datasets.transforms.whole_image_box import WholeImageBox
 from mmpose_dualteach.switch import is_switched, mutual_teaching, stock_config
 
@@ -65,6 +67,13 @@ class EveryInstance(Dataset):
         """
         path = self.unlabeled.data_list[index]['img_path']
         return self._reader.read(path, self.unlabeled.data_list.listed_size(index))
+
+
+def files_of(unlabeled: UnlabeledPoseDataset) -> Set[str]:
+    """The images and videos that a set is of; of frames that are written, their videos too."""
+    index, folder = unlabeled.data_list, folder_of(unlabeled.data_prefix['img'])
+    named = [osp.join(folder, name) for name in index.image_ids if isinstance(name, str)]
+    return {video_of(path) if is_frame(path) else path for path in (*index.paths, *named)}
 
 
 def pipeline_of_test(config: Config) -> List[dict]:

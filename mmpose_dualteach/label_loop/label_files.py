@@ -37,10 +37,12 @@ def category_with_keypoints(content: dict, path: str) -> dict:
         path (str): The file, for errors.
 
     Returns:
-        dict: The category; keypoints of all annotations are three finite numbers for each of its.
+        dict: The category; keypoints of all annotations are three finite numbers for each of its, on images that the
+        file lists.
 
     Raises:
-        ValueError: If there is none, or several, or an annotation has other keypoints; names the file.
+        ValueError: If there is none, or several, or an annotation has other keypoints, or those of an image that is not
+            listed; names the file.
     """
     found = [each for each in content.get('categories') or () if isinstance(each, dict) and each.get('keypoints')]
     if len(found) != 1:
@@ -48,6 +50,13 @@ def category_with_keypoints(content: dict, path: str) -> dict:
     if found[0].get('id') is None:
         raise ValueError(f'{path}: its category with keypoints has no id; give it one')
     _check_numbers(content['annotations'], 'keypoints', 3 * len(found[0]['keypoints']), path)
+    listed = {image['id'] for image in content['images']}
+    for each in content['annotations']:
+        if each['image_id'] not in listed and has_labels(each):
+            raise ValueError(
+                f'{path}: annotation {short(each.get("id"))} names image {short(each["image_id"])}, which the file '
+                'does not list; add the image or remove the annotation'
+            )
     return found[0]
 
 
@@ -107,6 +116,35 @@ def sizes_by_name(content: dict) -> Dict[str, Tuple[float, float]]:
 def has_labels(annotation: dict) -> bool:
     """Whether any keypoint of an annotation is labelled; crowds have none."""
     return bool(np.any((annotation.get('keypoints') or ())[2::3])) and not annotation.get('iscrowd')
+
+
+def corrected_names(content: dict) -> List[str]:
+    """The names of images with labels."""
+    return [name for name, annotations in annotations_by_name(content).items() if any(map(has_labels, annotations))]
+
+
+def refuse_other_sizes(new: dict, corrected: str, others: Iterable[Tuple[str, dict]]) -> None:
+    """Check that images with labels are of the size that other files list, where both list one: labels of an enlarged
+    image lie elsewhere.
+
+    Args:
+        new (dict): The corrected file, images of which are named as in the others.
+        corrected (str): Where it was read, for errors.
+        others (Iterable[Tuple[str, dict]]): Files, and their content.
+
+    Raises:
+        ValueError: If one is of another size; names it and both sizes.
+    """
+    names, sizes = corrected_names(new), sizes_by_name(new)
+    for path, content in others:
+        listed = sizes_by_name(content)
+        for name in names:
+            own, known = sizes.get(name), listed.get(name)
+            if own and known and own != known:
+                raise ValueError(
+                    f'{corrected} has labels of {name} with {own[0]:g}x{own[1]:g} pixels, but {path} lists it with '
+                    f'{known[0]:g}x{known[1]:g}; label the image of that size, or correct the size that is wrong'
+                )
 
 
 def _check_numbers(annotations: Sequence[dict], key: str, count: int, path: str) -> None:

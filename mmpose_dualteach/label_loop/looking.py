@@ -4,6 +4,7 @@
 import os
 import os.path as osp
 import sys
+from logging import WARNING
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 import numpy as np
@@ -14,17 +15,19 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import ProgressBar, import_modules_from_strings
 from torch.utils.data import DataLoader, Subset
 
-from mmpose_dualteach.label_loop.instances import EveryInstance, labeled_file, pipeline_of_test
+from mmpose_dualteach.label_loop.instances import EveryInstance, files_of, labeled_file, pipeline_of_test
 from mmpose_dualteach.label_loop.networks import Networks, Seen
-from mmpose_dualteach.utils.file_io import refuse_to_overwrite
+from mmpose_dualteach.utils.file_io import dump_skipped, printable, refuse_to_overwrite
 from mmpose_dualteach.utils.joint_boxes import box_of_joints
 from mmpose_dualteach.utils.progress_file import Progress, digest
 
 DECIMALS = 2  # Of pixels.
+TOLD = 3  # Of the instances that cannot be used.
 
 
 class Look:
-    """What the networks of a checkpoint see on an unlabelled set, written down in ``OUTPUT.part`` as they go.
+    """What the networks of a checkpoint see on an unlabelled set, written down in ``OUTPUT.part`` as they go; instances
+    that cannot be used are listed in ``OUTPUT.skipped.json``.
 
     Under a launcher of torch.distributed each process looks at its share, and the first one has it all.
 
@@ -60,22 +63,26 @@ class Look:
         self.networks = Networks(config, checkpoint, network, device)
         self.instances = EveryInstance(unlabeled, pipeline_of_test(config))
         listed = self.instances.unlabeled
-        refuse_to_overwrite([output], [listed.ann_file, listed.bbox_file, labeled_file(config), checkpoint])
+        read = [config.filename, checkpoint, labeled_file(config), listed.ann_file, listed.bbox_file]
+        # A new file is none of a million images.
+        refuse_to_overwrite([output], [*read, *(files_of(listed) if osp.exists(output) else ())])
         rank, world = get_dist_info()
         self._share = range(rank, len(self.instances), world)
+        self._output = output
         self._parts = [f'{output}.part' if world == 1 else f'{output}.{process}.part' for process in range(world)]
         weights = os.stat(checkpoint)
         self._made_by = dict(
             config=digest(config.pretty_text),
             checkpoint=[osp.abspath(checkpoint), weights.st_size, weights.st_mtime_ns],
-            source=digest(str(dict(unlabeled, pipeline=None))),
+            # Who allows for more broken images goes on with what was seen on the others.
+            source=digest(str({key: unlabeled[key] for key in unlabeled if key not in ('pipeline', 'max_broken')})),
             instances=self.instances.unlabeled.data_list.checksum(),
             answers=self.networks.answers,
             processes=world,
         )
 
     def lines(self, batch: int = 32, workers: int = 2, features: bool = False) -> Optional[List[dict]]:
-        """Look at all that has not been looked at.
+        """Look at all that has not been looked at, or could not be used.
 
         Args:
             batch (int): Instances at a time. Defaults to 32; images with several instances are taken one by one.
@@ -89,11 +96,12 @@ class Look:
             ``problem``. None in all processes but the first.
 
         Raises:
-            ValueError: If what is written down is of another call.
+            ValueError: If what is written down is of another call, or more instances cannot be used than the set's
+                ``max_broken``; what was seen stays written down.
         """
         made_by = dict(self._made_by, features=features)
         progress = Progress(self._parts[get_dist_info()[0]], made_by, key='number')
-        todo = [number for number in self._share if number not in progress.done]
+        todo = [number for number in self._share if 'seen' not in progress.done.get(number, ())]
         if todo:
             self._look(todo, progress, batch, workers, features)
         barrier()
@@ -102,12 +110,28 @@ class Look:
         done = dict(progress.done)
         for part in self._parts[1:]:
             done.update(Progress(part, made_by, key='number').done)
-        return [done[number] for number in range(len(self.instances))]
+        lines = [done[number] for number in range(len(self.instances))]
+        self._tell_unusable([line['problem'] for line in lines if 'problem' in line])
+        return lines
 
     def forget(self) -> None:
         """Remove what was written down, once something has been made of it."""
         for part in self._parts:
             os.remove(part)
+
+    def _tell_unusable(self, problems: List[str]) -> None:
+        dump_skipped(problems, self._output)
+        if not problems:
+            return
+        some = '; '.join(printable(each, 300) for each in problems[:TOLD]) + ('; ...' if problems[TOLD:] else '')
+        told = f'{len(problems)} of {len(self.instances)} instances cannot be used ({some})'
+        most = self.instances.unlabeled.max_broken
+        if len(problems) > most * len(self.instances):
+            raise ValueError(
+                f'{told}, more than max_broken={most}; mend the images or raise unlabeled.max_broken (--max-broken), '
+                f'and call again: all are in {self._output}.skipped.json, what was seen is in {self._parts[0]}'
+            )
+        print_log(f'{told}, see {self._output}.skipped.json', logger='current', level=WARNING)
 
     def _look(self, todo: List[int], progress: Progress, batch: int, workers: int, features: bool) -> None:
         if len(todo) < len(self._share):

@@ -8,12 +8,12 @@ from mmengine.config import Config
 
 from mmpose_dualteach.datasets.sources.videos import is_frame
 from mmpose_dualteach.label_loop.coco import Choice, Counts, as_coco, category_of
-from mmpose_dualteach.label_loop.drawing import draw
+from mmpose_dualteach.label_loop.drawing import draw, refuse_to_draw_over
 from mmpose_dualteach.label_loop.formats import FORMATS, beside
 from mmpose_dualteach.label_loop.formats.label_studio import LOCAL_FILES
 from mmpose_dualteach.label_loop.instances import labeled_file
 from mmpose_dualteach.label_loop.looking import Look
-from mmpose_dualteach.utils.file_io import atomic_write, dump_json, dump_skipped
+from mmpose_dualteach.utils.file_io import atomic_write, dump_json
 
 
 def pseudo_labels(
@@ -56,8 +56,8 @@ def pseudo_labels(
 
     Raises:
         FileNotFoundError: If the checkpoint or source is missing.
-        ValueError: If an option is out of range, the checkpoint is none of the config, or ``OUTPUT.part`` is of another
-            call.
+        ValueError: If an option is out of range, the checkpoint is none of the config, ``OUTPUT.part`` is of another
+            call, more instances cannot be used than the set's ``max_broken``, or a source would be drawn over.
     """
     if not 0 <= choice.min_score <= 1 or (choice.agreement is not None and choice.agreement <= 0) or batch < 1:
         raise ValueError(f'{choice}: min_score must be 0 to 1, agreement above 0; batch {batch} must be at least 1')
@@ -70,6 +70,8 @@ def pseudo_labels(
         raise ValueError(
             f'--format {format_name}: labelling tools open images, no frames of videos; write them: --frames'
         )
+    if drawn:
+        refuse_to_draw_over(instances.unlabeled, drawn)
     lines = look.lines(batch, workers)
     if lines is None:
         return Counts()
@@ -82,7 +84,5 @@ def pseudo_labels(
             file.write(form.beside.text(coco))
     if drawn:
         draw(instances, lines, choice, drawn)
-    skipped = [line['problem'] for line in lines if 'problem' in line]
-    dump_skipped(skipped, output)
     look.forget()
     return counts

@@ -42,8 +42,8 @@ def suggest_labels(
 
     ``OUTPUT`` becomes a COCO-style file of the chosen instances, with the networks' mean joints to start from and
     ``suggestion`` (rank, reason) in each annotation. Beside it: ``OUTPUT.html``, a sheet of what was chosen with each
-    network's joints, and ``OUTPUT.txt``, the names of images. Of a video no two frames of one second are chosen, and of
-    any image but one instance.
+    network's joints, ``OUTPUT.txt``, the names of images, and ``OUTPUT.skipped.json``, what cannot be used. Of a video
+    no two frames of one second are chosen, and of any image but one instance.
 
     Args:
         config (Config): A switched config, or the stock one of an ordinary checkpoint.
@@ -62,7 +62,8 @@ def suggest_labels(
 
     Raises:
         FileNotFoundError: If the checkpoint or source is missing.
-        ValueError: If there are fewer instances than asked for, or a single network is asked for its disagreement.
+        ValueError: If there are fewer instances than asked for, a single network is asked for its disagreement, or more
+            instances cannot be used than the set's ``max_broken``.
     """
     if count < 1 or by not in STRATEGIES:
         raise ValueError(f'count={count} must be at least 1, and by={by!r} one of {", ".join(STRATEGIES)}')

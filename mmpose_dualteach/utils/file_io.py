@@ -59,6 +59,14 @@ def refuse_to_overwrite(outputs: Iterable[str], inputs: Iterable[Optional[str]])
             raise ValueError(f'{path} is read and would be written over; name another output')
 
 
+def holds_other(path: str, text: str) -> bool:
+    """Whether a file is there with another text: somebody may have corrected it."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, 'rb') as present:
+        return present.read() != text.encode()
+
+
 def dump_skipped(skipped: Collection, output: str) -> None:
     """Write what a tool had to leave out of its output into ``OUTPUT.skipped.json``; no such file is left of an earlier
     call that had to."""

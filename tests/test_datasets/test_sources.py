@@ -703,15 +703,27 @@ def test_a_missing_video_is_called_one(tmp_path):
 # ------------------------------------------------------------------ found in review
 
 
-def test_a_container_that_counts_too_many_frames_is_not_believed(tmp_path, monkeypatch):
-    video(tmp_path / 'clip.avi', range(10, 250, 8))
+def count_frames(monkeypatch, factor):
+    """Let containers count so many times their frames."""
     own = VideoReader.__init__
 
     def counting(self, *args, **options):
         own(self, *args, **options)
-        self._frame_cnt *= 2
+        self._frame_cnt *= factor
 
     monkeypatch.setattr(VideoReader, '__init__', counting)
+
+
+def test_a_container_that_counts_no_frames_is_told_with_the_option_that_helps(tmp_path, monkeypatch):
+    video(tmp_path / 'clip.avi', range(10, 250, 8))
+    count_frames(monkeypatch, 0)
+    with pytest.raises(ValueError, match='does not say how many frames it has; set unlabeled.video.folder .--frames.'):
+        folder_set(tmp_path)
+
+
+def test_a_container_that_counts_too_many_frames_is_not_believed(tmp_path, monkeypatch):
+    video(tmp_path / 'clip.avi', range(10, 250, 8))
+    count_frames(monkeypatch, 2)
     dataset = folder_set(tmp_path, video=dict(every=10, min_change=0))
     assert frames(dataset) == [0, 10, 20] and not dataset.load_report.broken
 

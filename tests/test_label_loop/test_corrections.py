@@ -91,6 +91,35 @@ def test_a_correction_takes_the_place_of_the_same_instance(files):
     assert [each['id'] for each in unlabeled['annotations']] == [7] and 'keypoints' not in unlabeled['annotations'][0]
 
 
+def test_what_is_corrected_has_no_score_of_a_pseudo_label(files):
+    labels = json.loads((files / 'labeled.json').read_text())
+    for each in labels['annotations']:
+        each.update(score=0.4, keypoint_scores=[0.4] * 3, track_id=7)
+    (files / 'labeled.json').write_text(json.dumps(labels))
+    labeled, _ = merged(files, from_cvat())
+    corrected, other, _ = labeled['annotations']
+    assert corrected['id'] == 1 and corrected['track_id'] == 7 and not {'score', 'keypoint_scores'} & set(corrected)
+    assert other == labels['annotations'][1]
+
+
+def test_labels_of_another_round_are_not_written_over(files, capsys):
+    paths = [files / 'out' / f'{name}.json' for name in ('labeled', 'unlabeled')]
+    merged(files, from_cvat())
+    merged(files, from_cvat())  # The same again.
+    before = [path.read_text() for path in paths]
+    for path, text in zip(paths, before):
+        path.write_text(text.replace('a.png', 'd.png').replace('c.png', 'e.png'))
+        here = [each.read_text() for each in paths]
+        merged(files, from_cvat(), code=1)
+        assert capsys.readouterr().err == (
+            f'error: {path} is there with other labels; name another folder by -o, or remove the file\n'
+        )
+        assert [each.read_text() for each in paths] == here
+        path.unlink()
+        merged(files, from_cvat())
+        assert [each.read_text() for each in paths] == before
+
+
 def test_instances_of_a_labelled_image_may_stay_unlabelled(files):
     labeled, unlabeled = merged(files, from_cvat(), '--share-images')
     assert len(labeled['annotations']) == 3
@@ -262,6 +291,15 @@ def test_ids_decide_between_instances_with_the_same_box(files):
     assert [(each['id'], each['keypoints'][0]) for each in labeled['annotations']] == [(1, 1), (2, 2)]
 
 
+def test_labels_on_no_image_are_not_lost_and_boxes_on_none_do_no_harm(files, capsys):
+    for name in ('unlabeled', 'labeled'):
+        changed = json.loads((files / f'{name}.json').read_text())
+        changed['annotations'][-1]['image_id'] = 99
+        (files / f'{name}.json').write_text(json.dumps(changed))
+        merged(files, from_cvat(), code=int(name == 'labeled'))
+    assert 'labeled.json: annotation 2 names image 99' in capsys.readouterr().err
+
+
 def test_a_crowd_is_no_instance_to_correct(files):
     crowd = dict(annotation(1, 10, [0, 0, 40, 40]), iscrowd=1)
     (files / 'labeled.json').write_text(json.dumps(content([(10, 'a.png')], [crowd])))
@@ -296,6 +334,43 @@ def test_an_image_without_a_size_is_named_where_a_box_needs_it(files, capsys):
     options = [f'--{name}={files / name}.json' for name in ('labeled', 'corrected')]
     assert merge_labels([*options, '-o', str(files / 'out')]) == 1
     assert 'image d.png has no width and height' in capsys.readouterr().err
+
+
+def a_task(name, size):
+    """What Label Studio exports of an image with a nose."""
+    region = dict(id='x', type='keypointlabels', original_width=size[0], original_height=size[1])
+    region['value'] = dict(x=20, y=20, keypointlabels=['nose'])
+    return [dict(data=dict(file_name=name), annotations=[dict(result=[region])])]
+
+
+@pytest.mark.parametrize('side', ['labeled', 'unlabeled'])
+@pytest.mark.parametrize('made_by', ['coco', 'label studio'])
+def test_labels_of_an_image_of_another_size_are_refused(files, side, made_by, capsys):
+    name = 'day 1/a.png' if side == 'labeled' else 'b.png'
+    if made_by == 'coco':
+        corrected = one_cat_on_each(name)
+        corrected['images'][0].update(width=200, height=160)
+    else:
+        corrected = a_task(name, (200, 160))
+    merged(files, corrected, code=1)
+    assert capsys.readouterr().err == (
+        f'error: {files}/corrected.json has labels of {name} with 200x160 pixels, but {files}/{side}.json lists it '
+        'with 100x80; label the image of that size, or correct the size that is wrong\n'
+    )
+    assert not (files / 'out').exists()
+
+
+@pytest.mark.parametrize('without', ['labeled', 'corrected'])
+def test_an_image_of_which_one_file_lists_no_size_is_corrected(files, without):
+    contents = dict(labeled=json.loads((files / 'labeled.json').read_text()), corrected=one_cat_on_each('day 1/a.png'))
+    contents['corrected']['images'][0].update(width=200, height=160)
+    for key in ('width', 'height'):
+        del contents[without]['images'][0][key]
+    # Nor is that of an image without labels one of labels.
+    contents['corrected']['images'].append(dict(id=2, file_name='b.png', width=1, height=1))
+    (files / 'labeled.json').write_text(json.dumps(contents['labeled']))
+    labeled, _ = merged(files, contents['corrected'])
+    assert [each['keypoints'][0] for each in labeled['annotations']] == [7, 60]
 
 
 def test_all_on_one_side_is_the_same_as_a_split(files):
@@ -349,9 +424,14 @@ def too_few_numbers(corrected):
     corrected['annotations'][0]['keypoints'] = [3, 3, 2, 5, 5, 2]
 
 
+def an_image_that_is_not_listed(corrected):
+    corrected['annotations'][2]['image_id'] = 99
+
+
 def test_places_of_joints_that_are_not_visible_are_no_labels(files):
     corrected = from_cvat()
     before, _ = merged(files, corrected)
+    shutil.rmtree(files / 'out')
     for each in corrected['annotations']:
         each['keypoints'] = [value if place % 3 < 2 else 0 for place, value in enumerate(each['keypoints'])]
     after, _ = merged(files, corrected)
@@ -367,6 +447,7 @@ def test_places_of_joints_that_are_not_visible_are_no_labels(files):
         (no_number_in_keypoints, 'keypoints must be 9 finite numbers'),
         (a_category_without_id, 'category with keypoints has no id'),
         (an_image_without_name, 'image 1 has no file_name'),
+        (an_image_that_is_not_listed, 'annotation 3 names image 99, which the file does not list'),
         (wrong_names, "no keypoint 'tail'"),
         (two_categories, 'one category'),
         (lambda corrected: dict(images=[]), "COCO's format"),

@@ -20,6 +20,7 @@ from xtcocotools.coco import COCO
 from mmpose_dualteach.datasets.datasets.unlabeled_pose_dataset import UnlabeledPoseDataset
 from mmpose_dualteach.datasets.labeled_pipeline import innermost
 from mmpose_dualteach.dev.quickstart.drawn_people import draw_people
+from mmpose_dualteach.label_loop import looking
 from mmpose_dualteach.label_loop import networks as networks_module
 from mmpose_dualteach.label_loop.coco import Choice, category_of
 from mmpose_dualteach.label_loop.drawing import IMAGES, _target
@@ -30,6 +31,7 @@ from mmpose_dualteach.label_loop.suggestions import mean_disagreement
 from mmpose_dualteach.switch import mutual_teaching
 
 pseudo_label = tool('pseudo_label')
+suggest_labels = tool('suggest_labels')
 EVERY_JOINT = ['--min-score', '0']
 
 
@@ -177,6 +179,34 @@ def test_another_set_of_as_many_is_not_gone_on_with(run_files, people, tmp_path,
     assert json.loads(source.read_text()) == content
 
 
+def test_neither_the_config_nor_a_source_is_written_over(run_files, people, tmp_path, capsys):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    shutil.copy(next((people / 'images').iterdir()), folder / 'one.png')
+    writer = cv2.VideoWriter(str(folder / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    (tmp_path / 'link.json').symlink_to(folder / 'one.png')
+    (tmp_path / 'boxes.json').write_text(
+        json.dumps([dict(image_id='clip.avi#frame=0', category_id=1, bbox=[0, 0, 9, 9], score=1)])
+    )
+    options = ['--unlabeled', str(folder), '--workers', '0', '--device', 'cpu']
+    for output, more in (
+        (run_files[0], []),
+        (folder / 'one.png', []),
+        (tmp_path / 'link.json', []),
+        (folder / 'clip.avi', []),
+        (folder / 'clip.avi', ['--frames', f'{tmp_path}/frames', '--boxes', f'{tmp_path}/boxes.json']),
+    ):
+        with open(output, 'rb') as file:
+            before = file.read()
+        assert pseudo_label([*run_files, *options, *more, '-o', str(output)]) == 1
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert error == f'error: {output} is read and would be written over; name another output'
+        with open(output, 'rb') as file:
+            assert file.read() == before
+
+
 def test_an_id_that_several_instances_have_gives_none_the_box_of_another(run_files, people, tmp_path):
     content = json.loads((people / 'train.json').read_text())
     boxes = sorted(each['bbox'] for each in content['annotations'])
@@ -219,6 +249,35 @@ def test_a_folder_with_a_video_and_a_broken_image(run_files, people, tmp_path, c
         assert cv2.imread(f'{content["info"]["images_in"]}/{image["file_name"]}') is not None
 
 
+@pytest.mark.parametrize('label, more', [(pseudo_label, EVERY_JOINT), (suggest_labels, ['--count', '2'])])
+def test_too_many_broken_images_are_refused_and_what_was_seen_is_kept(
+    label, more, run_files, people, tmp_path, monkeypatch, capsys
+):
+    folder, output = tmp_path / 'images', tmp_path / 'labels.json'
+    folder.mkdir()
+    images = sorted((people / 'images').iterdir())
+    for number, path in enumerate(images[:3]):
+        shutil.copy(path, folder / f'{number}.png')
+    for number in range(3, 5):
+        (folder / f'{number}.png').write_bytes(b'no image')
+    see, seen, told = networks_module.Networks.see, [], []
+    monkeypatch.setattr(
+        networks_module.Networks, 'see', lambda self, samples: seen.extend(samples) or see(self, samples)
+    )
+    monkeypatch.setattr(looking, 'print_log', lambda line, **_: told.append(line))
+    options = [*run_files, '-o', str(output), '--unlabeled', str(folder), '--workers', '0', '--device', 'cpu', *more]
+    skipped = tmp_path / 'labels.json.skipped.json'
+    assert label(options) == 1 and len(seen) == 3 and not output.exists()
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith(f'error: 2 of 5 instances cannot be used ({folder}/3.png does not decode')
+    assert 'more than max_broken=0.1' in error and '--max-broken' in error and len(json.loads(skipped.read_text())) == 2
+    # What was seen is not looked at again, by whoever mends an image and allows for the other.
+    shutil.copy(images[3], folder / '3.png')
+    assert label([*options, '--max-broken', '0.2']) == 0 and len(seen) == 4 and output.exists()
+    assert told[-1].startswith(f'1 of 5 instances cannot be used ({folder}/4.png does not decode')
+    assert len(json.loads(skipped.read_text())) == 1 and not (tmp_path / 'labels.json.part').exists()
+
+
 def test_what_is_seen_is_drawn_where_it_is_seen(run_files, people, tmp_path):
     folder = tmp_path / 'images'
     folder.mkdir()
@@ -244,10 +303,25 @@ def test_what_is_seen_is_drawn_where_it_is_seen(run_files, people, tmp_path):
     changed = np.abs(cv2.imread(str(drawn / 'flat.png')).astype(int) - 128).max(axis=2) > 40
     joints = rows_of(each)[rows_of(each)[:, 2] > 0, :2]
     assert len(joints) and changed[tuple(np.round(joints).astype(int).T[::-1])].all()
-    options[-1] = str(folder)
-    with pytest.raises(AssertionError):
-        labelled(run_files, tmp_path / 'again.json', *EVERY_JOINT, *options)
-    assert (cv2.imread(str(folder / 'flat.png')) == flat).all(), 'a source is not drawn over'
+
+
+@pytest.mark.parametrize('name', ['flat.png', 'clip.mp4'])
+def test_a_source_is_not_drawn_over_which_is_said_before_a_look(name, run_files, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    flat = np.full((96, 64, 3), 128, np.uint8)
+    if name == 'flat.png':
+        cv2.imwrite(str(folder / name), flat)
+    else:
+        writer = cv2.VideoWriter(str(folder / name), cv2.VideoWriter_fourcc(*'mp4v'), 10, (64, 96))
+        writer.write(flat)
+        writer.release()
+    before = (folder / name).read_bytes()
+    monkeypatch.setattr(Look, 'lines', lambda *_: pytest.fail('it was looked at'))
+    options = ['--unlabeled', str(folder), '--draw', str(folder), '-o', str(tmp_path / 'out.json'), '--device', 'cpu']
+    assert pseudo_label([*run_files, *options]) == 1
+    assert f'{folder}/{name} is read and would be written over' in capsys.readouterr().err
+    assert (folder / name).read_bytes() == before
 
 
 def test_names_that_lead_elsewhere_are_drawn_below_the_folder(tmp_path):

@@ -132,10 +132,11 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
 
     def load_data_list(self) -> InstanceIndex:
         """List the instances. See the class for the sources and errors."""
-        for path, what in ((self.ann_file, 'annotation file'), (self.bbox_file, 'box file')):
-            self._must_exist(path, what)
+        self._must_exist(self.ann_file, 'annotation file', '--unlabeled')
+        self._must_exist(self.bbox_file, 'box file', '--boxes')
         folder = self.data_prefix['img']
-        self._must_exist(folder, 'video' if is_video_name(folder) else 'image folder', needed=not self.ann_file)
+        what = 'video' if is_video_name(folder) else 'image folder'
+        self._must_exist(folder, what, '--unlabeled', needed=not self.ann_file)
         with no_garbage_collection():
             instances = self._list_instances()
         self._report(len(instances))
@@ -219,14 +220,14 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
                 level=WARNING,
             )
 
-    def _must_exist(self, path: Optional[str], what: str, needed: bool = True) -> None:
+    def _must_exist(self, path: Optional[str], what: str, flag: str, needed: bool = True) -> None:
         if not path:
             return
         if is_address(path):
             raise ValueError(f'unlabelled set: {what} {path} is an address; nothing is ever downloaded, fetch it first')
         if needed and not exists(path, self.backend_args):
             raise FileNotFoundError(
-                f'unlabelled set: {what} {path} is missing; correct train_dataloader.dataset.unlabeled'
+                f'unlabelled set: {what} {path} is missing; correct train_dataloader.dataset.unlabeled ({flag})'
             )
 
     def _report(self, usable: int) -> None:
@@ -247,7 +248,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         if count > self.max_broken * (usable + count):
             raise ValueError(
                 f'{source}: {count} of {usable + count} {unit} cannot be used ({examples}), more than '
-                f'max_broken={self.max_broken}; correct the file or raise unlabeled.max_broken'
+                f'max_broken={self.max_broken}; correct the file or raise unlabeled.max_broken (--max-broken)'
             )
         if count:
             print_log(

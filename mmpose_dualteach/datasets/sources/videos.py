@@ -189,7 +189,9 @@ def _numbers(
         load_report.broken[f'video {video} does not open'] += 1
         return []
     if not folder and reader.frame_cnt < 1:
-        load_report.broken[f'video {video} does not say how many frames it has; set unlabeled.video.folder'] += 1
+        load_report.broken[
+            f'video {video} does not say how many frames it has; set unlabeled.video.folder ({FLAGS["folder"]})'
+        ] += 1
         return []
     if not folder and not choice.min_change:
         numbers = list(takewhile(lambda number: number < reader.frame_cnt, choice.wanted(reader.fps)))

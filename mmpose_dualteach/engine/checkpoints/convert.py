@@ -31,6 +31,7 @@ from mmpose_dualteach.engine.checkpoints.export import save_stock_checkpoint
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.switch import check_switchable, is_switched, stock_config
 from mmpose_dualteach.utils.config_dicts import class_name
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite
 
 # Rows of their last layer, by MMPose's names: JointsDataset.union_joints.
 UNION_JOINTS = (
@@ -83,8 +84,10 @@ def convert(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file or the config does not suit; names the file, and the key or the remedy.
+        ValueError: If the file or the config does not suit, or the file would be written over; names the file, and the
+            key or the remedy.
     """
+    refuse_to_overwrite([path], [checkpoint_path])
     init_default_scope('mmpose')
     stock = stock_config(config)
     check_switchable(stock)

@@ -79,7 +79,8 @@ class SkippedInstances:
         if skipped * min(1.0, passes) / drawn > self._most:
             raise ValueError(
                 f'{skipped / drawn:.0%} of the last {drawn} unlabelled instances drawn, until iteration {runner.iter}, '
-                f'could not be used, more than max_broken={self._most}; mend the images or raise unlabeled.max_broken'
+                f'could not be used, more than max_broken={self._most}; mend the images or raise unlabeled.max_broken '
+                '(--max-broken)'
             )
 
 

@@ -17,7 +17,7 @@ from mmpose_dualteach.prepare.importing.labels import LabeledImage, Labels
 from mmpose_dualteach.prepare.importing.metainfo import metainfo_text, swaps_of, unpaired
 from mmpose_dualteach.prepare.split import choose
 from mmpose_dualteach.utils.config_file import as_base, read_config
-from mmpose_dualteach.utils.file_io import atomic_write, dump_json, refuse_to_overwrite
+from mmpose_dualteach.utils.file_io import atomic_write, dump_json, holds_other, refuse_to_overwrite
 from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
 BASE = 'mmpose::animal_2d_keypoint/topdown_heatmap/ap10k/td-hm_res50_8xb64-210e_ap10k-256x256.py'
@@ -148,10 +148,9 @@ def import_labels(
 
 
 def _written(path: str, text: str) -> bool:
-    """Write a file, unless there is one with another text: somebody may have corrected it."""
-    if osp.isfile(path):
-        with open(path, 'rb') as present:
-            return present.read() == text.encode()
+    """Write a file, unless there is one with another text."""
+    if holds_other(path, text):
+        return False
     with atomic_write(path) as file:
         file.write(text)
     return True
