@@ -79,4 +79,8 @@ def test_none_undoes_what_a_method_sets(stock):
     pipeline = config.train_dataloader.dataset.unlabeled.pipeline
     (views,) = [each for each in pipeline if each['type'] == 'EasyHardViews']
     assert not views['independent'], "both views are the paper's"
+    own = switch(stock, method='posedual', views=dict(easy=None)).train_dataloader.dataset.unlabeled.pipeline
+    assert [each['easy']['law'] for each in own if each['type'] == 'EasyHardViews'] == ['truncated'], (
+        'as labels have it'
+    )
     switch(stock, method='self-training', hook=dict(rounds=None, burn_in='20%'))

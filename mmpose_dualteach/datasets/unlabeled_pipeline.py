@@ -177,9 +177,9 @@ def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
     """
     views = dict(views or {})
     law = ViewLaw.of_pipeline(labeled)
-    easy = _changed(asdict(law), views.get('easy', {}))
+    easy = _changed(asdict(law), views.get('easy') or {})
     ViewLaw(**easy)
-    hard = views.get('hard', {})
+    hard = views.get('hard') or {}
     if not views.get('independent'):
         hard = _changed(asdict(law.times(HARD_SHARE)), hard)
         ViewLaw(**hard)
