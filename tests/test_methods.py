@@ -69,13 +69,17 @@ def test_a_users_networks_and_lessons_come_on_top(stock):
     assert networks('posecons', networks=dict(x=dict()), lessons=[dict(teacher='x', student='x')]) == ['x']
     assert networks('mutual-teaching', networks=dict(x=dict()), lessons=[]) == ['x']
     assert networks('posecons', networks=dict(b=dict()), lessons=both) == ['a', 'b']
+    with pytest.raises(ValueError, match="lessons are of \\['a', 'b'\\]; name these, or give model.lessons too"):
+        networks('mutual-teaching', networks=dict(x=dict(), y=dict()))
+    own = switch(stock, method='sspcm', model=dict(networks=dict(a=dict(seed=1)), lessons=both)).model
+    assert MODELS.build(own).predict_on == 'a', "the method's c is left out"
     alone = switch(stock, model=dict(networks=dict(alone=dict(), a=dict(), b=dict()), lessons=both))
     assert MODELS.build(alone.model).predict_on == 'a', 'who learns from labels alone does not answer'
 
 
-def test_none_undoes_what_a_method_sets(stock):
+def test_none_takes_away_what_a_method_sets(stock):
     config = switch(stock, method='scarcenet', model=dict(max_disagreement=None), views='paper')
-    assert config.model.max_disagreement is None and config.model.redraw
+    assert 'max_disagreement' not in config.model and config.model.redraw
     pipeline = config.train_dataloader.dataset.unlabeled.pipeline
     (views,) = [each for each in pipeline if each['type'] == 'EasyHardViews']
     assert not views['independent'], "both views are the paper's"

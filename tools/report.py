@@ -10,6 +10,8 @@ from typing import List, Optional
 from mmpose_dualteach.command_line import exit_code
 from mmpose_dualteach.visualization.report import compare_runs
 
+PAGE_BEGINS = 100  # Bytes, in which a page says that it is one.
+
 
 def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -26,8 +28,10 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f'--names: {len(names)} for {len(args.work_dirs)} work directories; give one for each')
     if len(set(names)) < len(names):
         raise ValueError(f'two of {", ".join(names)} have one name; tell them apart by --names')
-    if osp.exists(args.output) and not args.output.endswith('.html'):
-        raise ValueError(f'{args.output} is there and no page; name an .html file by -o')
+    if osp.exists(args.output):
+        with open(args.output, 'rb') as file:
+            if not file.read(PAGE_BEGINS).lower().lstrip().startswith(b'<!doctype html'):
+                raise ValueError(f'{args.output} is there and is no page; name another file by -o')
     compare_runs(args.output, ' and '.join(names), dict(zip(names, args.work_dirs)), scores=args.scores)
     print(f'wrote {args.output}')
 

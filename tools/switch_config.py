@@ -11,6 +11,7 @@ from mmpose_dualteach.command_line import add_switch_options, exit_code, switch_
 from mmpose_dualteach.methods import find_method, method_names
 from mmpose_dualteach.switch import mutual_teaching
 from mmpose_dualteach.switch.overlay import write_overlay
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite
 from mmpose_dualteach.utils.mmpose_files import read_stock_config, stock_configs
 
 
@@ -67,6 +68,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
 
 def write(args: argparse.Namespace) -> None:
     """Write the overlay, and say so."""
+    refuse_to_overwrite([args.output], [args.config])
     print(f'wrote {write_overlay(args.config, switch_options(args), args.output)}')
 
 

@@ -20,6 +20,7 @@ from mmpose_dualteach.label_loop.label_files import (
     places_of_keypoints,
     read_labels,
     refuse_other_sizes,
+    refuse_unlisted_images,
     sizes_by_name,
 )
 from mmpose_dualteach.label_loop.same_instance import alike, own_box, pairs
@@ -74,6 +75,7 @@ def merge_labels(
     new = coco_of_tasks(content, category, corrected) if is_label_studio(content) else read_labels(corrected)
     rest = read_labels(unlabeled) if unlabeled else dict(images=[], annotations=[])
     order = places_of_keypoints(category, category_with_keypoints(new, corrected), corrected)
+    refuse_unlisted_images(new, corrected)
     if roots:
         old, new, rest, renamed = named_from_root(roots, old, new, rest, corrected, unlabeled)
     else:

@@ -37,12 +37,10 @@ def category_with_keypoints(content: dict, path: str) -> dict:
         path (str): The file, for errors.
 
     Returns:
-        dict: The category; keypoints of all annotations are three finite numbers for each of its, on images that the
-        file lists.
+        dict: The category; keypoints of all annotations are three finite numbers for each of its.
 
     Raises:
-        ValueError: If there is none, or several, or an annotation has other keypoints, or those of an image that is not
-            listed; names the file.
+        ValueError: If there is none, or several, or an annotation has other keypoints; names the file.
     """
     found = [each for each in content.get('categories') or () if isinstance(each, dict) and each.get('keypoints')]
     if len(found) != 1:
@@ -50,6 +48,15 @@ def category_with_keypoints(content: dict, path: str) -> dict:
     if found[0].get('id') is None:
         raise ValueError(f'{path}: its category with keypoints has no id; give it one')
     _check_numbers(content['annotations'], 'keypoints', 3 * len(found[0]['keypoints']), path)
+    return found[0]
+
+
+def refuse_unlisted_images(content: dict, path: str) -> None:
+    """Check that labels are on images that their file lists: they would be lost.
+
+    Raises:
+        ValueError: If some are not; names the file, the annotation and the image.
+    """
     listed = {image['id'] for image in content['images']}
     for each in content['annotations']:
         if each['image_id'] not in listed and has_labels(each):
@@ -57,7 +64,6 @@ def category_with_keypoints(content: dict, path: str) -> dict:
                 f'{path}: annotation {short(each.get("id"))} names image {short(each["image_id"])}, which the file '
                 'does not list; add the image or remove the annotation'
             )
-    return found[0]
 
 
 def places_of_keypoints(category: dict, other: dict, path: str) -> List[int]:
@@ -140,7 +146,7 @@ def refuse_other_sizes(new: dict, corrected: str, others: Iterable[Tuple[str, di
         listed = sizes_by_name(content)
         for name in names:
             own, known = sizes.get(name), listed.get(name)
-            if own and known and own != known:
+            if own and known and np.abs(np.subtract(own, known)).max() >= 1:
                 raise ValueError(
                     f'{corrected} has labels of {name} with {own[0]:g}x{own[1]:g} pixels, but {path} lists it with '
                     f'{known[0]:g}x{known[1]:g}; label the image of that size, or correct the size that is wrong'

@@ -81,25 +81,34 @@ def options_of(method: str, given: Dict[str, Any]) -> Dict[str, Any]:
         given (Dict[str, Any]): The user's arguments by name; None where the method's holds.
 
     Returns:
-        Dict[str, Any]: The arguments; keys of dicts are merged. Of the method's networks those stay that lessons of the
-            user's name.
+        Dict[str, Any]: The arguments; keys of dicts are merged. Where the user gives networks and lessons, those of the
+            method's networks stay that the lessons name.
 
     Raises:
-        ValueError: If there is no such method, which names those there are, or a lesson of the user's is none.
+        ValueError: If there is no such method, which names those there are, a lesson of the user's is none, or networks
+            of the user's are in no lesson of the method's.
     """
     options = find_method(method).options
-    chosen = {
-        key: options.get(key) if value is None else on_top(value, options.get(key)) for key, value in given.items()
+    chosen: Dict[str, Any] = {
+        key: options.get(key) if value is None else on_top(value, options.get(key, {})) for key, value in given.items()
     }
-    model = given.get('model')
+    model, own = given.get('model'), options.get('model', {})
     if isinstance(model, dict) and isinstance(model.get('networks'), dict):
-        chosen['model'] = dict(chosen['model'] or {}, networks=_networks(model, options.get('model', {})))
+        chosen['model']['networks'] = _networks(model, own)
+    if isinstance(model, dict) and 'lessons' in model and 'predict_on' not in model:
+        chosen['model'].pop('predict_on', None)  # Who answers is who the method's lessons have made.
     return chosen
 
 
 def _networks(given: Dict[str, Any], own: Dict[str, Any]) -> Dict[str, Any]:
     """The user's networks on top of a method's; in the user's order, where all are the user's."""
-    networks = on_top(given['networks'], own.get('networks', NETWORKS))
+    there = own.get('networks', NETWORKS)
+    networks = on_top(given['networks'], there)
+    if 'lessons' not in given and not there.keys() & given['networks'].keys():
+        raise ValueError(
+            f"model.networks={list(given['networks'])}: the method's lessons are of {list(there)}; name these, or give "
+            'model.lessons too'
+        )
     if 'lessons' in given:
         lessons = parse_lessons(given['lessons'], list(networks))
         named = {name for lesson in lessons for name in lesson.networks}.union(given['networks'])

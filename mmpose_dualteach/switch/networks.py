@@ -58,7 +58,7 @@ class OwnParts:
         own = {name: with_own_config(name, parts, stock, pipeline) for name, parts in networks.items()}
         for name, parts in own.items():
             repair_head(parts.get('head'), f'model.networks.{name}.head')
-            key = 'config' if 'config' in networks[name] else 'head'
+            key = 'head' if 'head' in networks[name] else 'config'
             check_same_keypoints(f'model.networks.{name}.{key}', merged_parts(dict(head=head), parts)['head'], head)
         imports = [module for parts in own.values() for module in parts.pop(IMPORTS, [])]
         pipelines = {name: parts.pop(PIPELINES) for name, parts in own.items() if PIPELINES in parts}

@@ -109,6 +109,8 @@ def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures
 
     if model is not None and not isinstance(model, Mapping):
         raise ValueError(f'model={model!r} must be a dict(...) of what differs in the switched model')
+    if model and not model.get('head', True):
+        raise ValueError(f'model.head={model["head"]!r}: mutual teaching needs a head; leave it out, or give one')
     estimator = (model or {}).get('estimator', stock_model['type'])
     check_model_keys({**stock_model, **(model or {})}, estimator, OWN_ARGUMENTS)
     own = {key: value for key, value in (model or {}).items() if key in OWN_ARGUMENTS - {'networks'}}

@@ -1,9 +1,12 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Whether what a config gives is what a class's annotations ask for."""
 
-import inspect
 from numbers import Integral, Real
-from typing import Any, Dict, Mapping, Sequence, Union, get_args, get_origin
+from typing import Any, Mapping, Sequence, Union, get_args, get_origin
+
+import numpy as np
+
+from mmpose_dualteach.utils.arguments import annotations_of
 
 WORDS = {
     bool: 'True or False',
@@ -13,24 +16,7 @@ WORDS = {
     dict: 'a dict',
     type(None): 'None',
 }
-NUMBERS = {int: Integral, float: Real}
 LISTS = (list, tuple)
-BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-
-
-def annotations_of(kind: type) -> Dict[str, Any]:
-    """The annotations of the arguments that a class takes by name, those too that it hands on by ``**options`` to the
-    class that it descends from; none where it takes anything."""
-    found: Dict[str, Any] = {}
-    for each in kind.__mro__:
-        if '__init__' not in vars(each):
-            continue
-        _, *parameters = inspect.signature(each.__init__).parameters.values()  # type: ignore[misc]
-        named = {one.name: one.annotation for one in parameters if one.kind in BY_NAME}
-        found = {**named, **found}
-        if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in parameters):
-            break
-    return found
 
 
 def check_values(options: Mapping[str, Any], kind: type, where: str) -> None:
@@ -55,8 +41,11 @@ def fits(value: Any, annotation: Any) -> bool:
     origin, inner = get_origin(annotation) or annotation, get_args(annotation)
     if origin is Union:
         return any(fits(value, each) for each in inner)
-    if origin in NUMBERS:
-        return isinstance(value, NUMBERS[origin]) and not isinstance(value, bool)
+    if origin is bool:
+        return isinstance(value, (bool, np.bool_)) or (isinstance(value, Integral) and value in (0, 1))
+    if origin in (int, float):
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        return number and (origin is float or float(value).is_integer())
     if _is_list(origin):
         each = inner[0] if inner else Any
         fixed = origin is tuple and inner and Ellipsis not in inner

@@ -3,7 +3,7 @@
 
 import difflib
 import inspect
-from typing import Any, Iterable, List, Mapping, Optional, Set
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Set
 
 
 def argument_names(kind: type) -> Set[str]:
@@ -14,6 +14,19 @@ def argument_names(kind: type) -> Set[str]:
 def takes_anything(kind: type) -> bool:
     """Whether a class takes arguments by ``**kwargs``, so that a name says nothing."""
     return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in _parameters(kind))
+
+
+def annotations_of(kind: type) -> Dict[str, Any]:
+    """The annotations of the arguments that a class takes by name; those too that it hands on by ``**options`` to the
+    class that it descends from, which have a default there."""
+    found: Dict[str, Any] = {}
+    for each in (each for each in kind.__mro__ if '__init__' in vars(each)):
+        named = [one for one in _parameters(each) if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        handed_on = [one for one in named if each is kind or one.default is not inspect.Parameter.empty]
+        found = {**{one.name: one.annotation for one in handed_on}, **found}
+        if not takes_anything(each):
+            break
+    return found
 
 
 def _parameters(kind: Any) -> List[inspect.Parameter]:

@@ -26,10 +26,12 @@ def merged(base: dict, changes: Dict[str, Any]) -> dict:
 
 
 def on_top(given: Any, own: Any) -> Any:
-    """What is given over what a method has of its own; keys of dicts are merged. Unlike in :func:`merged` there are no
-    words such as ``_delete_``."""
+    """What is given over what a method has of its own; keys of dicts are merged, and None takes one away. Unlike in
+    :func:`merged` there are no words such as ``_delete_``."""
     if isinstance(given, dict) and isinstance(own, dict):
-        return {**own, **{key: on_top(value, own.get(key)) for key, value in given.items()}}
+        left = {key: value for key, value in own.items() if given.get(key, value) is not None}
+        more = {key: on_top(value, own.get(key)) for key, value in given.items() if value is not None or key not in own}
+        return {**left, **more}
     return given
 
 

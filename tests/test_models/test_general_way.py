@@ -334,6 +334,19 @@ def test_a_descendant_whose_output_is_its_own_is_taught_by_keypoints(stock, lab)
     assert losses['a/loss_pseudo'] > 0 and torch.isfinite(losses['a/loss_pseudo'])
 
 
+def test_an_estimators_own_forward_without_extract_feat(stock, lab):
+    @MODELS.register_module()
+    class LabShort(MODELS.get('TopdownPoseEstimator')):
+        def forward(self, inputs, data_samples=None, mode='tensor'):
+            if mode == 'tensor':
+                return self.head.forward(self.backbone(inputs))
+            return super().forward(inputs, data_samples, mode)
+
+    stock['model']['type'] = 'LabShort'
+    model, data = batch_of(switch(stock, model=GENERAL))
+    assert torch.isfinite(model.loss(**data)['a/loss_pseudo'])
+
+
 @pytest.mark.parametrize('adapter', [None, 'KeypointAdapter'])
 def test_an_estimators_own_forward_is_what_labels_lessons_and_scores_go_through(stock, lab, adapter):
     @MODELS.register_module()
@@ -362,16 +375,48 @@ def test_an_estimators_own_forward_is_what_labels_lessons_and_scores_go_through(
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize('right', [False, True])
-@pytest.mark.parametrize('kind', ['gaussian', 'combined'])
-def test_a_descendant_of_udp_decodes_to_where_its_labels_are(kind, right):
-    class LabUDP(UDPHeatmap):
-        def decode(self, encoded):
-            keypoints, scores = super().decode(encoded)
-            size = np.asarray(self.input_size)
-            return (keypoints * (size - 1) / size if right else keypoints), scores**2
+class OfUDP(UDPHeatmap):
+    """A descendant that decodes as its ancestor."""
 
-    codec = LabUDP(input_size=(48, 64), heatmap_size=(12, 16), sigma=1.0, heatmap_type=kind)
+    def decode(self, encoded):
+        keypoints, scores = super().decode(encoded)
+        return keypoints, scores**2
+
+
+class RightUDP(UDPHeatmap):
+    """A descendant that puts it right."""
+
+    def decode(self, encoded):
+        keypoints, scores = super().decode(encoded)
+        return keypoints * (np.asarray(self.input_size) - 1) / np.asarray(self.input_size), scores
+
+
+class HighestUDP(UDPHeatmap):
+    """A descendant that knows whole cells alone, and names its maps otherwise."""
+
+    def encode(self, keypoints, keypoints_visible=None):
+        return dict(maps=super().encode(keypoints, keypoints_visible)['heatmaps'])
+
+    def decode(self, encoded):
+        cells = encoded.reshape(len(encoded), -1).argmax(axis=1)
+        width = encoded.shape[2]
+        return (np.stack([cells % width, cells // width], axis=1) * self.scale_factor)[None], encoded.max(axis=(1, 2))
+
+
+def test_cells_of_a_descendant_of_udp_stay_where_it_puts_them(monkeypatch):
+    cells = np.array([[[3, 5], [6, 9]]])
+    codec = HighestUDP(input_size=(48, 64), heatmap_size=(12, 16), sigma=1.0)
+    joints = (cells * codec.scale_factor).astype(np.float32)
+    decoded, _ = codec.decode(codec.encode(joints)['maps'])
+    assert np.allclose(in_input_pixels(decoded, codec), joints)
+    monkeypatch.setattr(HighestUDP, 'encode', UDPHeatmap.encode)
+    assert np.allclose(in_input_pixels(decoded, HighestUDP(input_size=(48, 64), heatmap_size=(12, 16))), joints)
+
+
+@pytest.mark.parametrize('descendant', [OfUDP, RightUDP])
+@pytest.mark.parametrize('kind', ['gaussian', 'combined'])
+def test_a_descendant_of_udp_decodes_to_where_its_labels_are(kind, descendant):
+    codec = descendant(input_size=(48, 64), heatmap_size=(12, 16), sigma=1.0, heatmap_type=kind)
     joints = np.random.RandomState(0).uniform(8, 40, (1, 5, 2)).astype(np.float32)
     decoded, _ = codec.decode(codec.encode(joints, np.ones((1, 5), np.float32))['heatmaps'])
     assert np.abs(in_input_pixels(decoded, codec) - joints).max() < 0.1

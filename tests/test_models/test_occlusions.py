@@ -12,6 +12,7 @@ from mmpose.registry import DATASETS, MODELS
 
 from mmpose_dualteach.models import BlockShuffle, JointCutout, JointOcclude, KeypointMix, RandomCutMix, RandomCutout
 from mmpose_dualteach.models.occlusions import parse_paths
+from mmpose_dualteach.models.occlusions.occlusion import Occlusion
 from mmpose_dualteach.models.occlusions.patches import draw_joints, others, shifted
 
 SIZE = (40, 56)
@@ -186,6 +187,22 @@ def test_blocks_are_shuffled_and_put_together_again(stock):
 def test_bad_paths_are_named(paths, message):
     with pytest.raises(ValueError, match=message):
         parse_paths(paths)
+
+
+def test_an_occlusion_of_another_package_hands_on_what_it_likes(monkeypatch):
+    class Dots(Occlusion):
+        def __init__(self, dots=3, **options):
+            self.shape = options.pop('shape', 'round')
+            super().__init__(count=dots, **options)
+
+        def __call__(self, images, points):
+            return images
+
+    monkeypatch.setitem(MODELS.module_dict, 'Dots', Dots)
+    (path,) = parse_paths([[dict(type='Dots', shape='square', base_size=(192.0, 256.0))]])
+    assert path.occlusions[0].shape == 'square' and path.occlusions[0].count == 3
+    with pytest.raises(ValueError, match=r"model.paths\[0\].Dots has no 'dot'; did you mean dots"):
+        parse_paths([[dict(type='Dots', dot=2)]])
 
 
 def test_every_path_is_a_part_of_the_loss(stock):

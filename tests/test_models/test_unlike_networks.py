@@ -148,7 +148,7 @@ def test_a_teacher_whose_scores_say_nothing_is_told(stock, tmp_path):
     other.dump(tmp_path / 'regression.py')
     networks = dict(a=dict(), b=dict(config=str(tmp_path / 'regression.py')))
     told = 'network b: RegressionHead scores every joint 1, so what it teaches counts in full from the first step on'
-    for name, hook in (('sure', {}), ('burn_in', dict(burn_in='50%'))):
+    for name, hook in (('sure', {}), ('burn_in', dict(burn_in='50%')), ('ramp_up', dict(ramp_up='100%'))):
         run(switch(stock, model=dict(networks=networks), hook=hook), tmp_path / name)
         assert (told in next((tmp_path / name).rglob('*.log')).read_text()) == (name == 'sure')
 

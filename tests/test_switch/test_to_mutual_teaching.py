@@ -2,6 +2,7 @@
 import argparse
 import copy
 
+import numpy as np
 import pytest
 from conftest import ROOT, switch, tool
 from mmengine.config import Config
@@ -277,7 +278,7 @@ def test_options_of_views_that_a_pipeline_makes_are_named(stock, options):
         (dict(epoch='all'), "epoch='all'; choose 'unlabeled' or 'labeled'"),
         (dict(labeled=['a.json']), r"labeled=\['a.json'\]: name one file"),
         (dict(model=dict(networks=['a', 'b'])), r"networks=\['a', 'b'\] must be a dict of dicts"),
-        (dict(model=dict(networks={'a.b': dict()})), "model.networks: 'a.b' is no name"),
+        (dict(model=dict(networks={'a': dict(), 'a.b': dict()})), "model.networks: 'a.b' is no name"),
         (dict(model=dict(unsup_weight=-1)), 'model.unsup_weight=-1 must not be negative'),
         (dict(model=dict(confidence='x')), "model.confidence='x' must be True or False"),
         (dict(model=dict(pseudo_label_thr='0.5')), "model.pseudo_label_thr='0.5' must be a number"),
@@ -292,6 +293,7 @@ def test_options_of_views_that_a_pipeline_makes_are_named(stock, options):
         ),
         (dict(hook=dict(rounds=1.5)), 'hook.rounds=1.5 must be a whole number or None'),
         (dict(method='self-training', hook=dict(burn_in='20%')), 'leave out burn_in .* or set rounds=None'),
+        (dict(model=dict(head=None)), 'model.head=None: mutual teaching needs a head'),
         (dict(pictures=dict(interval=0)), 'interval=0 and num_instances=4 must be at least 1'),
         (dict(model=dict(networks=dict(a=dict(sed=1)))), "model.networks.a has no 'sed'; did you mean seed?"),
         (
@@ -303,6 +305,12 @@ def test_options_of_views_that_a_pipeline_makes_are_named(stock, options):
 def test_bad_options_are_named(stock, options, message):
     with pytest.raises(ValueError, match=message):
         mutual_teaching(stock, unlabeled='train.json', **options)
+
+
+def test_numbers_of_other_types_are_taken(stock):
+    options = dict(model=dict(confidence=1, sup_weight=2), hook=dict(interval=1e1, max_skipped=float('inf')))
+    config = mutual_teaching(stock, unlabeled='train.json', **options, views=dict(independent=np.bool_(True)))
+    assert config['model']['confidence'] == 1 and config['default_hooks']['dual_teacher']['interval'] == 10
 
 
 def test_no_option_of_the_command_line_is_dropped(tmp_path):
@@ -321,6 +329,14 @@ def test_refusal_on_the_command_line_is_one_line(tmp_path, capsys):
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 2 and 'cannot be trained' in errors[0] and 'nowhere.py' in errors[1]
     assert not (tmp_path / 'x.py').exists()
+
+
+def test_a_config_is_not_written_over_by_what_is_made_of_it(tmp_path, stock, capsys):
+    Config(stock).dump(tmp_path / 'stock.py')
+    before = (tmp_path / 'stock.py').read_text()
+    assert switch_config([str(tmp_path / 'stock.py'), '--unlabeled', 'u.json', '-o', str(tmp_path / 'stock.py')]) == 1
+    assert 'stock.py is read and would be written over' in capsys.readouterr().err
+    assert (tmp_path / 'stock.py').read_text() == before
 
 
 @pytest.mark.parametrize('path', sorted(str(p.relative_to(ROOT)) for p in CONFIGS if 'benchmark' not in p.parts))

@@ -376,5 +376,7 @@ def test_a_page_that_compares_runs(tmp_path, capsys):
     assert compare([str(tmp_path)]) == 1 and 'No scalars found' in capsys.readouterr().err
     config = tmp_path / 'taught' / 'config.py'
     config.write_text('model = dict()')
-    assert compare([*folders, '-o', str(config)]) == 1 and f'{config} is there and no page' in capsys.readouterr().err
+    assert (
+        compare([*folders, '-o', str(config)]) == 1 and f'{config} is there and is no page' in capsys.readouterr().err
+    )
     assert config.read_text() == 'model = dict()'

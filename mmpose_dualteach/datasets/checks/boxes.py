@@ -50,7 +50,8 @@ def box_problem(box: Any, width: Any, height: Any) -> Optional[str]:
 
 def listed_side(value: Any) -> float:
     """Width or height of an image as a file has it, infinite where that is no size."""
-    return float(value) if isinstance(value, (int, float)) and 0 < value < 1e300 else np.inf
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and 0 < value < 1e300 else np.inf
 
 
 def boxes_are_usable(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -87,7 +87,7 @@ def convert(
         ValueError: If the file or the config does not suit, or the file would be written over; names the file, and the
             key or the remedy.
     """
-    refuse_to_overwrite([path], [checkpoint_path])
+    refuse_to_overwrite([path], [checkpoint_path, config.filename])
     init_default_scope('mmpose')
     stock = stock_config(config)
     check_switchable(stock)

@@ -58,7 +58,7 @@ class DualTeacherHook(Hook):
             many times their own, and its joints move by more than 2% of the input's longer side, teachers normalise by
             labelled statistics from then on, see :meth:`MutualTeachingPoseEstimator.normalize_by_labels`. Defaults to
             2.
-        max_skipped (int): Lessons of a network that may be skipped in a row. Defaults to 50.
+        max_skipped (float): Lessons of a network that may be skipped in a row. Defaults to 50.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -79,7 +79,7 @@ class DualTeacherHook(Hook):
         collapse_fraction: float = 0.2,
         on_collapse: str = 'warn',
         max_drift: float = 2.0,
-        max_skipped: int = 50,
+        max_skipped: float = 50,
     ) -> None:
         if not 0 < momentum < 1:
             raise ValueError(f'DualTeacherHook: momentum={momentum} must lie between 0 and 1')
@@ -113,7 +113,7 @@ class DualTeacherHook(Hook):
             self._plan_rounds(runner, self.rounds)
         for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
             runner.logger.info(line)
-        if not self.schedule.burn_in:
+        if not (self.schedule.burn_in or self.schedule.ramp_up):
             warn_of_scoreless_teachers(runner)
         if self._model.lessons and not self.schedule.taught_by(self._progress(runner, runner.max_iters - 1)):
             whole = f'{runner.max_iters / len(runner.train_dataloader):g} epochs, {runner.max_iters} iterations'

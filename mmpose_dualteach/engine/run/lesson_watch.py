@@ -18,13 +18,13 @@ class LessonWatch:
         collapse_fraction (float): See :class:`DualTeacherHook`, as all others.
         on_collapse (str): ``'warn'`` or ``'stop'``.
         max_drift (float): Where drift is ended.
-        max_skipped (int): Lessons of a network that may be skipped in a row.
+        max_skipped (float): Lessons of a network that may be skipped in a row.
 
     Raises:
         ValueError: If an argument is out of range.
     """
 
-    def __init__(self, collapse_fraction: float, on_collapse: str, max_drift: float, max_skipped: int) -> None:
+    def __init__(self, collapse_fraction: float, on_collapse: str, max_drift: float, max_skipped: float) -> None:
         if on_collapse not in ('warn', 'stop'):
             raise ValueError(f"DualTeacherHook: on_collapse={on_collapse!r}; choose 'warn' or 'stop'")
         self.collapse_fraction = collapse_fraction

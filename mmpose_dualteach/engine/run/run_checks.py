@@ -137,9 +137,10 @@ def warn_of_scoreless_teachers(runner: Any) -> None:
     model = unwrapped(runner.model)
     general = [group for group in model.groups if isinstance(group.adapter, KeypointAdapter)]
     teachers = dict.fromkeys(teacher.network for group in general for teacher in group.teachers)
-    for name in teachers if model.selection.confidence else ():
-        head = type(model.networks[name].head)
-        if name not in model.frozen and head.predict in SCORELESS:
+    begins = runner.iter == 0 and not runner._has_loaded  # Not with the weights of another run.
+    for name in teachers if begins and model.selection.confidence else ():
+        head, weights = type(model.networks[name].head), getattr(model.networks[name], 'init_cfg', None)
+        if head.predict in SCORELESS and (weights or {}).get('type') != 'Pretrained':
             runner.logger.warning(
                 f'network {name}: {head.__name__} scores every joint 1, so what it teaches counts in full from the '
                 "first step on, before it knows anything; give it time, hook=dict(burn_in='20%')"

@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import copy
+from functools import lru_cache
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -196,14 +197,15 @@ def in_input_pixels(keypoints: np.ndarray, decoder: Any) -> np.ndarray:
     return keypoints
 
 
+@lru_cache(maxsize=32)
 def _to_far_edge(decoder: UDPHeatmap, count: int) -> bool:
-    """Whether a codec of so many joints decodes as the stock one, asked of a descendant by half a pixel in the
-    middle."""
+    """Whether a codec of so many joints decodes as the stock one: a descendant is asked for the cell in the middle,
+    which the stock one puts half a pixel beside its label."""
     if type(decoder).decode is UDPHeatmap.decode:
         return True
-    middle = np.tile(np.asarray(decoder.input_size, dtype=np.float32) / 2, (1, count, 1))
-    labels = decoder.encode(middle, np.ones(middle.shape[:2], dtype=np.float32))
-    return float((decoder.decode(labels['heatmaps'])[0] - middle).mean()) > 0.25
+    middle = np.tile(np.asarray(decoder.heatmap_size) // 2 * decoder.scale_factor, (1, count, 1)).astype(np.float32)
+    maps = decoder.encode(middle, np.ones(middle.shape[:2], dtype=np.float32)).get('heatmaps')
+    return maps is not None and float((decoder.decode(maps)[0] - middle).mean()) > 0.25
 
 
 def _on_cpu(values: Any) -> Any:

@@ -77,11 +77,12 @@ class LabelsAdapter(OutputAdapter):
     # ------------------------------------------------------------------ lessons
 
     def output(self, network: BasePoseEstimator, images: Tensor) -> Any:
-        if type(network).forward is BasePoseEstimator.forward:
-            return self.predicted(network, network.extract_feat(images), (images.shape[-1], images.shape[-2]))
-        with kept_features(network) as seen, torch.no_grad():  # What it does to images before, nobody else knows.
-            network(images, None, mode='tensor')
-        return self.predicted(network, *seen[-1])
+        seen: list = []
+        if type(network).forward is not BasePoseEstimator.forward:  # What it does to images before, nobody else knows.
+            with kept_features(network) as seen, torch.no_grad():
+                network(images, None, mode='tensor')
+        features, size = seen[-1] if seen else (network.extract_feat(images), (images.shape[-1], images.shape[-2]))
+        return self.predicted(network, features, size)
 
     @abstractmethod
     def predicted(self, network: BasePoseEstimator, features: Any, size: Tuple[int, int]) -> Any:

@@ -94,7 +94,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
             :class:`RandomCutout`, :class:`RandomCutMix`), one after the other, and last, if wanted, that of a
             :class:`BlockShuffle`. Defaults to one bare view.
         predict_on (str, optional): Who answers at test time: a network's name, or ``'mean'`` for the mean output of
-            all. Defaults to the first network.
+            all. Defaults to the first network that learns, of those in a lesson where there are lessons.
         autocast (str, optional): Name of a torch dtype, ``'bfloat16'`` for instance, to train in under
             ``torch.autocast``; ``'auto'`` is bfloat16 on CPUs that have instructions for it, where it halves a step,
             and nothing elsewhere: imitated bfloat16 takes twice the time of float32. On CPUs, where mmengine has no

@@ -18,8 +18,8 @@ class Occlusion(ABC):
         count (int): Patches on each instance.
         half_width (Tuple[float, float]): Least and largest half width and half height of a patch in pixels of a
             ``base_size`` input; drawn uniformly. Defaults to (10, 20).
-        base_size (Tuple[int, int]): The input size (width, height) that pixels belong to. Other inputs are covered in
-            proportion to the root of their area. Defaults to (192, 256).
+        base_size (Tuple[float, float]): The input size (width, height) that pixels belong to. Other inputs are covered
+            in proportion to the root of their area. Defaults to (192, 256).
 
     Raises:
         ValueError: If a number is out of range.
@@ -29,7 +29,7 @@ class Occlusion(ABC):
     uses_joints = True
 
     def __init__(
-        self, count: int, /, half_width: Tuple[float, float] = (10.0, 20.0), base_size: Tuple[int, int] = (192, 256)
+        self, count: int, half_width: Tuple[float, float] = (10.0, 20.0), base_size: Tuple[float, float] = (192, 256)
     ) -> None:
         if count < 1 or not 0 <= half_width[0] <= half_width[1]:
             raise ValueError(
@@ -81,7 +81,7 @@ class JointPatches(Occlusion):
         ValueError: If a number is out of range.
     """
 
-    def __init__(self, count: int, /, jitter: float = 10.0, **options) -> None:
+    def __init__(self, count: int, jitter: float = 10.0, **options) -> None:
         super().__init__(count, **options)
         if jitter < 0:
             raise ValueError(f'{type(self).__name__}: jitter={jitter} must not be negative')

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from mmpose_dualteach.models.occlusions.block_shuffle import BlockShuffle
 from mmpose_dualteach.models.occlusions.occlusion import Occlusion
-from mmpose_dualteach.utils.argument_values import annotations_of, check_values, fits
-from mmpose_dualteach.utils.arguments import check_arguments
+from mmpose_dualteach.utils.argument_values import check_values, fits
+from mmpose_dualteach.utils.arguments import annotations_of, check_arguments
 
 
 class Path:
@@ -69,11 +69,11 @@ def _part(config: Any, where: str) -> Any:
         raise ValueError(f'{where} has {config!r}; give dict(type=...) of {names}')
     options = {key: value for key, value in config.items() if key != 'type'}
     name = f'{where}.{kind.__name__}'
-    check_arguments(options, annotations_of(kind), name)
     check_values(options, kind, name)
     try:
         return kind(**options)
     except (TypeError, ValueError) as error:
+        check_arguments(options, annotations_of(kind), name)
         raise ValueError(f'{where}: {error}') from None
 
 

@@ -418,6 +418,9 @@ def test_configs_that_do_not_suit_are_one_line(tmp_path, capsys):
     assert 'nowhere.pth' in capsys.readouterr().err
     assert convert_checkpoint(['theirs.pth', str(tmp_path / 'config.py'), '-o', './theirs.pth']) == 1
     assert './theirs.pth is read and would be written over' in capsys.readouterr().err
+    config = str(tmp_path / 'config.py')
+    assert convert_checkpoint(['theirs.pth', config, '-o', config]) == 1
+    assert 'config.py is read and would be written over' in capsys.readouterr().err
 
 
 class Payload:
