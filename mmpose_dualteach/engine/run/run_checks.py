@@ -137,7 +137,7 @@ def warn_of_scoreless_teachers(runner: Any) -> None:
     model = unwrapped(runner.model)
     general = [group for group in model.groups if isinstance(group.adapter, KeypointAdapter)]
     teachers = dict.fromkeys(teacher.network for group in general for teacher in group.teachers)
-    begins = runner.iter == 0 and not runner._has_loaded  # Not with the weights of another run.
+    begins = runner.iter == 0 and not runner.cfg.get('load_from')  # Not with the weights of another run.
     for name in teachers if begins and model.selection.confidence else ():
         head, weights = type(model.networks[name].head), getattr(model.networks[name], 'init_cfg', None)
         if head.predict in SCORELESS and (weights or {}).get('type') != 'Pretrained':
