@@ -78,7 +78,8 @@ def options_of(method: str, given: Dict[str, Any]) -> Dict[str, Any]:
 
     Args:
         method (str): The method's name.
-        given (Dict[str, Any]): The user's arguments by name; None where the method's holds.
+        given (Dict[str, Any]): The user's arguments by name; None where the method's holds, and within them None for
+            what of the method's is taken away.
 
     Returns:
         Dict[str, Any]: The arguments; keys of dicts are merged. Where the user gives networks and lessons, those of the
