@@ -4,6 +4,7 @@
 import ast
 import importlib
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,16 @@ def test_every_config_says_what_the_inferencer_asks_for():
         config = Config.fromfile(path)
         assert config.data_mode == config.train_dataloader.dataset.get('data_mode', 'topdown'), path
         assert DATASETS.get(config.dataset_type), path
+
+
+def test_learning_rates_of_runs_on_eight_gpus_are_of_their_own_batch():
+    """--auto-scale-lr then changes nothing on as many GPUs as the name says."""
+    large = list((ROOT / 'configs').glob('*/*_8xb*.py'))
+    assert len(large) == 3
+    for path in large:
+        config = Config.fromfile(path)
+        gpus = int(re.search(r'_(\d+)xb', path.name)[1])
+        assert config.auto_scale_lr.base_batch_size == gpus * config.train_dataloader.batch_size, path
 
 
 def test_the_wheel_has_tools_and_configs_for_mim(built):

@@ -6,6 +6,7 @@ train_cfg = dict(max_epochs=300, val_interval=10)
 param_scheduler = [dict(type='MultiStepLR', begin=0, end=300, milestones=[220, 260], gamma=0.1, by_epoch=True)]
 # The authors' released settings: Adam at 1e-3; at test time boxes given and no mirrored pass.
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
+auto_scale_lr = dict(base_batch_size=64)
 model = dict(test_cfg=dict(flip_test=False))
 val_dataloader = dict(dataset=dict(bbox_file=None))
 test_dataloader = val_dataloader
