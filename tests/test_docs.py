@@ -1,7 +1,9 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """What the README and the docs name is there: files, headings, tools and their options."""
 
+import ast
 import contextlib
+import importlib
 import io
 import re
 import shlex
@@ -78,6 +80,31 @@ def test_python_is_python_and_files_that_are_named_exist(page):
         if path == 'tools/test.py' or re.search(r'[A-Z]{3}[A-Z_]*\.py', path):  # MMPose's own; and whatever is meant.
             continue
         assert (ROOT / path).is_file() or (page.parent / path).is_file(), path
+
+
+SOURCES_OF_MESSAGES = (
+    'mmengine.config.config',
+    'mmengine.config.utils',
+    'urllib.error',
+    'mmpose_dualteach.datasets.checks.keypoints',
+    'mmpose_dualteach.datasets.datasets.unlabeled_pose_dataset',
+    'mmpose_dualteach.models.utils.out_of_memory',
+)
+
+
+def test_messages_in_the_docs_are_those_of_the_code():
+    texts = []
+    for name in SOURCES_OF_MESSAGES:
+        with open(importlib.import_module(name).__file__, encoding='utf-8') as file:
+            nodes = list(ast.walk(ast.parse(file.read())))
+        texts += [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    page = (ROOT / 'docs' / 'troubleshooting.md').read_text(encoding='utf-8')
+    section = page.partition('## When a run does not start')[2].partition('\n## ')[0]
+    messages = re.findall(r'\*\*`([^`]+)`\*\*', section)
+    assert len(messages) == 7
+    for message in messages:
+        for part in re.sub('mmpose_dualteach|boxes', '...', ' '.join(message.split())).split('...'):
+            assert any(part.strip() in text for text in texts), (message, part)
 
 
 def test_the_readme_is_a_page_and_lines_are_readable():
