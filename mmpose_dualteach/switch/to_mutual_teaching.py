@@ -58,8 +58,8 @@ def mutual_teaching(
             such as ``'mmpose::...'`` in a config file with ``_base_ = []``, from whose folder it is named as ``_base_``
             is: the way for stock configs in mmengine's pure Python style, from which no other inherits.
         unlabeled (str | dict): The instances, or images, without labels: a COCO-format annotation file or a folder of
-            images, or arguments of :class:`UnlabeledPoseDataset`. ``data_root`` and ``data_prefix`` are those of the
-            labelled dataset where they are not given.
+            images or video, which counts from the current directory, or arguments of :class:`UnlabeledPoseDataset`. A
+            file's ``data_root`` and ``data_prefix`` are those of the labelled dataset where they are not given.
         labeled (str | dict, optional): The labelled annotation file, or arguments that differ from the stock
             training dataset's. Defaults to the stock training dataset.
         batch (tuple, optional): Labelled and unlabelled instances in a batch. Defaults to the stock batch size of each.

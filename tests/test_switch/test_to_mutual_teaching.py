@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT, switch, tool
 from mmengine.config import Config
 from mmengine.hub import get_config
-from mmpose.registry import MODELS
+from mmpose.registry import DATASETS, MODELS
 
 from mmpose_dualteach.command_line import add_switch_options, switch_options
 from mmpose_dualteach.datasets.unlabeled_pipeline import photometric
@@ -132,6 +132,40 @@ def test_a_repeated_dataset_reads_what_the_user_names():
     )
     labeled = mutual_teaching(stock, unlabeled='u.json', labeled='l.json')['train_dataloader']['dataset']['labeled']
     assert labeled['times'] == 3 and labeled['dataset']['ann_file'] == 'l.json'
+
+
+def test_what_relative_names_count_from(tmp_path, monkeypatch):
+    """The table of docs/data.md."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'here.json').write_text('{}')
+    (tmp_path / 'mine').mkdir()
+    stock = get_config(STOCK)
+    parser = argparse.ArgumentParser()
+    add_switch_options(parser, switched=False)
+
+    def typed(*arguments):
+        return switch_options(parser.parse_args([STOCK, *arguments]))['unlabeled']
+
+    def places(unlabeled):
+        """The files and the folder of images that are opened."""
+        source = mutual_teaching(stock, unlabeled)['train_dataloader']['dataset']['unlabeled']
+        dataset = DATASETS.build(dict(plain(source), pipeline=[], lazy_init=True))
+        return dataset.ann_file, dataset.data_prefix['img'], dataset.bbox_file
+
+    here, images = str(tmp_path), 'data/coco/train2017/'
+    assert places('here.json') == ('data/coco/here.json', images, None)
+    assert places(dict(ann_file='x.json', data_root='other', data_prefix=dict(img='pictures'), bbox_file='b.json')) == (
+        'other/x.json',
+        'other/pictures',
+        'b.json',
+    )
+    assert places('mine') == ('', 'mine', None)
+    assert places(typed('--unlabeled', 'here.json')) == (f'{here}/here.json', images, None)
+    assert places(typed('--unlabeled', 'there.json', '--boxes', 'b.json')) == ('data/coco/there.json', images, 'b.json')
+    assert places(typed('--unlabeled', 'here.json', '--unlabeled-images', 'mine'))[1] == f'{here}/mine'
+    assert places(typed('--unlabeled', 'here.json', '--unlabeled-images', 'val2017'))[1] == 'data/coco/val2017'
+    assert places(typed('--unlabeled', 'mine'))[:2] == ('', f'{here}/mine')
+    assert places(typed('--unlabeled', 'nowhere'))[:2] == ('', 'nowhere')
 
 
 def test_a_class_with_several_definitions_of_keypoints_gives_the_right_one():
