@@ -8,6 +8,8 @@ from setuptools.command.build_py import build_py
 
 here = os.path.dirname(os.path.abspath(__file__))
 MIM = ('configs', 'tools', 'model-index.yml')
+# What sets up and tests this repository has no use elsewhere.
+REPOSITORY_ONLY = ('setup_env.sh', 'build_mmcv.sh', 'quickstart.sh', 'run_tests.sh', 'test_matrix.sh', 'matrix')
 versions = runpy.run_path(os.path.join(here, 'mmpose_dualteach', 'versions.py'))
 
 
@@ -30,7 +32,7 @@ class BuildWithMim(build_py):
         for name in MIM:
             source, target = os.path.join(here, name), os.path.join(folder, name)
             if os.path.isdir(source):
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', '*.pyc', *REPOSITORY_ONLY))
             else:
                 shutil.copy(source, target)
 
@@ -44,6 +46,7 @@ setup(
     description='Mutual teaching for MMPose: any stock config learns from images without labels',
     long_description=description,
     long_description_content_type='text/markdown',
+    author='The mmpose_dualteach authors',
     license='Apache-2.0',
     keywords='pose estimation, semi-supervised, MMPose, keypoints, mutual teaching',
     classifiers=[
@@ -51,7 +54,9 @@ setup(
         'Intended Audience :: Science/Research',
         'Operating System :: POSIX :: Linux',
         'Programming Language :: Python :: 3',
+        *(f'Programming Language :: Python :: 3.{minor}' for minor in (8, 11, 12, 13)),  # Those that tests have run on.
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
+        'Topic :: Scientific/Engineering :: Image Recognition',
     ],
     python_requires='>=3.8',
     packages=find_packages(include=['mmpose_dualteach*']),

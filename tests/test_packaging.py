@@ -75,6 +75,19 @@ def test_the_wheel_has_tools_and_configs_for_mim(built):
     ):
         assert (mim / name).read_bytes() == (ROOT / name).read_bytes()
     assert not list(mim.rglob('__pycache__'))
+    only_here = ('setup_env', 'build_mmcv', 'quickstart', 'run_tests', 'test_matrix')
+    assert not [name for name in only_here if (mim / 'tools' / f'{name}.sh').exists()]
+    assert not (mim / 'tools' / 'matrix').exists()
+
+
+def test_a_source_distribution_has_what_the_readme_links_to_and_no_tests(built):
+    (sources,) = built.parent.parent.glob('*.egg-info/SOURCES.txt')
+    files = sources.read_text().splitlines()
+    links = re.findall(r'\]\((?!https?:)([^)#]+)', (ROOT / 'README.md').read_text(encoding='utf-8'))
+    assert len(links) > 10 and set(links) <= set(files)
+    assert not [name for name in files if name.startswith('tests/')]
+    (about,) = built.parent.parent.glob('*.egg-info/PKG-INFO')
+    assert 'Author: The mmpose_dualteach authors' in about.read_text(encoding='utf-8')
 
 
 @pytest.fixture(scope='module')
