@@ -7,14 +7,14 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 here = os.path.dirname(os.path.abspath(__file__))
-MIM = ('configs', 'tools', 'model-index.yml')
+MIM = ('configs', 'docs', 'tools', 'model-index.yml')
 # What sets up and tests this repository has no use elsewhere.
 REPOSITORY_ONLY = ('setup_env.sh', 'build_mmcv.sh', 'quickstart.sh', 'run_tests.sh', 'test_matrix.sh', 'matrix')
 versions = runpy.run_path(os.path.join(here, 'mmpose_dualteach', 'versions.py'))
 
 
 class BuildWithMim(build_py):
-    """Put configs, tools and the index of models into ``mmpose_dualteach/.mim``, where mim looks for them."""
+    """Put configs, docs, tools and the index of models into ``mmpose_dualteach/.mim``, where mim looks for them."""
 
     def run(self) -> None:
         super().run()

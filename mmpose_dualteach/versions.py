@@ -5,7 +5,7 @@ __version__ = '0.2.0'
 
 SUPPORTED = (
     'torch>=2.1',
-    'mmengine>=0.9.0,<1.0',
+    'mmengine>=0.9.0,<0.11',
     'mmcv>=2.0.0,<2.2',
     'mmdet>=3.0.0,<3.3',
     'mmpose>=1.2.0,<1.4',

@@ -28,7 +28,10 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     parser.add_argument('--val', type=float, default=0.2, help='share of the images for validation (default 0.2)')
     parser.add_argument('--seed', type=int, default=0, help='which images those are depends on it (default 0)')
     parser.add_argument(
-        '--base', default=BASE, metavar='CONFIG', help='the top-down config to take (default: %(default)s)'
+        '--base',
+        default=BASE,
+        metavar='CONFIG',
+        help='the stock config to take, top-down or one-stage (RTMO), of a single dataset (default: %(default)s)',
     )
     return parser.parse_args(arguments)
 

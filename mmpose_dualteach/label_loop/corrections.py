@@ -14,6 +14,7 @@ from mmpose_dualteach.label_loop.image_names import named_as_known, named_from_r
 from mmpose_dualteach.label_loop.label_files import (
     annotations_by_name,
     category_with_keypoints,
+    corrected_names,
     free_numbers,
     has_labels,
     images_by_name,
@@ -62,9 +63,9 @@ def merge_labels(
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If a file is of another format, its keypoints are not the labelled set's, it is not clear which
-            images are the corrected ones, labels are of an image of another size, or a file would be written over
-            that is read or has other labels; names it.
+        ValueError: If a file is of another format, its keypoints are not the labelled set's, none is corrected, it is
+            not clear which images are the corrected ones, labels are of an image of another size, or a file would be
+            written over that is read or has other labels; names it.
     """
     refuse_to_overwrite(
         [osp.join(folder, f'{name}.json') for name in ('labeled', 'unlabeled')], [labeled, corrected, unlabeled]
@@ -74,6 +75,11 @@ def merge_labels(
     content = read_json(corrected)
     new = coco_of_tasks(content, category, corrected) if is_label_studio(content) else read_labels(corrected)
     rest = read_labels(unlabeled) if unlabeled else dict(images=[], annotations=[])
+    if not corrected_names(new):
+        raise ValueError(
+            f'{corrected} has no labelled keypoints; submit annotations in the labelling tool, where predictions are '
+            'none, and export again'
+        )
     order = places_of_keypoints(category, category_with_keypoints(new, corrected), corrected)
     refuse_unlisted_images(new, corrected)
     if roots:

@@ -435,14 +435,16 @@ def an_image_that_is_not_listed(corrected):
     corrected['annotations'][2]['image_id'] = 99
 
 
-def test_places_of_joints_that_are_not_visible_are_no_labels(files):
+def test_places_of_joints_that_are_not_visible_are_no_labels_of_which_there_must_be_some(files, capsys):
     corrected = from_cvat()
-    before, _ = merged(files, corrected)
-    shutil.rmtree(files / 'out')
     for each in corrected['annotations']:
         each['keypoints'] = [value if place % 3 < 2 else 0 for place, value in enumerate(each['keypoints'])]
-    after, _ = merged(files, corrected)
-    assert len(after['annotations']) == 2 < len(before['annotations'])
+    predicted = [dict(id=1, data=dict(image='b.png'), annotations=[], predictions=[dict(result=[])])]
+    for nothing in (corrected, predicted):
+        merged(files, nothing, code=1)
+        error = capsys.readouterr().err
+        assert f'{files}/corrected.json has no labelled keypoints; submit annotations' in error
+        assert not (files / 'out').exists()
 
 
 @pytest.mark.parametrize(

@@ -102,8 +102,8 @@ def import_labels(
         images (str, optional): The folder that images are named from. Defaults to where they are found.
         val (float): Share of the images for validation, at least one. Defaults to 0.2.
         seed (int): Which images they are depends on it and on their names alone. Defaults to 0.
-        base (str): A top-down config of MMPose, of which network, pipelines and schedule are taken. Defaults to a
-            ResNet-50 with heatmaps.
+        base (str): A config of MMPose, top-down or one-stage, that trains on a single dataset: its network, pipelines
+            and schedule are taken. Defaults to a ResNet-50 with heatmaps.
 
     Returns:
         Imported: What there is.
