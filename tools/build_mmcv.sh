@@ -2,6 +2,12 @@
 # Compile a wheel of mmcv with its operators for CPUs, against the torch that an interpreter has.
 #   usage: tools/build_mmcv.sh PYTHON NAME==VERSION FOLDER        (torch, ninja, wheel and setuptools<81 are installed)
 set -euo pipefail
+if [ $# != 3 ]; then
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  [ "$*" = --help ] && exit
+  echo "build_mmcv: it takes 3 arguments, not $#" >&2
+  exit 2
+fi
 python=$1 requirement=$2 folder=$3
 pip=("$python" -m pip --disable-pip-version-check)
 

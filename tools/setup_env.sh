@@ -4,6 +4,12 @@
 # Does nothing when all is in place. The one slow step, compiling mmcv, happens once for each Python, torch and mmcv
 # version: its wheel is kept in ${XDG_CACHE_HOME:-~/.cache}/mmpose_dualteach.
 set -euo pipefail
+if [ $# -gt 0 ]; then
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  [ "$*" = --help ] && exit
+  echo "setup_env: it takes no arguments, not $*" >&2
+  exit 2
+fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=.venv
@@ -36,8 +42,11 @@ if ! compgen -G "$wheels/*.whl" >/dev/null; then
 fi
 mkdir -p "$wheels" "$venv" || die "cannot write $wheels or $venv"
 free=$(df -Pm "$venv" | awk 'NR == 2 { print $4 }')
-[ -d "$venv/lib/python3.11/site-packages/torch" ] || [ "$free" -ge 7000 ] ||
-  die "not enough disk: $free MB free for $(pwd)/$venv, 7000 MB are needed"
+used=$(du -sm "$venv" | cut -f 1)
+# pip writes INSTALLER last, and torchvision comes last of torch's wheels.
+compgen -G "$venv/lib/python3.11/site-packages/torchvision-*.dist-info/INSTALLER" >/dev/null ||
+  [ $((free + used)) -ge 7000 ] ||
+  die "not enough disk: $free MB free for $(pwd)/$venv, $((7000 - used)) MB are needed"
 
 # Run one step: its output goes to the log, its time to the screen; a failure ends in one line that names the cause.
 step() {

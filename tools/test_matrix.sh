@@ -5,6 +5,10 @@
 # without its dependencies; a folder of its name is on PYTHONPATH meanwhile. Ends with a line a stack, and with 1 if one
 # failed.
 set -uo pipefail
+if [ "$*" = --help ]; then
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  exit
+fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 CORE=(tests/test_compat.py tests/test_geometry.py tests/test_switch/test_to_mutual_teaching.py tests/test_models
@@ -38,10 +42,14 @@ stack() {
 
 names=("$@")
 [ $# -gt 0 ] || names=($(basename -s .txt tools/matrix/*.txt))
+for name in "${names[@]}"; do
+  [ -f "tools/matrix/$name.txt" ] && continue
+  echo "test_matrix: there is no stack $name; name some of" $(basename -s .txt tools/matrix/*.txt) >&2
+  exit 2
+done
 results=()
 for name in "${names[@]}"; do
   file=tools/matrix/$name.txt venv=$PWD/work_dirs/matrix/$name repairs=$PWD/tools/matrix/$name
-  [ -f "$file" ] || { echo "test_matrix: $file does not exist" >&2; exit 2; }
   mkdir -p "$venv"
   pip() { PYTHONPATH=$repairs "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
   echo "[$name] Python $(said python), $(said mmcv) ...; log in $venv.log"
