@@ -20,7 +20,7 @@ from mmpose_dualteach.models.utils.unwrapped import unwrapped
 class DualTeacherHook(Hook):
     """Schedules mutual teaching and watches over it; the model computes.
 
-    - At the start, what the run is about to do: instances, frames, steps, passes, views, lessons.
+    - At the start, what the run is about to do: instances, frames, steps, passes over either set, views, lessons.
     - Burn-in and ramp-up of the pseudo losses. While they are off the unlabelled images are not forwarded.
     - Moving averages, buffers included, of the networks that teach by their average.
     - Snapshots of the networks that teach as they were a while ago.
