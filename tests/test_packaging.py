@@ -36,6 +36,11 @@ def test_every_config_is_in_the_index_of_models():
     for path in index['Import']:
         content = yaml.safe_load((ROOT / path).read_text())
         assert {model['In Collection'] for model in content['Models']} == {content['Collections'][0]['Name']}
+        assert (ROOT / content['Collections'][0]['README']).is_file()
+        for model in content['Models']:
+            assert len(model['Metadata']['Architecture']) == 2
+            assert ('Paper' in model) == model['Name'].startswith(('posedual', 'mutual-teaching')), 'no other is its'
+            assert ('Results' in model) == ('Training Resources' in model['Metadata'])
         listed += [model['Config'] for model in content['Models']]
     there = [
         str(path.relative_to(ROOT))
