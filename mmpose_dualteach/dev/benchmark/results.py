@@ -5,7 +5,8 @@ import csv
 import statistics
 from typing import Dict, List, Optional, Tuple
 
-from mmpose_dualteach.dev.benchmark.plan import Metric, Plan, Run
+from mmpose_dualteach.dev.benchmark.metric import Metric
+from mmpose_dualteach.dev.benchmark.plan import Plan, Run
 from mmpose_dualteach.dev.benchmark.runs import Runs
 from mmpose_dualteach.utils.file_io import atomic_write
 from mmpose_dualteach.visualization.report import read_scalars
