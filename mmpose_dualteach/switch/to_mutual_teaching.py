@@ -105,7 +105,7 @@ def mutual_teaching(
     )
     adapter = chosen['model'].get('adapter') if isinstance(chosen['model'], dict) else None
     check_switchable(stock, adapter)
-    check_options(stock['model'], chosen['model'], chosen['views'], chosen['hook'], chosen['pictures'])
+    check_options(stock['model'], chosen['model'], chosen['views'], chosen['hook'], chosen['pictures'], baseline)
     model = dict(chosen['model'] or {})
     loader = stock['train_dataloader']
     batch = batch or (loader['batch_size'], loader['batch_size'])

@@ -54,12 +54,12 @@ class DualTeacherHook(Hook):
         interval (int): Iterations between two looks at the pseudo-heatmaps. Defaults to 50, stock MMPose's log
             interval.
         collapse_fraction (float): The watch reports when the mean peak on unlabelled instances falls below this
-            fraction of the mean peak on labelled ones. Defaults to 0.2.
+            fraction of the mean peak on labelled ones, 0 to 1. Defaults to 0.2.
         on_collapse (str): ``'warn'`` or ``'stop'``. Defaults to ``'warn'``.
         max_drift (float): Where a network's loss of labelled images, normalised as easy views are, is more than this
             many times their own, and its joints move by more than 2% of the input's longer side, teachers normalise by
-            labelled statistics from then on, see :meth:`MutualTeachingPoseEstimator.normalize_by_labels`. Defaults to
-            2.
+            labelled statistics from then on, see :meth:`MutualTeachingPoseEstimator.normalize_by_labels`. Networks
+            that teach by nothing but an average or a snapshot are not watched. Defaults to 2.
         max_skipped (float): Lessons of a network that may be skipped in a row. Defaults to 50.
 
     Raises:
