@@ -80,7 +80,7 @@ class Results:
     """Rows, looked up and averaged over seeds.
 
     Args:
-        rows (List[dict]): Rows of ``COLUMNS``.
+        rows (List[dict]): Rows of ``COLUMNS``; of several of one run, the last counts.
     """
 
     def __init__(self, rows: List[dict]) -> None:
