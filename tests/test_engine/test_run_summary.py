@@ -53,7 +53,9 @@ def test_a_view_in_words():
 
 
 def test_shear_that_views_lack_is_told():
-    shear, straight = (dict(type='BottomupRandomAffine', input_size=(64, 64), **each) for each in ({}, dict(shear_prob=0)))
+    shear, straight = (
+        dict(type='BottomupRandomAffine', input_size=(64, 64), **each) for each in ({}, dict(shear_prob=0))
+    )
     found = [list(_lacking(SimpleNamespace(pipeline=[TRANSFORMS.build(each)]))) for each in (shear, straight)]
     assert found == [['shear of up to 2 degrees'], []]
 

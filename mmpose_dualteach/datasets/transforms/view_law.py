@@ -126,12 +126,13 @@ class ViewLaw:
         low, high = self.scale_factor
         probs = [1 - sum(self.flips), *self.flips]
         usual = probs.index(max(probs))
+        flips: Dict[str, Any] = {name: probs[place ^ usual] for place, name in enumerate(FLIPS, 1)}
         return replace(
             self,
             shift_factor=share * self.shift_factor,
             scale_factor=(1 + share * (low - 1), 1 + share * (high - 1)),
             rotate_factor=share * self.rotate_factor,
-            **{name: probs[place ^ usual] for place, name in enumerate(FLIPS, 1)},
+            **flips,
         )
 
     def draw(self) -> ViewParams:
