@@ -161,9 +161,9 @@ def is_of_whole_images(pipeline: List[dict]) -> bool:
 def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
     """The views that follow from what a labelled pipeline does to its boxes: the easy one is what labels are learned
     on, the hard one has a further :data:`HARD_SHARE` of that on top, and is mirrored against the easy one as often as
-    labelled images are: where both views share their mirror, a teacher that sees joints too far to one side teaches its
-    student the same, and no label of theirs ever says so. What never happens to a labelled image happens to no easy
-    view: its teacher has never seen it.
+    labelled images are, or as often as they are not where that is less: where both views share their mirror, a teacher
+    that sees joints too far to one side teaches its student the same, and no label of theirs ever says so. What never
+    happens to a labelled image happens to no easy view: its teacher has never seen it.
 
     Args:
         labeled (List[dict]): The labelled training pipeline.
@@ -181,7 +181,7 @@ def views_of(labeled: List[dict], views: Optional[dict] = None) -> dict:
     ViewLaw(**easy)
     hard = views.get('hard') or {}
     if not views.get('independent'):
-        hard = _changed(asdict(law.times(HARD_SHARE)), hard)
+        hard = _changed(asdict(law.on_top(HARD_SHARE)), hard)
         ViewLaw(**hard)
     return dict(views, easy=easy, hard=hard)
 

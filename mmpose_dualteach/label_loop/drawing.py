@@ -69,7 +69,8 @@ def place_of(unlabeled: UnlabeledPoseDataset, number: int) -> Place:
 
 @lru_cache(maxsize=None)
 def _rate_of(path: str) -> float:
-    """Frames a second of a video, of which nothing is noted where boxes name its frames; 0 if it is not here."""
+    """Frames a second of a video, of which nothing is noted where an annotation file names its frames; 0 if it is not
+    here."""
     return mmcv.VideoReader(path).fps if osp.isfile(path) else 0.0
 
 

@@ -16,7 +16,7 @@ from mmpose_dualteach.models.estimators.mutual_teaching import OWN_ARGUMENTS, Mu
 from mmpose_dualteach.models.pseudo_labels.lessons import Teacher
 from mmpose_dualteach.switch.names import is_switched
 from mmpose_dualteach.utils.ancestors import ancestor
-from mmpose_dualteach.utils.argument_values import check_values
+from mmpose_dualteach.utils.argument_values import check_values, fits, in_words
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments
 
 OTHER_MODELS = dict(
@@ -94,12 +94,13 @@ def check_codec(model: dict, pipeline: List[dict], adapter: Optional[str] = None
             )
 
 
-def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures: Any) -> None:
+def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures: Any, baseline: Any) -> None:
     """Check all options that are handed on to a class.
 
     Args:
         stock_model (dict): The stock model.
         model, views, hook, pictures (dict, optional): The options of :func:`mutual_teaching` of these names.
+        baseline (bool): Likewise.
 
     Raises:
         ValueError: If one is unknown, or not what the class takes; names it.
@@ -107,6 +108,8 @@ def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures
     # Here, since hooks import this module.
     from mmpose_dualteach.engine.hooks import DualTeacherHook, LessonVisualizationHook
 
+    if not fits(baseline, bool):
+        raise ValueError(f'baseline={baseline!r} must be {in_words(bool)}')
     if model is not None and not isinstance(model, Mapping):
         raise ValueError(f'model={model!r} must be a dict(...) of what differs in the switched model')
     if model and not model.get('head', True):

@@ -69,7 +69,7 @@ def mutual_teaching(
         views (dict | str, optional): Arguments of :class:`EasyHardViews` that differ, or ``'paper'`` for the views of
             Xie et al.: turns of up to 60 degrees and boxes times 0.75 to 1.25 on either view. By default the easy view
             is moved as the labelled pipeline moves its boxes, and the hard one half of the same again, with as many
-            flips.
+            flips; where most labelled images are flipped, with as many as are not.
         rand_augment (dict | bool, optional): Photometric RandAugment on the hard view: ``num`` operations in a row, of
             ``magnitude`` 0 to 30, out of ``operations``: names, or ``'all'`` of the released code's; by default those
             that light or a camera can do, without Invert, Posterize and Solarize. False for none. Defaults to the
@@ -105,7 +105,7 @@ def mutual_teaching(
     )
     adapter = chosen['model'].get('adapter') if isinstance(chosen['model'], dict) else None
     check_switchable(stock, adapter)
-    check_options(stock['model'], chosen['model'], chosen['views'], chosen['hook'], chosen['pictures'])
+    check_options(stock['model'], chosen['model'], chosen['views'], chosen['hook'], chosen['pictures'], baseline)
     model = dict(chosen['model'] or {})
     loader = stock['train_dataloader']
     batch = batch or (loader['batch_size'], loader['batch_size'])

@@ -652,6 +652,10 @@ def test_a_choice_of_frames_that_boxes_overrule_is_told(tmp_path, log):
     options = dict(bbox_file=boxes_of_frames(tmp_path / 'boxes.json', ['clip.avi#frame=10', 'clip.avi#frame=11']))
     folder_set(tmp_path, **options)
     folder_set(tmp_path, video=dict(folder=str(tmp_path.parent / 'frames of another')), **options)
+    told = [line for line in log if 'left out' not in line]
+    assert (
+        told == [f'{tmp_path}/boxes.json: took 2 of 30 frames of 1 video: clip.avi 2 of 30; those that boxes name'] * 2
+    )
     assert not any('ignored' in line for line in log)
     folder_set(tmp_path, video=dict(rate=9, min_change=0), **options)
     assert [line for line in log if 'ignored' in line] == [

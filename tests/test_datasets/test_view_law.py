@@ -111,7 +111,7 @@ def test_who_says_how_often_views_are_mirrored_says_all_of_flips():
     pipeline = [dict(type='RandomFlip', prob=[0.1, 0.8], direction=['horizontal', 'vertical'])]
     views = views_of(pipeline, PAPER_VIEWS)
     assert ViewLaw(**views['easy']).flips == [0.5, 0, 0] and ViewLaw(**views['hard']).flips == [0, 0, 0]
-    assert ViewLaw(**views_of(pipeline)['easy']).flips == ViewLaw(**views_of(pipeline)['hard']).flips == [0.1, 0.8, 0]
+    assert ViewLaw(**views_of(pipeline)['easy']).flips == [0.1, 0.8, 0]
     with pytest.raises(ValueError, match='diagonal_flip_prob = 1.1 must be at most 1'):
         views_of(pipeline, dict(easy=dict(diagonal_flip_prob=0.2)))
 
@@ -124,6 +124,22 @@ def test_a_bias_to_one_side_is_not_taught():
     easy, hard = np.array([[view.flip for view in views._draw()] for _ in range(4000)]).T
     assert np.mean(easy != hard) == pytest.approx(0.5, abs=0.03)
     assert np.mean(easy) == pytest.approx(0.5, abs=0.03) and np.mean(hard) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    'flip, on_top',
+    [
+        (dict(prob=0.3), (0.3, 0, 0)),
+        (dict(prob=0.8), (0.2, 0, 0)),
+        (dict(prob=1.0), (0, 0, 0)),
+        (dict(prob=[0.1, 0.8], direction=['horizontal', 'vertical']), (0, 0.1, 0.1)),
+    ],
+)
+def test_where_all_labels_are_mirrored_students_see_mirrored_images(flip, on_top):
+    views = EasyHardViews((192, 256), **views_of([dict(type='RandomFlip', **flip)]))
+    assert views.hard.flips == pytest.approx(list(on_top))
+    mirrored = [sum(view.flip for view in views._draw()) for _ in range(5)]
+    assert flip['prob'] != 1.0 or mirrored == [2] * 5
 
 
 def test_the_papers_views_follow_the_released_code():
@@ -190,6 +206,9 @@ def test_what_wrappers_and_descendants_do_to_boxes_is_of_the_law(own_transforms)
     assert sometimes.rotate_prob == 0.5 * plain.rotate_prob and sometimes.scale_prob == 0.5 * plain.scale_prob
     choice = dict(type='RandomChoice', transforms=[[flip], [dict(type='Compose', transforms=[flip])]], prob=[0.25, 0.5])
     assert ViewLaw.of_pipeline([choice]).flip_prob == pytest.approx(0.25 * 0.4 + 0.5 * 0.4), 'one of them, or none'
+    for wrapper in ('KeyMapper', 'mmcv.TransformBroadcaster'):
+        inside = dict(type=wrapper, mapping=dict(img='img'), transforms=[BOX, flip])
+        assert ViewLaw.of_pipeline([inside]) == ViewLaw.of_pipeline([BOX, flip])
     wide = dict(type='RandomBBoxTransform', rotate_factor=10, scale_factor=(0.9, 1.5), rotate_prob=1.0)
     either = ViewLaw.of_pipeline([dict(type='RandomChoice', transforms=[[BOX], [wide]])])
     assert either.rotate_factor == 40 and either.scale_factor == (0.7, 1.5)

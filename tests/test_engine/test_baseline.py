@@ -2,6 +2,7 @@
 """A network that learns from the labels alone beside the others tells what teaching is worth."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -15,7 +16,9 @@ from mmengine.runner import Runner
 from mmpose.registry import DATASETS, HOOKS, MODELS
 
 from mmpose_dualteach.datasets import UnlabeledPoseDataset
+from mmpose_dualteach.engine.run.teaching_verdict import gain_over, verdict_of
 from mmpose_dualteach.switch import stock_config, supervised
+from mmpose_dualteach.visualization.report.runs import RunLog
 
 
 @HOOKS.register_module()
@@ -70,7 +73,7 @@ def test_the_baseline_is_no_part_of_the_mean(stock):
 @pytest.mark.parametrize('rule, sign', [('greater', 1), ('less', -1)])
 def test_every_validation_tells_what_teaching_is_worth(stock, tmp_path, rule, sign):
     def scores(a, b, baseline):
-        values = {'PCK': a, 'b/PCK': b, 'mean/PCK': (a + b) / 2, 'baseline/PCK': baseline}
+        values = {'PCK': a, 'b/PCK': b, 'mean/PCK': 0.8, 'baseline/PCK': baseline}  # Better than each.
         return {key: sign * value for key, value in values.items()}
 
     stock['custom_hooks'] = [
@@ -84,11 +87,33 @@ def test_every_validation_tells_what_teaching_is_worth(stock, tmp_path, rule, si
     assert ['neither helps nor harms' in line for line in lines] == [False, True, False]
     assert 'WARNING' in lines[2] and 'teaching harms' in lines[2]
     assert (
-        f'PCK: a {sign * 0.4:.4f}, b {sign * 0.5:.4f}, mean {sign * 0.45:.4f}; of the labels alone: baseline'
+        f'PCK: a {sign * 0.4:.4f}, b {sign * 0.5:.4f}, mean {sign * 0.8:.4f}; of the labels alone: baseline'
         in (lines[0])
     )
+    assert 'gains: a -14.3%, b -7.1%; see' in lines[2]
+    report = RunLog.of('run', tmp_path)
+    assert report.verdict == 'run: teaching harms (gains over the labels alone: a -14.3%, b -7.1%).'
+    assert [value for _, value in report.scores['b']['gain']] == pytest.approx([2 / 3, -0.2, -1 / 14])
     assert runner.message_hub.get_info('mutual_teaching_scores')['best'] == 'baseline', 'then it is the better student'
     assert 'a teaches b, b teaches a; ' in log.read_text() and '; baseline learns from labels alone' in log.read_text()
+
+
+@pytest.mark.parametrize(
+    'alone, a, b, less, verdict',
+    [
+        ([0.0], 0.0, 0.0, False, 'neither helps nor harms'),
+        ([0.0], 0.3, 0.3, False, 'neither helps nor harms'),
+        ([0.08], 0.08, 0.08, True, 'neither helps nor harms'),
+        ([0.08], 0.0799999, 0.0799, True, 'neither helps nor harms'),
+        ([0.0800], 0.0850, 0.0860, True, 'harms'),
+        ([math.nan], 0.5, 0.6, False, 'neither helps nor harms'),
+        ([0.5], 0.6, math.nan, False, 'neither helps nor harms'),
+        ([0.5, math.nan, 0.4], 0.6, 0.51, False, 'helps'),
+        ([0.5], 0.0, 0.0, False, 'harms'),
+    ],
+)
+def test_the_verdict_is_of_every_network_by_more_than_chance(alone, a, b, less, verdict):
+    assert verdict_of({name: gain_over(alone, value, less) for name, value in dict(a=a, b=b).items()}) == verdict
 
 
 def test_in_the_burn_in_nothing_is_told(stock, tmp_path):

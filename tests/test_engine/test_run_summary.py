@@ -2,14 +2,15 @@
 """The log says at the start what the run is about to do."""
 
 import re
+from types import SimpleNamespace
 
 from conftest import run, switch
 from mmengine.runner import Runner
 from mmpose.models.pose_estimators.base import BasePoseEstimator
-from mmpose.registry import MODELS
+from mmpose.registry import MODELS, TRANSFORMS
 
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
-from mmpose_dualteach.engine.run.run_summary import law_in_words
+from mmpose_dualteach.engine.run.views_in_words import _lacking, law_in_words
 
 
 def log_of(folder) -> str:
@@ -18,6 +19,7 @@ def log_of(folder) -> str:
 
 
 def test_data_steps_views_and_lessons_are_told(stock, tmp_path):
+    labelled = stock['train_dataloader']['dataset']
     runner = run(switch(stock), tmp_path / 'default')
     log = log_of(tmp_path / 'default')
     assert 'data: 8 labelled and 24 unlabelled instances' in log
@@ -27,11 +29,18 @@ def test_data_steps_views_and_lessons_are_told(stock, tmp_path):
     assert 'lessons: a teaches b, b teaches a; they count from the first step on, each joint as much as' in log
     assert runner.iter == 6
 
+    told = re.findall('views: easy.*', log)[0]
+    assert told.endswith(', 2 of 6 changes of colour'), 'and no word of what no view lacks'
+    stock['train_dataloader']['dataset'] = dict(type='RepeatDataset', times=10, dataset=labelled)
+    labelled['pipeline'].insert(2, dict(type='RandomApply', transforms=[dict(type='RandomHalfBody')], prob=0.3))
     average = dict(teacher='a.ema', student='b')
     options = dict(hook=dict(burn_in=1, ramp_up=2), model=dict(confidence=False, lessons=[average]))
     run(switch(stock, **options), tmp_path / 'burn_in')
     told = log_of(tmp_path / 'burn_in')
     assert 'lessons: a.ema teaches b; they count after epoch 1, in full 2 epochs later, all joints alike' in told
+    assert 'data: 8 labelled (a pass of their wrapper has 80) and 24 unlabelled' in told
+    assert '; 3 passes over the labelled' in told
+    assert 'changes of colour; no half body (RandomHalfBody), as labelled images have' in told
     run(switch(stock, model=dict(lessons=[])), tmp_path / 'supervised')
     assert 'lessons: none' in log_of(tmp_path / 'supervised')
 
@@ -41,6 +50,14 @@ def test_a_view_in_words():
     assert law_in_words(ViewLaw(rotate_factor=30, rotate_prob=0.0, shift_factor=0.1, shift_prob=0.3)) == (
         'shifted up to 10% 30%'
     )
+
+
+def test_shear_that_views_lack_is_told():
+    shear, straight = (
+        dict(type='BottomupRandomAffine', input_size=(64, 64), **each) for each in ({}, dict(shear_prob=0))
+    )
+    found = [list(_lacking(SimpleNamespace(pipeline=[TRANSFORMS.build(each)]))) for each in (shear, straight)]
+    assert found == [['shear of up to 2 degrees'], []]
 
 
 def test_lessons_that_never_count_are_told(stock, tmp_path):

@@ -366,7 +366,13 @@ def test_a_page_that_compares_runs(tmp_path, capsys):
         'data:image',
     ):
         assert text in page, text
-    assert 'coco/AP .5' not in page
+    assert 'coco/AP .5' not in page and 'teaching' not in page
+    later = [{'step': 3, 'coco/AP': 0.5, 'gain': 0.25, 'b/gain': -0.1}, {'step': 9, 'lr': 1, 'a/labeled_as_easy': 1.3}]
+    write_scalars(tmp_path / 'taught', '20260102_000000', later)
+    assert compare([*folders, '-o', str(tmp_path / 'out.html')]) == 0
+    verdict = 'taught: teaching neither helps nor harms (gains over the labels alone: a +25.0%, b -10.0%).'
+    page_with_gains = (tmp_path / 'out.html').read_text()
+    assert verdict in page_with_gains and 'above hook.max_drift teachers drift' in page_with_gains
     assert compare([*folders, '--scores', 'coco/AP .5', '-o', str(tmp_path / 'out.html')]) == 0
     assert 'coco/AP .5 of validations' in (tmp_path / 'out.html').read_text()
     assert compare([*folders, '--scores', 'AP']) == 1 and "no validation gave a score 'AP'" in capsys.readouterr().err

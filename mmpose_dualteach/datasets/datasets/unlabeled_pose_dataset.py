@@ -27,7 +27,14 @@ from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage,
 from mmpose_dualteach.datasets.sources.instance_index import InstanceIndex
 from mmpose_dualteach.datasets.sources.load_report import LoadReport
 from mmpose_dualteach.datasets.sources.mpii import instances_of_mpii, is_mpii
-from mmpose_dualteach.datasets.sources.videos import FLAGS, frame_selection, frames_in_words, is_frame, is_video_name
+from mmpose_dualteach.datasets.sources.videos import (
+    FLAGS,
+    frame_selection,
+    frames_in_words,
+    is_frame,
+    is_video_name,
+    note_named,
+)
 from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
 from mmpose_dualteach.utils.file_io import printable
 
@@ -182,7 +189,10 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
             return InstanceIndex(list(found.values()), list(found))
         self._tell_ignored(found)
         images = [dict(id=name, file_name=name) for name in found]
-        return self._of_boxes(images, by_name(detections, images), [], list(found.values()))
+        instances = self._of_boxes(images, by_name(detections, images), [], list(found.values()))
+        used = (instances.image_ids[image] for image in np.unique(instances.image_of_each))
+        note_named(used, folder_of(self.data_prefix['img']), self.load_report)
+        return instances
 
     def _detections(self) -> List[dict]:
         detections = read_json(str(self.bbox_file), self.backend_args)

@@ -19,9 +19,11 @@ class LoadReport:
     Attributes:
         broken (Counter): What should and cannot be used, by reason.
         left_out (Counter): What need not be used, by reason.
-        frames (Dict[str, FrameCount]): How many frames of each video are taken, where no boxes name them.
+        frames (Dict[str, FrameCount]): How many frames of each video are taken.
+        named (bool): Whether boxes name those frames.
     """
 
     broken: Counter = field(default_factory=Counter)
     left_out: Counter = field(default_factory=Counter)
     frames: Dict[str, FrameCount] = field(default_factory=dict)
+    named: bool = False

@@ -3,10 +3,10 @@
 
 import os
 import os.path as osp
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import asdict, dataclass, fields
 from itertools import takewhile
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import mmcv
@@ -169,11 +169,29 @@ def frames_in_words(load_report: LoadReport) -> Optional[str]:
     ]
     more = f', and {len(frames) - MOST_TOLD} more videos' if len(frames) > MOST_TOLD else ''
     total = sum(count.total for _, count in counts) if all(count.total for _, count in counts) else 0
+    why = f'video.rate ({FLAGS["rate"]}) or video.every ({FLAGS["every"]}) takes more or fewer'
+    if load_report.named:
+        why = 'those that boxes name'
     return (
         f'took {sum(count.taken for _, count in counts)}' + (f' of {total}' if total else '') + ' frames of '
-        f'{len(frames)} {"video" if len(frames) == 1 else "videos"}: {", ".join(told)}{more}; video.rate '
-        f'({FLAGS["rate"]}) or video.every ({FLAGS["every"]}) takes more or fewer'
+        f'{len(frames)} {"video" if len(frames) == 1 else "videos"}: {", ".join(told)}{more}; {why}'
     )
+
+
+def note_named(names: Iterable[str], folder: str, load_report: LoadReport) -> None:
+    """Note how many frames of each video are taken where boxes name them.
+
+    Args:
+        names (Iterable[str]): Names of the images and frames that instances are on, each once.
+        folder (str): The folder of videos.
+        load_report (LoadReport): Is told.
+    """
+    videos = Counter(video_of(name) for name in names if is_frame(name))
+    load_report.named = bool(videos)
+    for video, taken in videos.items():
+        path = osp.join(folder, video)
+        reader = VideoReader(path)
+        load_report.frames[path] = FrameCount(taken, max(0, reader.frame_cnt), reader.fps)
 
 
 def _numbers(

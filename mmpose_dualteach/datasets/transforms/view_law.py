@@ -14,11 +14,14 @@ from mmpose_dualteach.utils.config_dicts import class_name
 
 LAWS = ('truncated', 'clipped', 'uniform')
 PROBABILITIES = ('shift_prob', 'scale_prob', 'rotate_prob')
-# Of a law's flips, and the directions of RandomFlip in the same order: any two of them make the third.
+# Of a law's flips, and the directions of RandomFlip in the same order: any two of them make the third, as places from 1
+# on, numbers whose bits are the sides that change places, do by ^.
 FLIPS = ('flip_prob', 'vertical_flip_prob', 'diagonal_flip_prob')
 DIRECTIONS = ('horizontal', 'vertical', 'diagonal')
 # What makes the views of labelled images.
 VIEW_TRANSFORMS = ('RandomBBoxTransform', WHOLE_IMAGE_CUT, 'RandomFlip')
+# Wrappers that do all that is in them, the last two under other keys.
+IN_A_ROW = ('Compose', 'KeyMapper', 'TransformBroadcaster')
 
 
 class ViewParams(NamedTuple):
@@ -101,8 +104,9 @@ class ViewLaw:
     @classmethod
     def of_pipeline(cls, pipeline: List[dict]) -> 'ViewLaw':
         """What a labelled pipeline does to its boxes by ``RandomFlip`` and ``RandomBBoxTransform``, or by classes that
-        descend from these, within ``RandomApply``, ``RandomChoice`` or ``Compose`` too; or to whole images by
-        ``BottomupRandomAffine``, whose shear of a few degrees no view has. Of several boxes to choose from the law is
+        descend from these, within ``RandomApply``, ``RandomChoice``, ``Compose``, ``KeyMapper`` or
+        ``TransformBroadcaster`` too; or to whole images by ``BottomupRandomAffine``, whose shear of a few degrees no
+        view has. Of several boxes to choose from the law is
         as wide as the widest.
 
         Args:
@@ -115,14 +119,20 @@ class ViewLaw:
         """List[float]: Probabilities of a horizontal, a vertical and a diagonal flip."""
         return [getattr(self, name) for name in FLIPS]
 
-    def times(self, share: float) -> 'ViewLaw':
-        """The same law with a share of its strength, and flipped as often."""
+    def on_top(self, share: float) -> 'ViewLaw':
+        """What is done on top of a view of this law: the same with a share of its strength, and flipped against it as
+        often. Where most images are flipped, hard views are flipped as often as images are not: else they were mostly
+        what no label shows."""
         low, high = self.scale_factor
+        probs = [1 - sum(self.flips), *self.flips]
+        usual = probs.index(max(probs))
+        flips: Dict[str, Any] = {name: probs[place ^ usual] for place, name in enumerate(FLIPS, 1)}
         return replace(
             self,
             shift_factor=share * self.shift_factor,
             scale_factor=(1 + share * (low - 1), 1 + share * (high - 1)),
             rotate_factor=share * self.rotate_factor,
+            **flips,
         )
 
     def draw(self) -> ViewParams:
@@ -151,8 +161,8 @@ def _law_in(transforms: Any) -> Dict[str, Any]:
     found: Dict[str, Any] = dict.fromkeys(FLIPS, 0.0)
     for config in [transforms] if isinstance(transforms, dict) else transforms:
         kind = class_name(config)
-        if kind == 'Compose':
-            one = _law_in(config['transforms'])
+        if kind in IN_A_ROW:
+            one = _law_in(config.get('transforms') or [])
         elif kind == 'RandomApply':
             one = _law_of_choice([config['transforms']], [config.get('prob', 0.5)])
         elif kind == 'RandomChoice':
@@ -169,7 +179,7 @@ def _one_flip_after_another(first: Dict[str, Any], second: Dict[str, Any]) -> Di
     flips = [[law.get(name, 0.0) for name in FLIPS] for law in (first, second)]
     one, other = [[1 - sum(probs), *probs] for probs in flips]
     both = [0.0] * 4
-    for place, prob in enumerate(one):  # Numbers whose bits are the sides that change places.
+    for place, prob in enumerate(one):
         for on_top, its_prob in enumerate(other):
             both[place ^ on_top] += prob * its_prob
     return dict(zip(FLIPS, both[1:]))

@@ -9,33 +9,15 @@ from typing import Any, Dict, List
 
 from mmengine.config import Config, ConfigDict
 
+from mmpose_dualteach.dev.benchmark.metric import Metric
+from mmpose_dualteach.dev.benchmark.plan_checks import check_method, check_plan
 from mmpose_dualteach.dev.benchmark.schedule import stretch_schedule
+from mmpose_dualteach.engine.run.pseudo_schedule import Length
 from mmpose_dualteach.methods import find_method, method_names, passes_of
 from mmpose_dualteach.switch import mutual_teaching
 
-KEYS = ('stock', 'dataset', 'labels', 'steps', 'burn_in', 'seeds', 'methods', 'metrics', 'switch')
-
 EVERY = '*'
 ALONE: Dict[str, Any] = dict(networks=dict(a=dict()), lessons=[])
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A score of the stock evaluators.
-
-    Args:
-        key (str): Its name in the log, ``'coco/AP'`` for instance.
-        name (str): Its name in tables.
-        unit (str): Its unit in tables.
-        factor (float): From the log's number to that unit.
-        better (str): ``'less'`` or ``'greater'``.
-    """
-
-    key: str
-    name: str
-    unit: str
-    factor: float
-    better: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +53,7 @@ class Plan:
 
     Raises:
         FileNotFoundError: If the plan, its stock config or a method is missing.
-        ValueError: If a key is missing or unknown.
+        ValueError: If a key is missing or unknown, or its value is not what it must be.
     """
 
     labels_in_words = 'All methods see the same labelled instances.'
@@ -80,16 +62,16 @@ class Plan:
         if not osp.isfile(path):
             raise FileNotFoundError(f'plan {path} does not exist; there are some in configs/benchmark')
         config = Config.fromfile(path)
-        missing, unknown = [k for k in KEYS if k not in config], [k for k in config if k not in KEYS]
-        if missing or unknown:
-            wrong = f'{", ".join(missing)} missing' if missing else f'{", ".join(unknown)} not known'
-            raise ValueError(f'plan {path}: {wrong}; its keys are {", ".join(KEYS)}')
+        try:
+            check_plan(config)
+            self.metrics = [Metric(**metric) for metric in config.metrics]
+        except ValueError as error:
+            raise ValueError(f'plan {path}: {error}') from None
         self.name = osp.splitext(osp.basename(path))[0]
         self.dataset: str = config.dataset
-        self.labels: List[int] = list(config.labels)
-        self.steps: int = config.steps
-        self.seeds: List[int] = list(config.seeds)
-        self.metrics = [Metric(**metric) for metric in config.metrics]
+        self.labels = [int(count) for count in config.labels]
+        self.steps = int(config.steps)
+        self.seeds = [int(seed) for seed in config.seeds]
         self.stock = _beside(path, config.stock, 'stock config')
         every = [name for name in method_names() if name not in config.methods]
         self.methods = [name for given in config.methods for name in (every if given == EVERY else [given])]
@@ -134,18 +116,25 @@ class Plan:
         return config
 
 
-def _method(plan: str, name: str, burn_in: int) -> Dict[str, Any]:
+def _method(plan: str, name: str, burn_in: Length) -> Dict[str, Any]:
     """A method's title and arguments of :func:`mutual_teaching`."""
     path = osp.join(osp.dirname(plan), 'methods', f'{name}.py')
     if osp.isfile(path):
-        return Config.fromfile(path).to_dict()
+        own = Config.fromfile(path).to_dict()
+        try:
+            check_method(own)
+        except ValueError as error:
+            raise ValueError(f'method {path}: {error}') from None
+        return own
     if name not in method_names():
         there = ', '.join(method_names())
         raise FileNotFoundError(f'plan {plan}: method {path} does not exist, and the package has {there}; name one')
     method = find_method(name)
     alike = method.options.get('model', {}).get('confidence') is False
     wants = alike and 'burn_in' not in method.options.get('hook', {})
-    return dict(title=method.title, method=name, **(dict(hook=dict(burn_in=burn_in)) if wants else {}))
+    # The stock schedule's iterations, whatever the plan's own switch counts in.
+    own = dict(hook=dict(burn_in=burn_in, by_epoch=False)) if wants else {}
+    return dict(title=method.title, method=name, **own)
 
 
 def _beside(plan: str, path: str, what: str) -> str:

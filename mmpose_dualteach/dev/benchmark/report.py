@@ -7,7 +7,8 @@ import statistics
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
-from mmpose_dualteach.dev.benchmark.plan import Metric, Plan
+from mmpose_dualteach.dev.benchmark.metric import Metric
+from mmpose_dualteach.dev.benchmark.plan import Plan
 from mmpose_dualteach.dev.benchmark.results import BASELINE, Results
 from mmpose_dualteach.dev.benchmark.runs import Runs
 from mmpose_dualteach.visualization.lesson_sheet import SHEET_NOTE

@@ -5,7 +5,8 @@ import csv
 import statistics
 from typing import Dict, List, Optional, Tuple
 
-from mmpose_dualteach.dev.benchmark.plan import Metric, Plan, Run
+from mmpose_dualteach.dev.benchmark.metric import Metric
+from mmpose_dualteach.dev.benchmark.plan import Plan, Run
 from mmpose_dualteach.dev.benchmark.runs import Runs
 from mmpose_dualteach.utils.file_io import atomic_write
 from mmpose_dualteach.visualization.report import read_scalars
@@ -79,7 +80,7 @@ class Results:
     """Rows, looked up and averaged over seeds.
 
     Args:
-        rows (List[dict]): Rows of ``COLUMNS``.
+        rows (List[dict]): Rows of ``COLUMNS``; of several of one run, the last counts.
     """
 
     def __init__(self, rows: List[dict]) -> None:

@@ -64,9 +64,13 @@ def run_plan(
 
     with stoppable():
         failed = runs.run_all(jobs, report)
-    for table in summarize(runs):
+    tables = summarize(runs)
+    for table in tables:
         print(f'\n{table.title}\n\n{as_markdown(table)}')
-    say(f'results in {folder}/results.csv, the report in {folder}/report.html')
+    if tables:
+        say(f'results in {folder}/results.csv, the report in {folder}/report.html')
+    else:
+        say(f'no run is done, so there are no results; logs in {folder}/configs say why')
     return failed
 
 

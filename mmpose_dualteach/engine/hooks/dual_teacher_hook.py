@@ -13,6 +13,7 @@ from mmpose_dualteach.engine.run.pseudo_schedule import Length, PseudoSchedule
 from mmpose_dualteach.engine.run.run_checks import check_run, warn_of_scoreless_teachers
 from mmpose_dualteach.engine.run.run_summary import run_summary
 from mmpose_dualteach.engine.run.skipped_instances import SkippedInstances, skipped_before
+from mmpose_dualteach.engine.run.teaching_verdict import GAIN, gain_over, gains_in_words, verdict_of
 from mmpose_dualteach.models.utils.unwrapped import unwrapped
 
 
@@ -29,7 +30,8 @@ class DualTeacherHook(Hook):
       (``agreement_px``) and the share of valid cells (``valid_share``) are logged with the losses.
     - A collapse watch on the ratio of the two peaks.
     - Where a network learns from the labels alone beside the others, whether teaching helps or harms, by every
-      validation.
+      validation: whether every network that is taught is better, or worse, by half a percent or more. What each gains
+      is logged with the scores (``gain``, ``b/gain``), as a share of the score of the labels alone.
     - Gradient clipping by norm, where the stock config has it, for each network by itself, as if it trained alone.
     - Unlabelled images that did not load are counted, and listed after each pass of the loader and in
       ``skipped.json``.
@@ -52,12 +54,12 @@ class DualTeacherHook(Hook):
         interval (int): Iterations between two looks at the pseudo-heatmaps. Defaults to 50, stock MMPose's log
             interval.
         collapse_fraction (float): The watch reports when the mean peak on unlabelled instances falls below this
-            fraction of the mean peak on labelled ones. Defaults to 0.2.
+            fraction of the mean peak on labelled ones, 0 to 1. Defaults to 0.2.
         on_collapse (str): ``'warn'`` or ``'stop'``. Defaults to ``'warn'``.
         max_drift (float): Where a network's loss of labelled images, normalised as easy views are, is more than this
             many times their own, and its joints move by more than 2% of the input's longer side, teachers normalise by
-            labelled statistics from then on, see :meth:`MutualTeachingPoseEstimator.normalize_by_labels`. Defaults to
-            2.
+            labelled statistics from then on, see :meth:`MutualTeachingPoseEstimator.normalize_by_labels`. Networks
+            that teach by nothing but an average or a snapshot are not watched. Defaults to 2.
         max_skipped (float): Lessons of a network that may be skipped in a row. Defaults to 50.
 
     Raises:
@@ -179,15 +181,21 @@ class DualTeacherHook(Hook):
             return
         alone = {name: found.values[name] for name in model.baselines}
         taught = {name: value for name, value in found.values.items() if name not in (*alone, *model.frozen)}
-        best_alone = (min if found.less else max)(alone.values())
-        verdicts = {found.is_better(value, best_alone) for value in taught.values()}
-        scores = f'{found.score}: {scores_in_words(taught)}; of the labels alone: {scores_in_words(alone)}'
-        if verdicts == {True}:
-            runner.logger.info(f'teaching helps. {scores}')
-        elif verdicts == {False}:
-            runner.logger.warning(f'teaching harms. {scores}; see "When teaching harms" in docs/troubleshooting.md')
+        # Of those that learn: where errors cancel out, their mean is better than each.
+        gains = {
+            name: gain_over(alone.values(), value, found.less)
+            for name, value in taught.items()
+            if name in model.learning
+        }
+        for name, gain in gains.items():
+            runner.message_hub.update_scalar(f'val/{found.key_of(name, GAIN)}', gain)
+        verdict = verdict_of(gains)
+        line = f'teaching {verdict}. {found.score}: {scores_in_words(taught)}; of the labels alone: '
+        line += f'{scores_in_words(alone)}; gains: {gains_in_words(gains)}'
+        if verdict == 'harms':
+            runner.logger.warning(f'{line}; see "When teaching harms" in docs/troubleshooting.md')
         else:
-            runner.logger.info(f'teaching neither helps nor harms. {scores}')
+            runner.logger.info(line)
 
     def _plan_rounds(self, runner, rounds: int) -> None:
         part = runner.max_iters // (rounds + 2)

@@ -27,6 +27,12 @@ class LessonWatch:
     def __init__(self, collapse_fraction: float, on_collapse: str, max_drift: float, max_skipped: float) -> None:
         if on_collapse not in ('warn', 'stop'):
             raise ValueError(f"DualTeacherHook: on_collapse={on_collapse!r}; choose 'warn' or 'stop'")
+        if not 0 <= collapse_fraction <= 1:
+            raise ValueError(f'DualTeacherHook: collapse_fraction={collapse_fraction} must be between 0 and 1')
+        if not max_drift > 0:  # Nor no number at all.
+            raise ValueError(f'DualTeacherHook: max_drift={max_drift} must be above 0')
+        if not max_skipped >= 0:
+            raise ValueError(f'DualTeacherHook: max_skipped={max_skipped} must not be negative')
         self.collapse_fraction = collapse_fraction
         self.on_collapse = on_collapse
         self.max_drift = max_drift

@@ -22,6 +22,7 @@ class NetworkScores:
         score (str): Its stock name.
         less (bool): Whether less of it is better.
         decides (str): Whose score it is: a network's name, or ``'mean'``.
+        answer (str): Whose scores have the stock names: a network's name, or ``'mean'``.
         values (Dict[str, float]): The same score of every network and the mean.
     """
 
@@ -29,6 +30,7 @@ class NetworkScores:
     score: str
     less: bool
     decides: str
+    answer: str
     values: Dict[str, float]
 
     @classmethod
@@ -52,7 +54,11 @@ class NetworkScores:
         score = indicator[len(decides) + 1 :] if decides != answer else indicator
         keys = {answer: score, **{name: f'{name}/{score}' for name in others}}
         values = {name: float(metrics[key]) for name, key in keys.items() if key in metrics}  # A user's loop: one.
-        return cls(indicator, score, less, decides, values)
+        return cls(indicator, score, less, decides, answer, values)
+
+    def key_of(self, name: str, score: str) -> str:
+        """By which key a score of a network, or of the mean, stands in the log."""
+        return score if name == self.answer else f'{name}/{score}'
 
     def is_better(self, one: float, other: float) -> bool:
         """Whether one value is better than another."""

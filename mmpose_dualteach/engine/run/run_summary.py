@@ -4,10 +4,10 @@
 import math
 from typing import Any, Iterator, List
 
-from mmpose_dualteach.datasets import EasyHardViews
+from mmpose_dualteach.datasets.checks import readers_of
 from mmpose_dualteach.datasets.sources.videos import frames_in_words
-from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.engine.run.pseudo_schedule import PseudoSchedule
+from mmpose_dualteach.engine.run.views_in_words import views_in_words
 from mmpose_dualteach.models.adapters import KeypointAdapter
 
 
@@ -27,12 +27,15 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
     data, (labeled, unlabeled), ranks = loader.dataset, loader.sampler.counts, loader.sampler.world_size
     frames = frames_in_words(data.datasets[1].load_report)
     unit = 'images' if model.finds_instances else 'instances'
+    # A wrapper may repeat them, or draw from them.
+    there = sum(map(len, readers_of(data.datasets[0])))
+    wrapped = f' (a pass of their wrapper has {data.num_labeled:,})' if data.num_labeled != there else ''
     lines = [
-        f'data: {data.num_labeled:,} labelled and {data.num_unlabeled:,} unlabelled {unit}'
+        f'data: {there:,} labelled{wrapped} and {data.num_unlabeled:,} unlabelled {unit}'
         + (f' ({frames})' if frames else '')
     ]
     steps = runner.max_iters
-    passes = f'{steps * labeled * ranks / data.num_labeled:.3g} passes over the labelled'
+    passes = f'{steps * labeled * ranks / there:.3g} passes over the labelled'
     if loader.sampler.labels_alone:
         kinds, passes = 'labelled', f'{passes} ones; no image without labels is read'
     else:
@@ -41,11 +44,7 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
     lines.append(f'steps: {len(loader):,} an epoch, {steps:,} in all, of {labeled * ranks} {kinds} {unit}; {passes}')
     if loader.sampler.labels_alone:
         return [*lines, _lessons(model, schedule, '')]
-    transforms = getattr(data.datasets[1].pipeline, 'transforms', [])
-    for views in (each for each in transforms if isinstance(each, EasyHardViews)):
-        second = 'drawn alone' if views.independent else 'on top of it'
-        several = f'{views.easy_views} easy ones, each' if views.easy_views > 1 else 'easy'
-        lines.append(f'views: {several} {law_in_words(views.easy)}; hard, {second}, {law_in_words(views.hard)}')
+    lines += views_in_words(data)
     lines.append(_lessons(model, schedule, 'epoch' if by_epoch else 'iteration'))
     for group in model.groups:
         if isinstance(group.adapter, KeypointAdapter):
@@ -87,23 +86,3 @@ def _what_counts(model: Any) -> Iterator[str]:
         yield 'redrawn as labels'
     if len(model.paths) > 1:
         yield f'on {len(model.paths)} paths'
-
-
-def law_in_words(law: ViewLaw) -> str:
-    """The law of a view in a few words."""
-    return ', '.join(_parts(law)) or 'unchanged'
-
-
-def _parts(law: ViewLaw) -> Iterator[str]:
-    if law.flip_prob:
-        yield f'mirrored {law.flip_prob:.0%}'
-    if law.vertical_flip_prob:
-        yield f'flipped upside down {law.vertical_flip_prob:.0%}'
-    if law.diagonal_flip_prob:
-        yield f'turned by half {law.diagonal_flip_prob:.0%}'
-    if law.rotate_factor and law.rotate_prob:
-        yield f'turned up to {law.rotate_factor:g} degrees {law.rotate_prob:.0%}'
-    if law.scale_factor != (1.0, 1.0) and law.scale_prob:
-        yield f'boxes times {law.scale_factor[0]:g} to {law.scale_factor[1]:g} {law.scale_prob:.0%}'
-    if law.shift_factor and law.shift_prob:
-        yield f'shifted up to {law.shift_factor:.0%} {law.shift_prob:.0%}'

@@ -7,8 +7,10 @@ from mmpose_dualteach.models.occlusions import parse_paths
 from mmpose_dualteach.models.pseudo_labels.lesson_group import LessonGroup
 from mmpose_dualteach.models.pseudo_labels.lessons import Lesson
 from mmpose_dualteach.models.pseudo_labels.selection import Selection
+from mmpose_dualteach.models.utils.statistics import check_statistics
 from mmpose_dualteach.utils.argument_values import check_values
 from mmpose_dualteach.utils.arguments import argument_names, check_arguments, takes_anything
+from mmpose_dualteach.utils.bfloat16 import autocast_dtype
 
 
 def check_model_keys(model: Mapping[str, Any], estimator: str, own: Collection[str]) -> None:
@@ -48,6 +50,19 @@ def check_own_values(own: Mapping[str, Any], kind: type) -> None:
     parse_paths(own.get('paths', ((),)))
     Selection(**{key: value for key, value in own.items() if key in argument_names(Selection)})
     check_loss_weights(own.get('sup_weight', 1.0), own.get('unsup_weight', 1.0))
+    check_teacher_mode(own.get('teacher_mode', 'train'))
+    check_statistics(own.get('statistics', 'easy'))
+    autocast_dtype(own.get('autocast'), 'cpu')
+
+
+def check_teacher_mode(mode: str) -> None:
+    """Refuse a mode that teachers cannot be in.
+
+    Raises:
+        ValueError: Names the key.
+    """
+    if mode not in ('train', 'eval'):
+        raise ValueError(f"model.teacher_mode={mode!r}; choose 'train' or 'eval'")
 
 
 def check_loss_weights(sup_weight: float, unsup_weight: float) -> None:

@@ -17,6 +17,7 @@ from mmpose_dualteach.models.estimators.model_checks import (
     check_lessons,
     check_loss_weights,
     check_model_keys,
+    check_teacher_mode,
 )
 from mmpose_dualteach.models.estimators.network_ensemble import NetworkEnsemble
 from mmpose_dualteach.models.occlusions import BlockShuffle, parse_paths
@@ -143,8 +144,7 @@ class MutualTeachingPoseEstimator(NetworkEnsemble):
     ) -> None:
         check_model_keys(stock, estimator, OWN_ARGUMENTS)
         check_loss_weights(sup_weight, unsup_weight)
-        if teacher_mode not in ('train', 'eval'):
-            raise ValueError(f"model.teacher_mode={teacher_mode!r}; choose 'train' or 'eval'")
+        check_teacher_mode(teacher_mode)
         if not networks:
             raise ValueError('model.networks is empty; name at least one network')
         parsed = parse_lessons(lessons, list(networks))

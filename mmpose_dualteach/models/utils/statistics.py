@@ -25,8 +25,7 @@ class RunningStatistics:
     """
 
     def __init__(self, kind: str, networks: Mapping[str, nn.Module], teachers: Mapping[str, nn.Module]) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"model.statistics={kind!r}; choose 'easy', 'labeled' or 'all'")
+        check_statistics(kind)
         self.kind = kind
         self.networks = teachers if kind == 'labeled' else networks
         self.teachers = teachers
@@ -53,6 +52,16 @@ class RunningStatistics:
         """All networks have seen the labelled batch; whether it has renewed their statistics."""
         renewed, self._renewing = self._renewing, False
         return renewed
+
+
+def check_statistics(kind: str) -> None:
+    """Refuse a kind of running statistics that there is not.
+
+    Raises:
+        ValueError: Names the key.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"model.statistics={kind!r}; choose 'easy', 'labeled' or 'all'")
 
 
 def feature_extractor(network: Any) -> List[nn.Module]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
+from mmpose_dualteach.engine.run.teaching_verdict import GAIN, gains_in_words, verdict_of
 from mmpose_dualteach.visualization.lesson_sheet import SHEET_NOTE
 from mmpose_dualteach.visualization.report.charts import Chart, Series
 from mmpose_dualteach.visualization.report.page import Picture, Table, write_report
@@ -64,6 +65,15 @@ class RunLog:
             return self.name
         return f'{self.name}, {"mean of all" if network == MEAN else network}'
 
+    @property
+    def verdict(self) -> Optional[str]:
+        """str, optional: Whether teaching helps, as the log of the last validation says it; None of a run without a
+        baseline."""
+        gains = {network: scores[GAIN][-1][1] for network, scores in self.scores.items() if GAIN in scores}
+        if not gains:
+            return None
+        return f'{self.name}: teaching {verdict_of(gains)} (gains over the labels alone: {gains_in_words(gains)}).'
+
     def series(self, pattern: str) -> List[Series]:
         """The curves of keys that match ``network/...``."""
         found = [(re.fullmatch(pattern, key), curve) for key, curve in self.curves.items()]
@@ -85,8 +95,8 @@ def compare_runs(
         path (str | Path): The HTML file.
         title (str): Its title.
         work_dirs (Mapping[str, str | Path]): The work directory of each run by what it is called.
-        introduction (str): Paragraphs in front.
-        tables (Sequence[Table], optional): Defaults to the scores of the last and the best validation.
+        introduction (str): Paragraphs in front; behind them stands of each run with a baseline whether teaching helps.
+        tables (Sequence[Table], optional): Defaults to the scores of the last validation.
         footer (str): The last line.
         scores (Sequence[str], optional): The scores that are shown. Defaults to all whose names are one word:
             ``coco/AP`` and not ``coco/AP .75``.
@@ -109,6 +119,7 @@ def compare_runs(
         for sheet in run.sheets[-SHEETS:]
     ]
     tables = [score_table(runs, keys)] if tables is None else tables
+    introduction = '\n\n'.join(filter(None, [introduction, *(run.verdict for run in runs)]))
     write_report(path, title, introduction, list(tables), charts, pictures, footer=footer)
 
 
@@ -118,7 +129,8 @@ def score_table(runs: Sequence[RunLog], keys: Sequence[str]) -> Table:
     for run in runs:
         for network, scores in run.scores.items():
             rows.append([run.title(network), *(scores[key][-1][1] if key in scores else '–' for key in keys)])
-    return Table('The last validation', ['network', *keys], rows, note='As the evaluators give them.')
+    of_gain = f' {GAIN}: over the best network on the labels alone, as a share of its score.' if GAIN in keys else ''
+    return Table('The last validation', ['network', *keys], rows, note=f'As the evaluators give them.{of_gain}')
 
 
 def _score_chart(runs: Sequence[RunLog], key: str) -> Chart:
@@ -165,7 +177,7 @@ def _health_charts(runs: Sequence[RunLog]) -> List[Chart]:
             'iteration',
             'times their loss',
             drawn(r'([^/]+)/labeled_as_easy'),
-            note='About 1 where both are alike; above 2 teachers drift, if joints move as well.',
+            note='About 1 where both are alike; above hook.max_drift teachers drift, if joints move as well.',
         ),
         Chart('Loss of the labels', 'iteration', 'loss', drawn(r'([^/]+)/loss_(?!pseudo).*') + _stock_losses(runs)),
         Chart(

