@@ -341,6 +341,7 @@ def test_the_commit_is_a_version_where_git_refuses(monkeypatch):
         (('factor=100', 'factor=-1'), 'metric PCK: factor=-1 must be above 0'),
         (("'greater'", "'lower'"), "metric PCK: better='lower'; choose 'less' or 'greater'"),
         (('interval=1)', 'interval=1), pictrues=1'), "switch has no 'pictrues'; did you mean pictures"),
+        (("unlabeled='train.json', ", ''), 'switch has no unlabeled'),
         (("'mutual-teaching'", "'untitled'"), 'method .*untitled.py: the file has no title'),
     ],
 )
