@@ -25,7 +25,7 @@ from mmpose_dualteach.datasets.sources.files import is_address
 from mmpose_dualteach.datasets.sources.folders import by_name, folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, refuse_outside
 from mmpose_dualteach.datasets.sources.instance_index import InstanceIndex
-from mmpose_dualteach.datasets.sources.load_report import LoadReport
+from mmpose_dualteach.datasets.sources.load_report import MORE_BROKEN, LoadReport
 from mmpose_dualteach.datasets.sources.mpii import instances_of_mpii, is_mpii
 from mmpose_dualteach.datasets.sources.videos import FLAGS, frame_selection, frames_in_words, is_frame, is_video_name
 from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
@@ -248,7 +248,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         if count > self.max_broken * (usable + count):
             raise ValueError(
                 f'{source}: {count} of {usable + count} {unit} cannot be used ({examples}), more than '
-                f'max_broken={self.max_broken}; correct the file or raise unlabeled.max_broken (--max-broken)'
+                f'max_broken={self.max_broken}; correct the file, or {MORE_BROKEN}'
             )
         if count:
             print_log(
