@@ -129,7 +129,8 @@ class Look:
         most = self.instances.unlabeled.max_broken
         if len(problems) > most * len(self.instances):
             raise ValueError(
-                f'{told}, more than max_broken={most}; mend the images, or {MORE_BROKEN}, and call again: all are in {self._output}.skipped.json, what was seen is in {self._parts[0]}'
+                f'{told}, more than max_broken={most}; mend the images, or {MORE_BROKEN}, '
+                f'and call again: all are in {self._output}.skipped.json, what was seen is in {self._parts[0]}'
             )
         print_log(f'{told}, see {self._output}.skipped.json', logger='current', level=WARNING)
 

@@ -74,7 +74,8 @@ def detect_boxes(
 
     Raises:
         FileNotFoundError: If the checkpoint or source is missing.
-        ValueError: If the checkpoint is of no detector, the detector has no such class, the source has no image, or ``OUTPUT.part`` is of another call.
+        ValueError: If the checkpoint is of no detector, the detector has no such class, the source has no image, or
+            ``OUTPUT.part`` is of another call.
     """
     if batch < 1 or most < 1 or not 0 <= score <= 1:
         raise ValueError(

@@ -24,7 +24,7 @@ HOOKS = dict(
 )
 # Those of them that a config may set to None.
 OPTIONAL_HOOKS = ('lesson_visualization', 'student_export')
-# Where arguments of mutual_teaching() stand in a switched config, for --cfg-options; all others are in the switch alone.
+# Where arguments of mutual_teaching() stand in a switched config, for --cfg-options; all others are in the switch.
 PLACES = dict(
     unlabeled='train_dataloader.dataset.unlabeled',
     labeled='train_dataloader.dataset.labeled',
