@@ -253,3 +253,18 @@ def test_dsnt_is_taught_by_its_whole_loss(stock):
     network.head.lambda_t = 3
     MessageHub.get_current_instance().update_info('epoch', 3)
     assert adapter.loss(network, adapter.answer(network, images), target) < 0.2 * lesson
+
+
+@pytest.mark.parametrize('weight', [None, torch.full((2, 17), 0.5)])
+def test_a_joint_without_a_counterpart_in_the_mirror_teaches_nothing_there(stock, weight):
+    """As DeepFashion2 has it: joint 3 becomes joint 7, and joint 7 stays what it is."""
+    flip_indices = [7 if joint == 3 else joint for joint in range(17)]
+    easy, same, mirrored = (
+        PoseDataSample(metainfo=dict(view_matrix=matrix, flip=flip, flip_indices=flip_indices))
+        for matrix, flip in ((np.eye(3)[:2], False), (np.eye(3)[:2], False), (np.array([[-1, 0, 63], [0, 1, 0]]), True))
+    )
+    adapter = adapter_for(of_kind(stock, 'regression')['model']['head'])
+    target = adapter.target(torch.rand(2, 17, 2), weight, ViewPair([easy, easy], [same, mirrored]))
+    expected = torch.full((2, 17), 1.0 if weight is None else 0.5)
+    expected[1, 3] = 0
+    assert torch.equal(target.weight, expected)

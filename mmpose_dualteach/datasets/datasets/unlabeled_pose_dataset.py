@@ -261,6 +261,11 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
             print_log(f'{source}: {frames}', logger='current')
 
     @property
+    def without_boxes(self) -> bool:
+        """bool: Whether each whole image is an instance."""
+        return self.whole_images or not (self.ann_file or self.bbox_file)
+
+    @property
     def image_paths(self) -> List[str]:
         """List[str]: Paths of the images that instances are on, each once."""
         self.full_init()
