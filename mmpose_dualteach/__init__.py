@@ -6,8 +6,10 @@ from mmpose_dualteach.versions import __version__, check_supported
 check_supported()
 
 from mmpose_dualteach import datasets, engine, models  # noqa: E402
-from mmpose_dualteach.compat import read_configs_by_name  # noqa: E402
+from mmpose_dualteach.compat import let_hooks_be_none, read_configs_by_name  # noqa: E402
+from mmpose_dualteach.switch.names import HOOKS, OPTIONAL_HOOKS  # noqa: E402
 
 read_configs_by_name(__name__, __path__[0])
+let_hooks_be_none(HOOKS, OPTIONAL_HOOKS)
 
 __all__ = ['__version__', 'datasets', 'engine', 'models']

@@ -2,6 +2,7 @@
 """What several tools share: the options of the switch, reading configs, and errors in one line."""
 
 import argparse
+import os
 import os.path as osp
 import sys
 from typing import Any, Callable, Dict, Optional, Sequence, Union
@@ -11,6 +12,7 @@ from mmengine.config import Config, DictAction
 from mmpose_dualteach.methods import DEFAULT, find_method, method_names
 from mmpose_dualteach.switch import is_switched, mutual_teaching
 from mmpose_dualteach.utils.config_file import read_config
+from mmpose_dualteach.utils.errors import of_file
 
 # Options by their names in the parsed command line: those of the unlabelled set, and all of the switch.
 UNLABELED_OPTIONS = (
@@ -112,6 +114,7 @@ def add_access_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--backend-args',
         nargs='+',
+        type=key_value,
         action=DictAction,
         metavar='KEY=VALUE',
         help="of mmengine's storage backend for unlabelled images: backend=petrel, for instance",
@@ -249,20 +252,26 @@ def switched_config(args: argparse.Namespace) -> Config:
     return config
 
 
-def exit_code(action: Callable[[argparse.Namespace], Optional[int]], args: argparse.Namespace) -> int:
-    """Run a tool; an error that explains itself becomes one line.
+def exit_code(action: Callable[[Any], Optional[int]], args: Any) -> int:
+    """Run a tool; an error that explains itself becomes one line, and output that nobody reads (``| head``) none.
 
     Args:
         action (Callable): Takes ``args``; what it returns is the exit code, None is 0.
-        args (argparse.Namespace): The command line.
+        args (Any): The command line, parsed or not.
 
     Returns:
         int: The exit code, 1 after an error.
     """
     try:
-        return action(args) or 0
+        try:
+            return action(args) or 0
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For what Python flushes at its end.
+        return 1
     except (ValueError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {of_file(error) if isinstance(error, OSError) else error}', file=sys.stderr)
         return 1
 
 
@@ -270,6 +279,13 @@ def _given(args: argparse.Namespace, names: Sequence[str]) -> str:
     """Those of some options that are given, as they are written."""
     given = [name for name in names if getattr(args, name) is not None and getattr(args, name) is not False]
     return ', '.join(f'--{name.replace("_", "-")}' for name in given)
+
+
+def key_value(text: str) -> str:
+    """An option that is a key and its value, for ``type``."""
+    if '=' not in text:
+        raise argparse.ArgumentTypeError(f'{text!r} is no KEY=VALUE; write both, without a space around the =')
+    return text
 
 
 def _number_or_name(text: str) -> Union[int, str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import wraps
 from importlib import import_module
 from types import FunctionType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import mmengine.config.config
 import mmengine.hub.hub
@@ -92,6 +92,26 @@ def one_optimizer_step(wrapper: OptimWrapper) -> Iterator[None]:
 def replace_hooks(runner: Runner, replaced: Callable[[Hook], Hook]) -> None:
     """Put another hook in the place of each of a runner's."""
     runner._hooks[:] = [replaced(hook) for hook in runner._hooks]
+
+
+def let_hooks_be_none(own: Collection[str], optional: Collection[str]) -> None:
+    """Let a config set default hooks of ours to None, as it may mmengine's.
+
+    Args:
+        own (Collection[str]): The keys of ``default_hooks`` under which our hooks stand.
+        optional (Collection[str]): Those that a run can do without; of others one line says that it cannot.
+    """
+    stock = Runner.register_default_hooks
+
+    @wraps(stock)
+    def register_default_hooks(self: Runner, hooks: Optional[dict] = None) -> None:
+        gone = [name for name, hook in (hooks or {}).items() if hook is None and name in own]
+        for name in gone:
+            if name not in optional:
+                raise ValueError(f'default_hooks.{name}=None: mutual teaching needs that hook; leave it as it is')
+        stock(self, hooks and {name: hook for name, hook in hooks.items() if name not in gone})
+
+    Runner.register_default_hooks = register_default_hooks
 
 
 def wants_to_resume(runner: Runner) -> bool:

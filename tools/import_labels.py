@@ -59,8 +59,12 @@ def run(args: argparse.Namespace) -> None:
     for path in found.kept:
         print(f'kept: {path}, which is not what is written now; remove it to have it written anew', file=sys.stderr)
     said = 'kept' if found.config in found.kept else 'wrote'
-    train = shlex.join(['python', 'tools/train.py', found.config, '--unlabeled', 'VIDEOS_OR_IMAGES'])
-    print(f'{said} {found.config}: {train}')
+    unlabeled = ['--unlabeled', 'VIDEOS_OR_IMAGES', '--boxes', 'BOXES.json']
+    print(f'{said} {found.config}: {shlex.join(["python", "tools/train.py", found.config, *unlabeled])}')
+    print(
+        'boxes are of tools/detect_boxes.py or tools/find_boxes.py; leave them out where one animal or person fills '
+        'each image'
+    )
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

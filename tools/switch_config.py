@@ -10,8 +10,8 @@ from typing import List, Optional
 from mmpose_dualteach.command_line import add_switch_options, exit_code, switch_options
 from mmpose_dualteach.methods import find_method, method_names
 from mmpose_dualteach.switch import mutual_teaching
-from mmpose_dualteach.switch.overlay import write_overlay
-from mmpose_dualteach.utils.file_io import refuse_to_overwrite
+from mmpose_dualteach.switch.overlay import overlay_text
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite, write_new
 from mmpose_dualteach.utils.mmpose_files import read_stock_config, stock_configs
 
 
@@ -69,11 +69,14 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
 def write(args: argparse.Namespace) -> None:
     """Write the overlay, and say so."""
     refuse_to_overwrite([args.output], [args.config])
-    print(f'wrote {write_overlay(args.config, switch_options(args), args.output)}')
+    if not args.output.endswith('.py'):
+        raise ValueError(f'-o {args.output}: a config is a .py file; name one')
+    write_new({args.output: overlay_text(args.config, switch_options(args))})
+    print(f'wrote {args.output}')
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    return exit_code(write, parse_args(arguments))
+    return exit_code(lambda given: write(parse_args(given)), arguments)  # --list may be read in part.
 
 
 if __name__ == '__main__':

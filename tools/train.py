@@ -3,6 +3,7 @@
 """Switch a stock config to mutual teaching and train it, with every option of MMPose's own train.py."""
 
 import argparse
+import inspect
 import os.path as osp
 import re
 import runpy
@@ -16,12 +17,14 @@ from mmpose_dualteach.command_line import (
     add_switch_options,
     check_switch_options,
     exit_code,
+    key_value,
     switch_options,
 )
-from mmpose_dualteach.switch import is_switched
+from mmpose_dualteach.switch import is_switched, mutual_teaching
+from mmpose_dualteach.switch.names import PLACES
 from mmpose_dualteach.switch.overlay import write_overlay, write_supervised
 from mmpose_dualteach.utils.config_file import as_base, read_config
-from mmpose_dualteach.utils.errors import own_message
+from mmpose_dualteach.utils.errors import of_weights, own_message
 from mmpose_dualteach.utils.launch import leave_together
 from mmpose_dualteach.utils.mmpose_files import mmpose_tool
 
@@ -43,7 +46,7 @@ def parse_args(arguments: Optional[List[str]] = None) -> argparse.Namespace:
     )
     stock = parser.add_argument_group("options of MMPose's train.py, handed on to it")
     stock.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT')
-    stock.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE')
+    stock.add_argument('--cfg-options', nargs='+', type=key_value, metavar='KEY=VALUE')
     for flag in FLAGS:
         stock.add_argument(flag, action='store_true')
     for option in WITH_VALUE:
@@ -72,11 +75,11 @@ def choose_config(args: argparse.Namespace) -> None:
     is trained and the work directory.
 
     Raises:
-        ValueError: If the config or an option of ``--cfg-options`` cannot be used; names it.
+        ValueError: If the config, the work directory or an option of ``--cfg-options`` cannot be used; names it.
     """
     name = osp.splitext(osp.basename(args.config))[0]
     config = read_config(args.config)
-    check_hooks_by_position(config, args.cfg_options or [])
+    check_cfg_options(config, args.cfg_options or [])
     check_switch_options(args, config)
     switched = is_switched(config)
     if args.supervised:
@@ -86,6 +89,8 @@ def choose_config(args: argparse.Namespace) -> None:
     else:
         own_dir = osp.join('work_dirs', f'mutual-teaching_{name}')
     args.work_dir = args.work_dir or own_dir
+    if osp.exists(args.work_dir) and not osp.isdir(args.work_dir):
+        raise ValueError(f'--work-dir {args.work_dir} is no folder; name one')
     args.config = as_base(args.config)
     if not switched:
         overlay = osp.join(args.work_dir, f'mutual-teaching_{name}.py')
@@ -96,10 +101,20 @@ def choose_config(args: argparse.Namespace) -> None:
         print(f'wrote {args.config}')
 
 
-def check_hooks_by_position(config: Config, options: List[str]) -> None:
-    """Refuse a position of ``custom_hooks`` that does not exist: mutual teaching's own hooks have names."""
+def check_cfg_options(config: Config, options: List[str]) -> None:
+    """Refuse what would change nothing: arguments of the switch, which stand elsewhere in a switched config, and a
+    position of ``custom_hooks`` that does not exist, as mutual teaching's own hooks have names."""
+    arguments = inspect.signature(mutual_teaching).parameters
     count = len(config.get('custom_hooks') or [])
     for option in options:
+        key = option.partition('=')[0]
+        first, dot, rest = key.partition('.')
+        if first in arguments and first not in config:
+            remedy = f'set {PLACES[first]}{dot}{rest}' if first in PLACES else f'say it in the switch, by {first}=...'
+            raise ValueError(
+                f'--cfg-options {key}: a switched config has no key {first!r}, so that would change nothing; {remedy}, '
+                'see docs/options.md'
+            )
         found = re.match(r'custom_hooks\.(\d+)\.(\w+)', option)
         if found and int(found.group(1)) >= count:
             raise ValueError(
@@ -142,7 +157,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         train(args)
     except Exception as error:
-        message = own_message(error) or unknown_argument(error)
+        message = own_message(error) or of_weights(error) or unknown_argument(error)
         if message is None:  # An error of the code, of which everything is worth knowing.
             raise
         print(f'error: {message}', file=sys.stderr)

@@ -11,6 +11,7 @@ from mmpose.registry import TRANSFORMS
 from mmpose_dualteach.datasets.labeled_pipeline import CUT, LABELS, PACK, WHOLE_IMAGE_CUT
 from mmpose_dualteach.datasets.transforms.view_law import FLIPS, VIEW_TRANSFORMS, ViewLaw
 from mmpose_dualteach.utils.ancestors import ancestor, class_of
+from mmpose_dualteach.utils.arguments import check_arguments
 from mmpose_dualteach.utils.branches import HARD, JOINT_WEIGHTS, LABELED, easy_view, own_branch
 from mmpose_dualteach.utils.config_dicts import class_name
 
@@ -210,7 +211,9 @@ def photometric(rand_augment: Union[dict, bool, None]) -> List[dict]:
     if not rand_augment:
         return []
     if not isinstance(rand_augment, dict):
-        raise ValueError(f'rand_augment={rand_augment!r}: give rand_augment=dict(num=2, magnitude={rand_augment!r})')
+        meant = 20 if rand_augment is True else rand_augment
+        raise ValueError(f'rand_augment={rand_augment!r}: give rand_augment=dict(num=2, magnitude={meant!r})')
+    check_arguments(rand_augment, ('num', 'magnitude', 'operations'), 'rand_augment')
     num, magnitude = rand_augment.get('num'), rand_augment.get('magnitude')
     if not isinstance(num, int) or num < 1 or magnitude is None or not 0 <= magnitude <= 30:
         raise ValueError(f'rand_augment={rand_augment}: give num, at least 1, and magnitude, 0 to 30')

@@ -28,12 +28,13 @@ from mmpose_dualteach.models.occlusions import (
 from mmpose_dualteach.models.occlusions.occlusion import JointPatches, Occlusion
 from mmpose_dualteach.models.pseudo_labels.lessons import Lesson
 from mmpose_dualteach.switch import mutual_teaching
+from mmpose_dualteach.switch.names import PLACES
 
 HEAD = """# Options
 
-What `mutual_teaching(_base_, unlabeled, ...)` takes, group by group; `--cfg-options` on the command line reach a
-switched config's own keys. *This page is written by `tools/list_options.py` from the docstrings; [Reference
-](reference.md) has the classes whole.*
+What `mutual_teaching(_base_, unlabeled, ...)` takes, group by group. `--cfg-options` on the command line reach the keys
+of the switched config, which each group names; what has none is said in the switch alone. *This page is written by
+`tools/list_options.py` from the docstrings; [Reference](reference.md) has the classes whole.*
 """
 TABLE = ('| option | default | meaning |', '| --- | --- | --- |')
 
@@ -97,25 +98,31 @@ def section(group: Group) -> str:
             group.renamed.get(option.name, option.name),
             defaults.get(option.name, inspect.Parameter.empty),
             option.description,
+            place(option.name) if group.taker is mutual_teaching else '',
         )
         for part in parts
         if part.kind is griffe.DocstringSectionKind.parameters
         for option in part.value
         if option.name not in group.without
     ]
-    summary = markdown(str(parts[0].value).split('\n\n')[0])
+    summary = markdown(str(parts[0].value).split('\n\n')[0]) + place(group.title.replace('=dict(...)', ''))
     text = textwrap.fill(' '.join(summary.split()), 120, break_long_words=False, break_on_hyphens=False)
     return '\n'.join([f'## `{group.title}`', '', text, '', *TABLE, *rows, ''])
 
 
-def row(name: str, default: Any, description: str) -> str:
+def place(argument: str) -> str:
+    """Where an argument of :func:`mutual_teaching` stands in a switched config, in a sentence; nothing of another."""
+    return f' In a switched config: `{PLACES[argument]}`.' if argument in PLACES else ''
+
+
+def row(name: str, default: Any, description: str, place: str) -> str:
     """An option's line in a table; what the signature says of its default, the last sentence need not say again."""
     description = ' '.join(markdown(description).split())
     said = re.search(r' ?Defaults to ([^.]+(?:\.\d+)?)\.$', description)
     if said and default is not inspect.Parameter.empty and value_of(said[1]) == default:
         description = description[: said.start()]
     shown = '' if default in (None, inspect.Parameter.empty) else f'`{default!r}`'
-    return '| ' + ' | '.join(text.replace('|', r'\|') for text in (f'`{name}`', shown, description)) + ' |'
+    return '| ' + ' | '.join(text.replace('|', r'\|') for text in (f'`{name}`', shown, description + place)) + ' |'
 
 
 def value_of(text: str) -> Any:

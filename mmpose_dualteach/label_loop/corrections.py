@@ -2,7 +2,6 @@
 """Corrected labels become part of the labelled set."""
 
 import json
-import os
 import os.path as osp
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -26,7 +25,7 @@ from mmpose_dualteach.label_loop.label_files import (
 )
 from mmpose_dualteach.label_loop.same_instance import alike, own_box, pairs
 from mmpose_dualteach.prepare.split import boxes_only
-from mmpose_dualteach.utils.file_io import atomic_write, holds_other, refuse_to_overwrite
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite, write_new
 from mmpose_dualteach.utils.joint_boxes import box_of_joints
 
 
@@ -112,23 +111,8 @@ def merge_labels(
     sides = dict(labeled=dict(old, images=listed, annotations=annotations))
     if unlabeled:
         sides['unlabeled'] = _left(rest, labels, share_images)
-    _write({osp.join(folder, f'{side}.json'): json.dumps(content) for side, content in sides.items()})
+    write_new({osp.join(folder, f'{side}.json'): json.dumps(content) for side, content in sides.items()})
     return dict(counts, **{side: len(content['annotations']) for side, content in sides.items()})
-
-
-def _write(texts: Mapping[str, str]) -> None:
-    """Write files into a folder, all of them or none.
-
-    Raises:
-        ValueError: If one is there with another text; names it.
-    """
-    for path, text in texts.items():
-        if holds_other(path, text):
-            raise ValueError(f'{path} is there with other labels; name another folder by -o, or remove the file')
-    for path, text in texts.items():
-        os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
-        with atomic_write(path) as file:
-            file.write(text)
 
 
 def _in_order(annotation: dict, order: Sequence[int], category: dict) -> dict:

@@ -15,6 +15,7 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import ProgressBar, import_modules_from_strings
 from torch.utils.data import DataLoader, Subset
 
+from mmpose_dualteach.datasets.sources.load_report import MORE_BROKEN
 from mmpose_dualteach.label_loop.instances import EveryInstance, files_of, labeled_file, pipeline_of_test
 from mmpose_dualteach.label_loop.networks import Networks, Seen
 from mmpose_dualteach.utils.file_io import dump_skipped, printable, refuse_to_overwrite
@@ -128,7 +129,7 @@ class Look:
         most = self.instances.unlabeled.max_broken
         if len(problems) > most * len(self.instances):
             raise ValueError(
-                f'{told}, more than max_broken={most}; mend the images or raise unlabeled.max_broken (--max-broken), '
+                f'{told}, more than max_broken={most}; mend the images, or {MORE_BROKEN}, '
                 f'and call again: all are in {self._output}.skipped.json, what was seen is in {self._parts[0]}'
             )
         print_log(f'{told}, see {self._output}.skipped.json', logger='current', level=WARNING)

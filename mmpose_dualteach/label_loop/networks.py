@@ -85,7 +85,7 @@ class Networks:
         self.finds_instances = finds_instances(dict(type=config.model.get('estimator', config.model.type)))
         self.model: Any = MODELS.build(config.model)
         self.peers = self.model.peers if several else [STUDENT]
-        self.answers = _answering(self.model, network, content) if several else STUDENT
+        self.answers = _answering(self.model, network, content, checkpoint) if several else STUDENT
         try:
             self.model.load_state_dict(weights)
         except RuntimeError as error:
@@ -163,7 +163,7 @@ def _summary(features: Any) -> Tensor:
     return torch.nn.functional.normalize(features @ projection.to(features.device), dim=1)
 
 
-def _answering(model: NetworkEnsemble, network: Optional[str], checkpoint: dict) -> str:
+def _answering(model: NetworkEnsemble, network: Optional[str], content: dict, checkpoint: str) -> str:
     """Who answers.
 
     Raises:
@@ -171,7 +171,7 @@ def _answering(model: NetworkEnsemble, network: Optional[str], checkpoint: dict)
     """
     if network is None:
         return MEAN if MEAN in model.answers else model.predict_on
-    name = best_network(checkpoint) if network == 'best' else network
+    name = best_network(content, checkpoint) if network == 'best' else network
     if name not in model.answers:
         raise ValueError(f'there is no network {network!r}; choose one of {", ".join(model.answers)}, or best')
     if model.own_images.get(name) is not None:

@@ -23,6 +23,8 @@ class ViewPair:
         matrix (np.ndarray): Easy to hard input pixels in shape (N, 2, 3), float64.
         mirrored (np.ndarray): Whether the views differ in flip in shape (N,), bool.
         flip_indices (List[int]): The joint that each joint becomes in a mirrored view.
+        has_counterpart (np.ndarray, optional): Which joints of the hard view the easy one has in shape (N, K), bool,
+            where a mirror does not give each joint back: DeepFashion2 swaps one for another and not that one for it.
         hard_meta (List[dict]): What else is known of each hard view.
         joint_weights (np.ndarray, optional): How much each joint counts by the dataset's definition in shape (K,),
             where labels are weighted so.
@@ -34,8 +36,14 @@ class ViewPair:
         self.matrix = geometry.compose(to_hard, geometry.invert(from_original))
         self.mirrored = np.array([e.metainfo['flip'] != h.metainfo['flip'] for e, h in zip(easy, hard)])
         self.flip_indices: List[int] = list(easy[0].metainfo['flip_indices'])
+        self.has_counterpart: Optional[np.ndarray] = self._has_counterpart()
         self.hard_meta: List[dict] = [sample.metainfo for sample in hard]
         self.joint_weights: Optional[np.ndarray] = self.hard_meta[0].get(JOINT_WEIGHTS)
+
+    def _has_counterpart(self) -> Optional[np.ndarray]:
+        swapped = np.array(self.flip_indices)
+        there = swapped[swapped] == np.arange(len(swapped))
+        return None if there.all() else there | ~self.mirrored[:, None]
 
     def swap_sides(self, joints: Tensor) -> Tensor:
         """Swap left and right joints of those instances whose views differ in flip.

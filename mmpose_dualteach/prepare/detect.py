@@ -74,7 +74,8 @@ def detect_boxes(
 
     Raises:
         FileNotFoundError: If the checkpoint or source is missing.
-        ValueError: If the detector has no such class, the source has no image, or ``OUTPUT.part`` is of another call.
+        ValueError: If the checkpoint is of no detector, the detector has no such class, the source has no image, or
+            ``OUTPUT.part`` is of another call.
     """
     if batch < 1 or most < 1 or not 0 <= score <= 1:
         raise ValueError(
@@ -98,7 +99,10 @@ def detect_boxes(
         raise ValueError(f'{source} has no image; name a folder of images or videos, a video, or a list of images')
     with scope_kept():
         inferencer = DetInferencer(config, checkpoint, device=device, show_progress=False)
-    ids = _category_ids(inferencer.model.dataset_meta['classes'], categories, known)
+    classes = (inferencer.model.dataset_meta or {}).get('classes')
+    if not classes:
+        raise ValueError(f'checkpoint {checkpoint} is of no detector, it names no classes; name weights of the config')
+    ids = _category_ids(classes, categories, known)
     weights = os.stat(checkpoint)
     made_by = dict(
         config=digest(config.pretty_text),

@@ -3,6 +3,7 @@
 where the frame before had them."""
 
 import itertools
+import os.path as osp
 import re
 import sys
 from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -72,10 +73,13 @@ def find_boxes(
         Dict[str, int]: Counts of ``images``, ``boxes``, and ``unusable`` images and other things in the source.
 
     Raises:
+        FileNotFoundError: If there is no such source.
         ValueError: If the source has no image or is the output, or the region or margin is none.
     """
     if margin < 0 or (region is not None and (len(region) != 4 or min(region[2:]) <= 0)):
         raise ValueError(f'region {region} must be left, top, width and height; margin {margin} must not be negative')
+    if not osp.exists(source):
+        raise FileNotFoundError(f'source {source} does not exist; name a folder of images or videos, or a video')
     refuse_to_overwrite([output], [source])
     load_report = LoadReport()
     chosen = frame_selection(video)

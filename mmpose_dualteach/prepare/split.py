@@ -3,7 +3,6 @@
 
 import hashlib
 import json
-import os
 import os.path as osp
 from contextlib import suppress
 from itertools import compress
@@ -13,7 +12,7 @@ import numpy as np
 
 from mmpose_dualteach.datasets.checks import check_entries, is_coco, read_json
 from mmpose_dualteach.prepare.identity import first_of_each
-from mmpose_dualteach.utils.file_io import dump_json, refuse_to_overwrite
+from mmpose_dualteach.utils.file_io import refuse_to_overwrite, write_new
 
 UNITS = ('instances', 'images')
 SIDES = ('labeled', 'unlabeled')
@@ -77,7 +76,8 @@ def split_labels(
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If it is of another format, or has fewer labelled instances than asked for; names it.
+        ValueError: If it is of another format, has fewer labelled instances than asked for, or would replace another
+            split; names the file.
     """
     if not 0 < labeled < float('inf'):
         raise ValueError(f'labeled={labeled}: give a number of {unit}, or a share below 1')
@@ -103,10 +103,9 @@ def split_labels(
         **{side: part.counts() for side, part in sides.items()},
         checksum=hashlib.sha256(json.dumps([sorted(part.ids) for part in sides.values()]).encode()).hexdigest(),
     )
-    os.makedirs(folder, exist_ok=True)
-    dump_json(source.with_labels(sides['labeled']), files['labeled'])
-    dump_json(source.without_labels(sides['unlabeled']), files['unlabeled'])
-    dump_json(manifest, files['manifest'], indent=1)
+    contents = dict(labeled=source.with_labels(sides['labeled']), unlabeled=source.without_labels(sides['unlabeled']))
+    texts = dict({side: json.dumps(each) for side, each in contents.items()}, manifest=json.dumps(manifest, indent=1))
+    write_new({files[name]: text for name, text in texts.items()})
     return manifest
 
 

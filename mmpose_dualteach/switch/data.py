@@ -157,7 +157,7 @@ def scaled_lr_rule(rule: Mapping[str, Any], up: int, down: int) -> Dict[str, Any
 
 def _source(source: Union[str, dict, None], name: str) -> dict:
     """Dataset arguments from what the user named."""
-    if source is None:
+    if source is None and name == 'labeled':
         return {}
     if isinstance(source, dict):
         return plain(source)

@@ -22,6 +22,17 @@ HOOKS = dict(
     student_export='StudentExportHook',
     exact_resume='ExactResumeHook',
 )
+# Those of them that a config may set to None.
+OPTIONAL_HOOKS = ('lesson_visualization', 'student_export')
+# Where arguments of mutual_teaching() stand in a switched config, for --cfg-options; all others are in the switch.
+PLACES = dict(
+    unlabeled='train_dataloader.dataset.unlabeled',
+    labeled='train_dataloader.dataset.labeled',
+    epoch='train_dataloader.sampler.epoch',
+    model='model',
+    hook='default_hooks.dual_teacher',
+    pictures='default_hooks.lesson_visualization',
+)
 # The key by which MMPose's YOLOXPoseModeSwitchHook names another training set.
 NEW_SET = 'new_train_dataset'
 

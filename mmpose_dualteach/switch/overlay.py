@@ -29,26 +29,39 @@ globals().update(supervised(_base_))
 """
 
 
-def write_overlay(config: str, options: Dict[str, Any], path: str) -> str:
-    """Write a config that switches a stock one, after trying that it works.
+def overlay_text(config: str, options: Dict[str, Any]) -> str:
+    """The text of a config that switches a stock one, after trying that it works.
 
     Args:
         config (str): The stock config: a file, or a name such as ``mmpose::...``.
         options (Dict[str, Any]): Arguments of :func:`mutual_teaching`.
-        path (str): The file to write.
 
     Returns:
-        str: ``path``.
+        str: The text.
 
     Raises:
         ValueError: If the config cannot be switched; names the reason and the remedy.
         FileNotFoundError: If the config does not exist.
     """
     mutual_teaching(read_config(config), **options)
+    text = OVERLAY_OF_PURE_PYTHON if is_pure_python(config) else OVERLAY
+    return text.format(base=as_base(config), options=pprint.pformat(options, width=110, sort_dicts=False))
+
+
+def write_overlay(config: str, options: Dict[str, Any], path: str) -> str:
+    """Write a config that switches a stock one, in place of one that was there; see :func:`overlay_text`.
+
+    Args:
+        config, options: See :func:`overlay_text`.
+        path (str): The file to write.
+
+    Returns:
+        str: ``path``.
+    """
+    text = overlay_text(config, options)
     os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
     with atomic_write(path) as overlay:
-        text = OVERLAY_OF_PURE_PYTHON if is_pure_python(config) else OVERLAY
-        overlay.write(text.format(base=as_base(config), options=pprint.pformat(options, width=110, sort_dicts=False)))
+        overlay.write(text)
     return path
 
 

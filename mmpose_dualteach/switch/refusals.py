@@ -123,7 +123,8 @@ def check_options(stock_model: dict, model: Any, views: Any, hook: Any, pictures
     for view in ('easy', 'hard'):
         _check_built((views or {}).get(view), ViewLaw, f'views.{view}')
     _check_built(hook, DualTeacherHook, 'hook', {'priority'})
-    _check_built(pictures, LessonVisualizationHook, 'pictures', {'priority'})
+    if pictures is not False:
+        _check_built(pictures, LessonVisualizationHook, 'pictures', {'priority'})
 
 
 def _check_built(options: Any, kind: type, where: str, beside: Collection[str] = ()) -> None:

@@ -44,7 +44,7 @@ def mutual_teaching(
     rand_augment: Union[dict, bool, None] = None,
     model: Optional[dict] = None,
     hook: Optional[dict] = None,
-    pictures: Optional[dict] = None,
+    pictures: Union[dict, bool, None] = None,
     baseline: bool = False,
 ) -> dict:
     """Switch a stock config to mutual teaching, a top-down one or one that finds all instances of an image.
@@ -76,7 +76,9 @@ def mutual_teaching(
             method's, ``dict(num=2, magnitude=20)`` of the default one, the paper's numbers.
         model (dict, optional): Arguments of :class:`MutualTeachingPoseEstimator` that differ from its defaults.
         hook (dict, optional): Arguments of :class:`DualTeacherHook` that differ from its defaults.
-        pictures (dict, optional): Arguments of :class:`LessonVisualizationHook` that differ from its defaults.
+        pictures (dict | bool, optional): Arguments of :class:`LessonVisualizationHook` that differ from its defaults.
+            False for no pictures, as ``default_hooks.lesson_visualization=None`` is in a switched config, and
+            ``default_hooks.student_export=None`` for no export of students.
         baseline (bool): Let one more network, ``baseline``, learn beside the others from the labels alone, so that
             every validation tells what teaching is worth. Costs 3 more passes through a network beside the 14 of a step
             of two networks. Defaults to False.
@@ -166,10 +168,16 @@ def _switched_model(stock: dict, model: dict, own: OwnParts, pipeline: List[dict
     )
 
 
-def _with_own_hooks(stock: Optional[dict], hook: Optional[dict], pictures: Optional[dict]) -> dict:
-    """The default hooks, and those of mutual teaching."""
-    options: Dict[str, Optional[dict]] = dict(dual_teacher=hook, lesson_visualization=pictures)
-    return dict(stock or {}, **{name: dict(type=kind, **(options.get(name) or {})) for name, kind in HOOKS.items()})
+def _with_own_hooks(stock: Optional[dict], hook: Optional[dict], pictures: Union[dict, bool, None]) -> dict:
+    """The default hooks, and those of mutual teaching that nobody has taken away."""
+    options: Dict[str, Any] = dict(dual_teacher=hook, lesson_visualization=pictures)
+    hooks = dict(stock or {})
+    for name, kind in HOOKS.items():
+        if pictures is False and name == 'lesson_visualization':
+            hooks[name] = None
+        elif hooks.get(name, kind) is not None:
+            hooks[name] = dict(type=kind, **(options.get(name) or {}))
+    return hooks
 
 
 def _loops(stock: dict, own: OwnParts) -> Dict[str, dict]:

@@ -29,11 +29,12 @@ def read_config(name: str) -> Config:
     A file that is not trusted must not be read: configs are code.
 
     Raises:
-        FileNotFoundError: If it does not exist; names it.
+        FileNotFoundError: If it is no file; names it.
         ValueError: If it cannot be read; names it and says why.
     """
     if '::' not in name and not osp.isfile(name):
-        raise FileNotFoundError(f'config {name} does not exist; give a file or a name such as {EXAMPLE}')
+        what = 'is a folder' if osp.isdir(name) else 'does not exist'
+        raise FileNotFoundError(f'config {name} {what}; give a file or a name such as {EXAMPLE}')
     try:
         if not is_pure_python(name):
             return get_config(name) if '::' in name else Config.fromfile(name)

@@ -1,13 +1,24 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 """Errors in one line."""
 
+import errno
 import os
 import os.path as osp
 import re
 import traceback
 from typing import Optional
 
+from mmengine.runner import CheckpointLoader
+
 import mmpose_dualteach
+
+# What the system says of a file, and what to do.
+OF_FILES = {
+    errno.ENOENT: 'does not exist; name one that does',
+    errno.EEXIST: 'is there already, and no folder; name another one, or remove it',
+    errno.ENOTDIR: 'lies below what is no folder; name another one',
+    errno.EISDIR: 'is a folder; name a file',
+}
 
 
 def own_message(error: BaseException) -> Optional[str]:
@@ -20,6 +31,30 @@ def own_message(error: BaseException) -> Optional[str]:
         message = message.strip().splitlines()[-1].partition(': ')[2]
     folder = osp.dirname(osp.abspath(mmpose_dualteach.__file__)) + os.sep
     return message if files and osp.abspath(files[-1]).startswith(folder) else None
+
+
+def of_file(error: OSError) -> str:
+    """What is wrong with a file, in one line that names it."""
+    if error.filename is None or error.errno not in OF_FILES:
+        return str(error)
+    return f'{os.fsdecode(error.filename)} {OF_FILES[error.errno]}'
+
+
+def of_weights(error: BaseException) -> Optional[str]:
+    """What is wrong with weights that mmengine was loading, in one line that names them, or None for any other
+    error."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code is CheckpointLoader.load_checkpoint.__code__:
+            name = frame.f_locals['filename']
+            if '://' in str(name):
+                return (
+                    f'weights {name} cannot be fetched ({one_line(error)}); download them where they can be, and name '
+                    'the file in init_cfg or load_from, or set that to None'
+                )
+            if isinstance(error, FileNotFoundError):
+                return f'weights {name} do not exist; name a file that does in init_cfg or load_from'
+            return f'weights {name} cannot be read ({one_line(error)}); name another file in init_cfg or load_from'
+    return None
 
 
 def one_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import uuid
 from contextlib import contextmanager
-from typing import IO, Any, Collection, Iterable, Iterator, Optional
+from typing import IO, Any, Collection, Iterable, Iterator, Mapping, Optional
 
 UNFINISHED = '.unfinished-'
 # Control characters, whatever else splits lines, and the surrogates that stand for bytes that are no UTF-8.
@@ -65,6 +65,21 @@ def holds_other(path: str, text: str) -> bool:
         return False
     with open(path, 'rb') as present:
         return present.read() != text.encode()
+
+
+def write_new(texts: Mapping[str, str]) -> None:
+    """Write texts by their paths, all or none; one that is there already may stay as it is.
+
+    Raises:
+        ValueError: If one is there with another text; names it.
+    """
+    for path, text in texts.items():
+        if holds_other(path, text):
+            raise ValueError(f'{path} is there with other content; name another output by -o, or remove the file')
+    for path, text in texts.items():
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with atomic_write(path) as file:
+            file.write(text)
 
 
 def dump_skipped(skipped: Collection, output: str) -> None:

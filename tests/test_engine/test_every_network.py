@@ -16,9 +16,11 @@ from mmpose.evaluation.metrics import EPE
 from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import HOOKS, LOOPS, METRICS, MODELS
 
+from mmpose_dualteach.engine.checkpoints.export import best_network
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
 from mmpose_dualteach.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmpose_dualteach.engine.run.network_scores import NetworkScores, is_guessed
+from mmpose_dualteach.engine.run.validation_log import ValidationLog, weights_digest
 from mmpose_dualteach.models.estimators.network_ensemble import merged_parts
 from mmpose_dualteach.switch import stock_config
 
@@ -118,6 +120,34 @@ def test_one_rule_chooses_the_best_checkpoint_and_the_student(stock, tmp_path):
     exported, student = [load_safely(str(tmp_path / name)) for name in ('out.pth', 'student_best.pth')]
     assert all(torch.equal(value, student['state_dict'][key]) for key, value in exported['state_dict'].items())
     assert exported['meta'] == student['meta']
+    # A run saves before it validates.
+    last = load_safely(str(tmp_path / 'epoch_3.pth'))
+    assert last['message_hub']['runtime_info']['mutual_teaching_scores']['networks'] == dict(a=0.6, b=0.7)
+    assert ValidationLog(str(tmp_path / 'validations.json')).choice(last['state_dict'])['networks'] == dict(
+        a=0.4, b=0.8
+    )
+
+
+def test_the_best_network_is_that_of_the_checkpoints_own_validation(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmpose_dualteach.engine.checkpoints.export.print_log', lambda text, **_: said.append(text))
+    weights = dict(w=torch.ones(2))
+    info = dict(mutual_teaching_validated=4, mutual_teaching_scores=dict(best='a'))
+    content = dict(state_dict=weights, message_hub=dict(runtime_info=info), meta=dict(iter=8))
+    log = ValidationLog(str(tmp_path / 'validations.json'))
+    log.add('before', weights_digest(weights), dict(PCK=1), dict(best='c'))
+    log.add('now', weights_digest(weights), dict(PCK=1), dict(best='b'))
+    log.add('now', weights_digest(dict(w=torch.zeros(2))), dict(PCK=1), dict(best='d'))
+
+    def best(iteration):
+        content['meta']['iter'] = iteration
+        name = best_network(content, str(tmp_path / 'x.pth'))
+        return name, said.pop().partition(' is the best ')[2]
+
+    assert best(8) == ('b', 'in its own validation')
+    log.clear()
+    assert best(8) == ('a', 'in the last validation before it was saved, its own is not known')
+    assert best(4) == ('a', 'in its own validation')
 
 
 def test_scores_that_are_no_numbers_are_never_the_best(stock, tmp_path):

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from conftest import run, switch
 from mmengine.runner import Runner
 from mmpose.models.pose_estimators.base import BasePoseEstimator
-from mmpose.registry import MODELS, TRANSFORMS
+from mmpose.registry import DATASETS, MODELS, TRANSFORMS
 
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
+from mmpose_dualteach.engine.run.run_checks import _warn_of_whole_images
 from mmpose_dualteach.engine.run.views_in_words import _lacking, law_in_words
 
 
@@ -108,3 +109,17 @@ def test_a_runner_made_of_objects(stock, tmp_path):
     )
     runner.train()
     assert runner.iter == 6
+
+
+def test_a_folder_without_boxes_is_told(stock, people):
+    def told(unlabeled, several=False):
+        lines = []
+        loader = SimpleNamespace(dataset=DATASETS.build(switch(stock, unlabeled=unlabeled).train_dataloader.dataset))
+        logger, model = SimpleNamespace(warning=lines.append), SimpleNamespace(finds_instances=several)
+        _warn_of_whole_images(SimpleNamespace(train_dataloader=loader, logger=logger, model=model))
+        return lines
+
+    images = str(people / 'images')
+    (line,) = told(images)
+    assert re.match(f'{images} comes without boxes, so that each whole image counts as one instance; .*--boxes', line)
+    assert told('train.json') == told(images, several=True) == []

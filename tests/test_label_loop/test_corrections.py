@@ -112,7 +112,7 @@ def test_labels_of_another_round_are_not_written_over(files, capsys):
         here = [each.read_text() for each in paths]
         merged(files, from_cvat(), code=1)
         assert capsys.readouterr().err == (
-            f'error: {path} is there with other labels; name another folder by -o, or remove the file\n'
+            f'error: {path} is there with other content; name another output by -o, or remove the file\n'
         )
         assert [each.read_text() for each in paths] == here
         path.unlink()

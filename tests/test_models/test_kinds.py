@@ -10,11 +10,15 @@ import torch
 from conftest import run, switch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper
-from mmpose.registry import DATASETS, MODELS
+from mmengine.structures import InstanceData, PixelData
+from mmpose.registry import DATASETS, KEYPOINT_CODECS, MODELS
+from mmpose.structures import PoseDataSample
 
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
-from mmpose_dualteach.models.adapters import keypoint_count
+from mmpose_dualteach.models.adapters import adapter_for, keypoint_count
+from mmpose_dualteach.models.view_pair import ViewPair
 from mmpose_dualteach.switch import stock_config
 
 INPUT, CELLS, FEATURES = (64, 96), (16, 24), (4, 6)
@@ -226,3 +230,41 @@ def test_a_lesson_teaches_the_student_alone(kind, stock):
         for name, network in model.networks.items()
     }
     assert taught['a'] == 0 and taught['b'] > 10
+
+
+def test_dsnt_is_taught_by_its_whole_loss(stock):
+    head = of_kind(stock, 'dsnt')['model']['head']
+    network = MODELS.build(switch(stock).model).networks['a'].train()
+    adapter, codec = adapter_for(head), KEYPOINT_CODECS.build(head['decoder'])
+    joints = torch.rand(2, 17, 2) * (torch.tensor(INPUT) + 8) - 4  # Some of them beside the image.
+    sample = PoseDataSample(metainfo=dict(view_matrix=np.eye(3)[:2], flip=False, flip_indices=list(range(17))))
+    teacher = joints / torch.tensor(INPUT), torch.ones(2, 17, *CELLS[::-1])
+    target = adapter.target(teacher, torch.ones(2, 17), ViewPair([sample] * 2, [sample] * 2))
+    labelled = [PoseDataSample() for _ in joints]
+    for one, points in zip(labelled, joints.numpy()):
+        label = codec.encode(points[None], np.ones((1, 17), np.float32))
+        heatmaps = torch.from_numpy(label.pop('heatmaps'))
+        one.gt_fields = PixelData(heatmaps=heatmaps)
+        one.gt_instance_labels = InstanceData(**{key: torch.from_numpy(value) for key, value in label.items()})
+    images = torch.randn(2, 3, *INPUT[::-1])
+    lesson = adapter.loss(network, adapter.answer(network, images), target)
+    whole = network(images, labelled, mode='loss')['loss_kpt']
+    assert lesson > 1 and torch.isclose(lesson, whole)
+    network.head.lambda_t = 3
+    MessageHub.get_current_instance().update_info('epoch', 3)
+    assert adapter.loss(network, adapter.answer(network, images), target) < 0.2 * lesson
+
+
+@pytest.mark.parametrize('weight', [None, torch.full((2, 17), 0.5)])
+def test_a_joint_without_a_counterpart_in_the_mirror_teaches_nothing_there(stock, weight):
+    """As DeepFashion2 has it: joint 3 becomes joint 7, and joint 7 stays what it is."""
+    flip_indices = [7 if joint == 3 else joint for joint in range(17)]
+    easy, same, mirrored = (
+        PoseDataSample(metainfo=dict(view_matrix=matrix, flip=flip, flip_indices=flip_indices))
+        for matrix, flip in ((np.eye(3)[:2], False), (np.eye(3)[:2], False), (np.array([[-1, 0, 63], [0, 1, 0]]), True))
+    )
+    adapter = adapter_for(of_kind(stock, 'regression')['model']['head'])
+    target = adapter.target(torch.rand(2, 17, 2), weight, ViewPair([easy, easy], [same, mirrored]))
+    expected = torch.full((2, 17), 1.0 if weight is None else 0.5)
+    expected[1, 3] = 0
+    assert torch.equal(target.weight, expected)

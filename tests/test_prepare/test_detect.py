@@ -212,3 +212,15 @@ def test_what_is_wrong_is_one_line(detector, images, tmp_path, monkeypatch, caps
     assert detect_boxes(arguments) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith('error: ') and message in error and not (tmp_path / 'out.json').exists()
+
+
+def test_weights_of_no_detector_are_refused(detector, tmp_path, capsys):
+    config, weights = detector
+    content = torch.load(weights, map_location='cpu')
+    content['meta']['dataset_meta'] = dict(dataset_name='coco', num_keypoints=17)
+    torch.save(content, tmp_path / 'pose.pth')
+    (tmp_path / 'images').mkdir()
+    cv2.imwrite(str(tmp_path / 'images' / '0.png'), np.zeros((8, 8, 3), np.uint8))
+    given = [config, str(tmp_path / 'pose.pth'), str(tmp_path / 'images'), '-o', str(tmp_path / 'boxes.json')]
+    assert detect_boxes([*given, '--device', 'cpu']) == 1
+    assert 'pose.pth is of no detector, it names no classes; name weights' in capsys.readouterr().err

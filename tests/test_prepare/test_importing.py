@@ -91,6 +91,7 @@ def test_a_deeplabcut_project_becomes_a_config_that_trains(project, tmp_path, co
     told = capsys.readouterr().out
     assert '4 instances on 4 images to learn from, 2 on 2 for validation; 4 joints' in told
     assert 'mirrored pairs: ear_left/ear_right' in told
+    assert '--unlabeled VIDEOS_OR_IMAGES --boxes BOXES.json\nboxes are of tools/detect_boxes.py' in told
     found = joints_of(out)
     assert len(found) == 6
     for number, name in enumerate(IMAGES):

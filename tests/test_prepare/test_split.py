@@ -122,9 +122,9 @@ def test_images_shares_and_shared_images(tmp_path):
     labeled, _, manifest = read(tmp_path)
     assert len({image['id'] for image in labeled['images']}) == 10 == manifest['labeled']['images']
     assert {image['id'] for image in labeled['images']} <= with_labels
-    assert split(path, 0.25, str(tmp_path))['labeled']['instances_with_labels'] == round(0.25 * total)
-    split(path, 30, str(tmp_path), share_images=True)
-    labeled, unlabeled, _ = read(tmp_path)
+    assert split(path, 0.25, str(tmp_path / 'share'))['labeled']['instances_with_labels'] == round(0.25 * total)
+    split(path, 30, str(tmp_path / 'both'), share_images=True)
+    labeled, unlabeled, _ = read(tmp_path / 'both')
     sides = [{image['id'] for image in part['images']} for part in (labeled, unlabeled)]
     assert len(labeled['annotations']) == 30 and sides[0] & sides[1]
     with pytest.raises(ValueError, match='cannot be counted; count instances'):
@@ -197,6 +197,17 @@ def test_the_tool_prints_what_to_compare_and_names_what_is_wrong(tmp_path, capsy
         assert 'x.json' in error and error.count('\n') == 1
         assert message.split(' ', 2)[-1] in error or message in error
     assert not (tmp_path / 'no').exists()
+
+
+def test_another_split_is_not_replaced(tmp_path, capsys):
+    given = [write(tmp_path / 'all.json', people()), '--labeled', '12', '-o', str(tmp_path / 'out')]
+    assert split_labels(given) == split_labels(given) == 0
+    before = (tmp_path / 'out' / 'labeled.json').read_bytes()
+    assert split_labels([*given, '--seed', '1']) == 1
+    assert 'labeled.json is there with other content; name another output' in capsys.readouterr().err
+    assert (tmp_path / 'out' / 'labeled.json').read_bytes() == before
+    assert split_labels(['nothere.json', *given[1:]]) == 1
+    assert capsys.readouterr().err == 'error: nothere.json does not exist; name one that does\n'
 
 
 def test_a_source_is_never_written_over(tmp_path):

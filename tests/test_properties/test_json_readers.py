@@ -4,6 +4,7 @@
 import copy
 import json
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from hypothesis import given, settings
@@ -168,7 +169,7 @@ def test_anything_as_either_file(folder, content):
     (folder / 'fine.json').write_text(json.dumps(COCO))
     for files in (dict(ann_file=path), dict(ann_file=str(folder / 'fine.json'), bbox_file=path)):
         read_or_told(lambda files=files: UnlabeledPoseDataset(max_broken=1.0, pipeline=[], **files))
-    read_or_told(lambda: split_labels(path, 1, str(folder / 'sides')))
+    read_or_told(lambda: split_labels(path, 1, mkdtemp(dir=folder)))
 
 
 @pytest.mark.parametrize('whole', [COCO, MPII], ids=['COCO', 'MPII'])
@@ -176,7 +177,7 @@ def test_anything_as_either_file(folder, content):
 def test_splits(folder, whole, data):
     path = write(folder, data.draw(spoilt(whole)))
     share_images = data.draw(st.booleans())
-    read_or_told(lambda: split_labels(path, 1, str(folder / 'sides'), share_images=share_images))
+    read_or_told(lambda: split_labels(path, 1, mkdtemp(dir=folder), share_images=share_images))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 """Laws of what reads boxes, for any boxes, ids and names."""
 
 import json
+from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pytest
@@ -172,12 +174,13 @@ def test_every_usable_box_becomes_an_instance_as_the_stock_dataset_has_it(folder
 def test_a_split_keeps_everyone_on_one_side(folder, content, labeled, seed, share_images):
     path = folder / 'split.json'
     path.write_text(json.dumps(content))
+    output = mkdtemp(dir=folder)
     try:
-        manifest = split_labels(str(path), labeled, str(folder / 'sides'), seed, share_images=share_images)
+        manifest = split_labels(str(path), labeled, output, seed, share_images=share_images)
     except ValueError as error:
         assert 'split.json' in str(error) and len(str(error).splitlines()) == 1
         return
-    sides = {side: json.loads((folder / 'sides' / f'{side}.json').read_text()) for side in ('labeled', 'unlabeled')}
+    sides = {side: json.loads((Path(output) / f'{side}.json').read_text()) for side in ('labeled', 'unlabeled')}
     ids = {side: [person['id'] for person in part['annotations']] for side, part in sides.items()}
     assert sorted(ids['labeled'] + ids['unlabeled']) == sorted(person['id'] for person in content['annotations'])
     assert not any('keypoints' in person for person in sides['unlabeled']['annotations'])

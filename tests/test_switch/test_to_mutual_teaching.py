@@ -1,12 +1,14 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import argparse
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import ROOT, switch, tool
 from mmengine.config import Config
 from mmengine.hub import get_config
+from mmengine.runner import Runner
 from mmpose.registry import DATASETS, MODELS
 
 from mmpose_dualteach.command_line import add_switch_options, switch_options
@@ -294,6 +296,9 @@ def test_options_of_views_that_a_pipeline_makes_are_named(stock, options):
         (dict(rand_augment=dict(num=2, magnitude=40)), '0 to 30'),
         (dict(rand_augment=dict(num=2, magnitude=9, operations=['Shear'])), 'at least 2 of AutoContrast, Equalize'),
         (dict(rand_augment=20), r'give rand_augment=dict\(num=2, magnitude=20\)'),
+        (dict(rand_augment=True), r'give rand_augment=dict\(num=2, magnitude=20\)'),
+        (dict(rand_augment=dict(mag=3)), "rand_augment has no 'mag'; it has magnitude, num, operations"),
+        (dict(unlabeled=None), 'unlabeled=None: name one file or folder'),
         (dict(model=dict(supervised_weight=1)), "model has no 'supervised_weight'; did you mean sup_weight?"),
         (dict(model=dict(backbonee=dict())), 'did you mean backbone?'),
         (dict(hook=dict(burnin=1)), "hook has no 'burnin'; did you mean burn_in?"),
@@ -346,7 +351,7 @@ def test_options_of_views_that_a_pipeline_makes_are_named(stock, options):
 )
 def test_bad_options_are_named(stock, options, message):
     with pytest.raises(ValueError, match=message):
-        mutual_teaching(stock, unlabeled='train.json', **options)
+        mutual_teaching(stock, **dict(dict(unlabeled='train.json'), **options))
 
 
 def test_numbers_of_other_types_are_taken(stock):
@@ -530,3 +535,30 @@ globals().update(mutual_teaching(_base_, unlabeled='u.json', batch=(%s, 4), labe
     (tmp_path / 'plain.py').write_text(switched % (size, f'dict(ann_file={path})'))
     loader = read_config(str(tmp_path / 'plain.py')).train_dataloader  # One that is handed on is filled in later.
     assert loader.sampler.labeled == 64 and loader.dataset.labeled.ann_file.endswith('person_keypoints_train2017.json')
+
+
+def test_an_overlay_replaces_no_other_file(tmp_path, capsys):
+    given = [STOCK, '--unlabeled', 'u.json', '-o']
+    path = tmp_path / 'mine.py'
+    assert switch_config([*given, str(path)]) == switch_config([*given, str(path)]) == 0
+    path.write_text('mine = 1\n')
+    assert switch_config([*given, str(path)]) == 1 and path.read_text() == 'mine = 1\n'
+    assert 'mine.py is there with other content; name another output by -o' in capsys.readouterr().err
+    assert switch_config([*given, str(tmp_path / 'x.txt')]) == 1 and not (tmp_path / 'x.txt').exists()
+    assert 'a config is a .py file' in capsys.readouterr().err
+    assert switch_config([str(tmp_path), '--unlabeled', 'u.json', '-o', str(path)]) == 1
+    assert f'config {tmp_path} is a folder; give a file' in capsys.readouterr().err
+
+
+def test_hooks_that_nobody_needs_can_be_left_out(stock, switched):
+    assert mutual_teaching(stock, 'train.json', pictures=False)['default_hooks']['lesson_visualization'] is None
+    stock['default_hooks']['student_export'] = None
+    without = mutual_teaching(stock, 'train.json')['default_hooks']
+    assert without['student_export'] is None and without['exact_resume'] == dict(type='ExactResumeHook')
+    registered = []
+    runner = SimpleNamespace(register_hook=registered.append)
+    hooks = dict(switched.default_hooks, student_export=None, lesson_visualization=None, timer=None)
+    Runner.register_default_hooks(runner, hooks)
+    kinds = [each['type'] for each in registered]
+    assert 'DualTeacherHook' in kinds and 'CheckpointHook' in kinds
+    assert not {'StudentExportHook', 'LessonVisualizationHook', 'IterTimerHook'} & set(kinds)

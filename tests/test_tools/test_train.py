@@ -5,6 +5,7 @@ import re
 import runpy
 import shutil
 import sys
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -138,8 +139,30 @@ def test_a_labelled_image_that_does_not_load_is_one_line(stock, people, tmp_path
         ('model.sup_wieght=1', "model has no 'sup_wieght'; did you mean sup_weight?"),
         ('model.predict_on=c', "model.predict_on='c'; choose one of"),
         ('train_dataloader.sampler.epoch=x', "epoch='x'; choose"),
+        ('hook.burn_in=5', "no key 'hook', .*change nothing; set default_hooks.dual_teacher.burn_in, see docs/options"),
+        ('unlabeled.max_broken=0.9', 'set train_dataloader.dataset.unlabeled.max_broken, see'),
+        ('rand_augment=False', "no key 'rand_augment', .*say it in the switch, by rand_augment=..., see"),
+        ('default_hooks.dual_teacher=None', 'dual_teacher=None: mutual teaching needs that hook'),
+        ('load_from=nothere.pth', 'weights nothere.pth do not exist; name a file that does in init_cfg or load_from'),
     ],
 )
 def test_misspelt_options_are_one_line(option, message, config, tmp_path, capsys):
     error = error_of([config, '--work-dir', tmp_path / 'work', '--cfg-options', option], capsys)
     assert re.search(message, error), error
+
+
+def test_an_option_without_a_value_and_a_work_directory_that_is_a_file(config, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        train([config, '--cfg-options', 'foo'])
+    assert "'foo' is no KEY=VALUE; write both" in capsys.readouterr().err
+    assert f'--work-dir {config} is no folder; name one' in error_of([config, '--work-dir', config], capsys)
+
+
+def test_weights_that_cannot_be_fetched_are_one_line(config, tmp_path, capsys, monkeypatch):
+    def no_connection(*_, **__):
+        raise URLError('no route to host')
+
+    monkeypatch.setattr('mmengine.runner.checkpoint.load_url', no_connection)
+    options = ['--work-dir', tmp_path / 'work', '--cfg-options', 'load_from=https://nowhere.test/w.pth']
+    error = error_of([config, *options], capsys)
+    assert re.search(r'weights https://nowhere.test/w.pth cannot be fetched \(URLError.*download them', error), error

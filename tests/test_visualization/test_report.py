@@ -379,7 +379,8 @@ def test_a_page_that_compares_runs(tmp_path, capsys):
     assert 'taught: lessons at iteration 10' in page and 'epoch' in page
     assert compare([*folders, '--names', 'x']) == 1 and '--names: 1 for 2' in capsys.readouterr().err
     assert compare([folders[0], folders[0]]) == 1 and 'have one name' in capsys.readouterr().err
-    assert compare([str(tmp_path)]) == 1 and 'No scalars found' in capsys.readouterr().err
+    assert compare([str(tmp_path)]) == 1 and f'error: {tmp_path} has no log of a run' in capsys.readouterr().err
+    assert compare(['nothere']) == 1 and 'work directory nothere does not exist' in capsys.readouterr().err
     config = tmp_path / 'taught' / 'config.py'
     config.write_text('model = dict()')
     assert (

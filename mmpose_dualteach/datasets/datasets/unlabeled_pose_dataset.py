@@ -25,7 +25,7 @@ from mmpose_dualteach.datasets.sources.files import is_address
 from mmpose_dualteach.datasets.sources.folders import by_name, folder_of, list_images
 from mmpose_dualteach.datasets.sources.images import ImageReader, UnusableImage, refuse_outside
 from mmpose_dualteach.datasets.sources.instance_index import InstanceIndex
-from mmpose_dualteach.datasets.sources.load_report import LoadReport
+from mmpose_dualteach.datasets.sources.load_report import MORE_BROKEN, LoadReport
 from mmpose_dualteach.datasets.sources.mpii import instances_of_mpii, is_mpii
 from mmpose_dualteach.datasets.sources.videos import (
     FLAGS,
@@ -258,7 +258,7 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         if count > self.max_broken * (usable + count):
             raise ValueError(
                 f'{source}: {count} of {usable + count} {unit} cannot be used ({examples}), more than '
-                f'max_broken={self.max_broken}; correct the file or raise unlabeled.max_broken (--max-broken)'
+                f'max_broken={self.max_broken}; correct the file, or {MORE_BROKEN}'
             )
         if count:
             print_log(
@@ -269,6 +269,11 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         frames = frames_in_words(self.load_report)
         if frames:
             print_log(f'{source}: {frames}', logger='current')
+
+    @property
+    def without_boxes(self) -> bool:
+        """bool: Whether each whole image is an instance."""
+        return self.whole_images or not (self.ann_file or self.bbox_file)
 
     @property
     def image_paths(self) -> List[str]:

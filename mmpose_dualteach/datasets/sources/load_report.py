@@ -3,6 +3,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Dict, NamedTuple
 
+# The remedy where more of an unlabelled set cannot be used than may be.
+MORE_BROKEN = 'raise train_dataloader.dataset.unlabeled.max_broken (--max-broken beside --unlabeled)'
+
 
 class FrameCount(NamedTuple):
     """How many frames of a video are taken, of how many, at how many a second; 0 is unknown."""

@@ -3,22 +3,24 @@
 
 import io
 import os
+import os.path as osp
 from collections import OrderedDict
 from typing import Any, Dict, Optional
 
 import mmengine
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmpose import __version__ as mmpose_version
 from torch import Tensor
 
 from mmpose_dualteach import compat
 from mmpose_dualteach.engine.checkpoints.safe_loading import load_safely
+from mmpose_dualteach.engine.run.network_scores import SCORES
+from mmpose_dualteach.engine.run.validation_log import VALIDATED, VALIDATIONS, ValidationLog
 from mmpose_dualteach.switch import stock_config
 from mmpose_dualteach.utils.config_text import parse_config_text
 from mmpose_dualteach.utils.file_io import atomic_write
-
-SCORES = 'mutual_teaching_scores'
 
 
 def network_weights(weights: Dict[str, Tensor], network: str) -> Dict[str, Tensor]:
@@ -81,21 +83,31 @@ def in_builtins(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def best_network(checkpoint: dict) -> str:
-    """The network that scored best when the checkpoint's run was last validated.
+def best_network(checkpoint: dict, path: str) -> str:
+    """The network that scored best in the validation of a checkpoint's own weights, by ``validations.json`` beside it:
+    a run saves before it validates. Where that is not there, in the last validation that the checkpoint knows of. The
+    log says which.
 
     Args:
         checkpoint (dict): A loaded checkpoint of a mutual-teaching run.
+        path (str): Where it is.
 
     Raises:
-        ValueError: If the run was never validated.
+        ValueError: If neither knows a validation.
     """
-    scores: Any = checkpoint
-    for key in ('message_hub', 'runtime_info', SCORES, 'best'):
-        scores = scores.get(key) if isinstance(scores, dict) else None
-    if not isinstance(scores, str):
+    info: Any = checkpoint
+    for key in ('message_hub', 'runtime_info'):
+        info = info.get(key) if isinstance(info, dict) else None
+    info, meta = [each if isinstance(each, dict) else {} for each in (info, checkpoint.get('meta'))]
+    choice: Any = ValidationLog(osp.join(osp.dirname(path), VALIDATIONS)).choice(checkpoint.get('state_dict') or {})
+    own = choice is not None or info.get(VALIDATED, -1) == meta.get('iter')
+    choice = choice or info.get(SCORES)
+    best = choice.get('best') if isinstance(choice, dict) else None
+    if not isinstance(best, str):
         raise ValueError('the checkpoint knows no scores, so no network is best; name one with --network')
-    return scores
+    when = 'in its own validation' if own else 'in the last validation before it was saved, its own is not known'
+    print_log(f'{path}: network {best} is the best {when}', logger='current')
+    return best
 
 
 def export(checkpoint_path: str, network: str, path: str) -> str:
@@ -124,7 +136,7 @@ def export(checkpoint_path: str, network: str, path: str) -> str:
         )
     meta = checkpoint.get('meta') if isinstance(checkpoint.get('meta'), dict) else {}
     try:
-        network = best_network(checkpoint) if network == 'best' else network
+        network = best_network(checkpoint, checkpoint_path) if network == 'best' else network
         weights = network_weights(state, network)
         config = _stock_config_text(meta.get('cfg'), network)
     except ValueError as error:

@@ -1,9 +1,8 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import hashlib
 import os.path as osp
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
-import torch
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
@@ -15,15 +14,15 @@ from mmpose_dualteach.datasets.sources.files import is_local
 from mmpose_dualteach.engine.checkpoints.resumable import find_resumable, local_copy
 from mmpose_dualteach.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmpose_dualteach.engine.run.mode_switches import switch_modes_again
-from mmpose_dualteach.engine.run.validation_log import ValidationLog
+from mmpose_dualteach.engine.run.network_scores import NetworkScores
+from mmpose_dualteach.engine.run.saved_weights import saved_weights
+from mmpose_dualteach.engine.run.validation_log import VALIDATED, VALIDATIONS, ValidationLog, weights_digest
 from mmpose_dualteach.models.utils.unwrapped import unwrapped
 from mmpose_dualteach.utils.random_state import set_random_state
 
 SEED = 'mutual_teaching_seed'
-VALIDATED = 'mutual_teaching_validated'
 # The epoch that was begun last, and at which iteration: stock hooks may have changed how long epochs are.
 BEGUN = 'mutual_teaching_epoch_begun'
-VALIDATIONS = 'validations.json'
 
 
 @HOOKS.register_module()
@@ -109,7 +108,7 @@ class ExactResumeHook(Hook):
         compat.decide_val_interval(loop)
         done, last = (runner.epoch, runner.max_epochs) if by_epoch else (runner.iter, runner.max_iters)
         if done >= loop.val_begin and (done % loop.val_interval == 0 or done == last):
-            known = [self._validations.scores(_fingerprint(runner)) if is_main_process() else None]
+            known = [self._validations.scores(*_fingerprint(runner)) if is_main_process() else None]
             broadcast_object_list(known)  # The file is the main process's: others need not see it.
             if known[0] is None:
                 runner.val_loop.run()
@@ -132,7 +131,10 @@ class ExactResumeHook(Hook):
     def after_val_epoch(self, runner, metrics: Optional[Dict[str, float]] = None) -> None:
         """Keep the scores: the checkpoint of this moment was written before them."""
         if metrics and is_main_process():
-            self._validations.add(_fingerprint(runner), metrics)
+            model = unwrapped(runner.model)
+            found = NetworkScores.of_validation(runner, model, metrics)
+            choice = found.choice(model.learning) if found else None
+            self._validations.add(*_fingerprint(runner), metrics, choice)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Take out the text that mmengine would run as code, when it resumes or when a later checkpoint is loaded."""
@@ -163,10 +165,8 @@ class ExactResumeHook(Hook):
         return iteration if epoch == runner.epoch else None
 
 
-def _fingerprint(runner) -> str:
-    """What a validation's scores depend on, the weights and the config, as a short text."""
+def _fingerprint(runner) -> Tuple[str, str]:
+    """What a validation's scores depend on as short texts: the config, and the weights as a checkpoint has them."""
     settings = [runner.cfg.get(key) for key in ('model', 'custom_hooks', 'val_dataloader', 'val_evaluator', 'val_cfg')]
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
-    for value in unwrapped(runner.model).state_dict().values():
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
+    return digest.hexdigest(), weights_digest(saved_weights(runner))

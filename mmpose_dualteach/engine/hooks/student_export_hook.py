@@ -1,15 +1,15 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import os.path as osp
-from math import isfinite, nan
+from math import isfinite
 from typing import Dict, Optional
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
-from torch import Tensor
 
-from mmpose_dualteach.engine.checkpoints.export import SCORES, network_weights, save_stock_checkpoint
-from mmpose_dualteach.engine.run.network_scores import NetworkScores, is_guessed, scores_in_words
+from mmpose_dualteach.engine.checkpoints.export import network_weights, save_stock_checkpoint
+from mmpose_dualteach.engine.run.network_scores import SCORES, NetworkScores, is_guessed, scores_in_words
+from mmpose_dualteach.engine.run.saved_weights import saved_weights
 from mmpose_dualteach.models.utils.unwrapped import unwrapped
 from mmpose_dualteach.switch import stock_config
 
@@ -42,11 +42,9 @@ class StudentExportHook(Hook):
         found = NetworkScores.of_validation(runner, model, metrics or {})
         if found is None or not self._training:
             return
-        # A diverged network's score is no number, and no comparison with it is true.
-        networks = {name: found.values[name] for name in model.learning if isfinite(found.values.get(name, nan))}
-        if not networks:  # All have diverged, or a validation loop of the user's scores the mean alone.
+        choice = found.choice(model.learning)
+        if choice is None:  # All have diverged, or a validation loop of the user's scores the mean alone.
             return
-        best = (min if found.less else max)(networks, key=networks.__getitem__)
         before = runner.message_hub.runtime_info.get(SCORES, {}).get('best_score')
         if before is None and is_guessed(runner, found.indicator):
             runner.logger.warning(
@@ -57,15 +55,15 @@ class StudentExportHook(Hook):
         improved = isfinite(now) and (before is None or found.is_better(now, before))
         runner.message_hub.update_info(
             SCORES,
-            dict(indicator=found.indicator, networks=networks, best=best, best_score=now if improved else before),
+            dict(choice, best_score=now if improved else before),
         )
         if improved:
             self._export(
                 runner,
-                best,
+                choice['best'],
                 'student_best.pth',
                 f'{found.score} of {found.decides} is the best so far, {now:.4f}; of the networks: '
-                f'{scores_in_words(networks)}',
+                f'{scores_in_words(choice["networks"])}',
             )
 
     def after_train(self, runner) -> None:
@@ -95,11 +93,3 @@ class StudentExportHook(Hook):
             )
             return
         runner.logger.info(f'network {network} is exported to {path}, a checkpoint of the stock config ({reason})')
-
-
-def saved_weights(runner) -> Dict[str, Tensor]:
-    """The model's weights as a checkpoint of this moment would hold them: the averaged ones under ``EMAHook``, which
-    are those that are validated."""
-    checkpoint = dict(state_dict=unwrapped(runner.model).state_dict())
-    runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-    return checkpoint['state_dict']

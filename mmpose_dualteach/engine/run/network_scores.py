@@ -1,10 +1,13 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Optional, Tuple
+from math import isfinite, nan
+from typing import Any, Collection, Dict, Mapping, Optional, Tuple
 
 from mmengine.hooks import CheckpointHook
 
+# Where a run's message hub, and so a checkpoint, has the choice of the last validation.
+SCORES = 'mutual_teaching_scores'
 # Metrics of MMPose of which less is better, for runs without ``save_best``.
 LESS_IS_BETTER = ('nme', 'epe', 'mpjpe', 'mrrpe', 'rmse', 'mse', 'mae', 'loss', 'error', 'dist', 'distance')
 MORE_IS_BETTER = (
@@ -59,6 +62,15 @@ class NetworkScores:
     def key_of(self, name: str, score: str) -> str:
         """By which key a score of a network, or of the mean, stands in the log."""
         return score if name == self.answer else f'{name}/{score}'
+
+    def choice(self, names: Collection[str]) -> Optional[Dict[str, Any]]:
+        """The best of some networks: ``indicator``, their scores as ``networks``, and the ``best`` one's name; None
+        where none has a score that is a number, which that of a diverged one is not."""
+        networks = {name: self.values[name] for name in names if isfinite(self.values.get(name, nan))}
+        if not networks:
+            return None
+        best = (min if self.less else max)(networks, key=networks.__getitem__)
+        return dict(indicator=self.indicator, networks=networks, best=best)
 
     def is_better(self, one: float, other: float) -> bool:
         """Whether one value is better than another."""

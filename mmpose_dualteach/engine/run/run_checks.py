@@ -48,6 +48,7 @@ def check_run(runner: Any) -> None:
     _warn_of_lost_sampler(runner)
     _warn_of_lost_log_names(runner)
     _warn_of_shared_images(runner)
+    _warn_of_whole_images(runner)
     _warn_of_equal_networks(runner)
     _warn_of_lost_steps(runner)
 
@@ -112,6 +113,19 @@ def _warn_of_shared_images(runner: Any) -> None:
     held_out = dict(validation=image_paths(runner.val_loop.dataloader.dataset))
     for line in shared_images(runner.train_dataloader.dataset.image_paths, held_out):
         runner.logger.warning(line)
+
+
+@master_only
+def _warn_of_whole_images(runner: Any) -> None:
+    """Networks that see boxes learn on images without any."""
+    both = runner.train_dataloader.dataset
+    unlabeled = both.datasets[1]
+    if both.labels_alone or unwrapped(runner.model).finds_instances or not unlabeled.without_boxes:
+        return
+    runner.logger.warning(
+        f'{unlabeled.data_prefix["img"]} comes without boxes, so that each whole image counts as one instance; where '
+        'instances are smaller, give --boxes (unlabeled.bbox_file), by tools/detect_boxes.py or tools/find_boxes.py'
+    )
 
 
 @master_only

@@ -6,7 +6,7 @@ from typing import Dict, Mapping, Optional
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.fileio import load
 
-from mmpose_dualteach.datasets.sources.load_report import LoadReport
+from mmpose_dualteach.datasets.sources.load_report import MORE_BROKEN, LoadReport
 from mmpose_dualteach.utils.branches import EASY
 from mmpose_dualteach.utils.file_io import dump_json, printable
 
@@ -79,8 +79,7 @@ class SkippedInstances:
         if skipped * min(1.0, passes) / drawn > self._most:
             raise ValueError(
                 f'{skipped / drawn:.0%} of the last {drawn} unlabelled instances drawn, until iteration {runner.iter}, '
-                f'could not be used, more than max_broken={self._most}; mend the images or raise unlabeled.max_broken '
-                '(--max-broken)'
+                f'could not be used, more than max_broken={self._most}; mend the images, or {MORE_BROKEN}'
             )
 
 

@@ -4,17 +4,19 @@ import math
 from itertools import combinations
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
+import numpy as np
 import torch
+from mmengine.logging import MessageHub
 from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators.base import BasePoseEstimator
-from mmpose.registry import MODELS
+from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor
 
 from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.base import ADAPTERS, Target, stock_predictions
 from mmpose_dualteach.models.adapters.joints import JointAdapter, joint_weight, mean_of_predictions
 from mmpose_dualteach.models.view_pair import ViewPair
-from mmpose_dualteach.utils.ancestors import class_of
+from mmpose_dualteach.utils.ancestors import ancestor, class_of
 
 # Where two networks differ by this share of the input's sides, their score is exp(-1/2). It is the distance at which
 # stock regression heads call a joint right.
@@ -42,6 +44,9 @@ class CoordinateAdapter(JointAdapter):
         self.input_size = tuple(self.codec['input_size'])
         sigma = self.codec.get('sigma')
         self.label_height = 1 / (2 * math.pi * sigma**2) if sigma else None
+        # DSNTHead's loss compares heatmaps too.
+        both = ancestor(head, MODELS, ['DSNTHead']) is not None
+        self.encoder: Any = KEYPOINT_CODECS.build(self.codec) if both else None
         # Descendants may tell more.
         silent = () if self.label_height else ('DSNTHead', 'IntegralRegressionHead')
         self.tells_scores = class_of(head, MODELS) not in [MODELS.get(name) for name in ('RegressionHead', *silent)]
@@ -97,15 +102,25 @@ class CoordinateAdapter(JointAdapter):
         points = views.move_points(self.joints(output)[0])
         # The codec's own rule for which joints lie in the input.
         sides = self._sides(points)
-        inside = (points >= 0) & (points <= sides - 1)
-        return Target(points / sides, inside.all(dim=-1))
+        inside = ((points >= 0) & (points <= sides - 1)).all(dim=-1)
+        value = points / sides
+        return Target(value if self.encoder is None else (value, self._heatmaps(points, inside)), inside)
+
+    def _heatmaps(self, points: Tensor, inside: Tensor) -> Tensor:
+        """The codec's heatmaps in shape (N, K, H, W) of joints in input pixels in shape (N, K, 2), of those inside."""
+        encode = self.encoder.encode
+        each_one = zip(points.cpu().numpy(), inside.float().cpu().numpy())
+        labels = [encode(joints[None], there[None])['heatmaps'] for joints, there in each_one]
+        return geometry.on_device(np.stack(labels).astype(np.float32), points.device)
 
     def loss(self, network: BasePoseEstimator, output: Any, target: Target) -> Tensor:
         compare, weight = network.head.loss_module, joint_weight(target)[..., None]
+        if self.encoder is not None:  # As DSNTHead.loss() adds up the losses of coordinates and heatmaps.
+            parts = compare([part.float() for part in output], list(target.value), joint_weight(target))
+            begun = MessageHub.get_current_instance().get_info('epoch', 0)
+            return parts[0] if 0 < network.head.lambda_t <= begun else parts[0] + parts[1]
         coordinates = output[0] if isinstance(output, (tuple, list)) else output
         coordinates = coordinates.float()
-        if self.codec_kind(self.codec) == 'IntegralRegressionLabel' and hasattr(compare, 'loss_modules'):
-            compare = compare.loss_modules[0]  # The other one compares heatmaps.
         if coordinates.shape[-1] == 4:
             return compare(coordinates[..., :2], coordinates[..., 2:], target.value, weight)
         return compare(coordinates, target.value, weight)
@@ -130,7 +145,8 @@ class CoordinateAdapter(JointAdapter):
         return torch.cat((first, second), dim=-1) if len(arguments) == 4 else first
 
     def target_joints(self, target: Target) -> Tuple[Tensor, Tensor]:
-        return target.value * self._sides(target.value), joint_weight(target)
+        coordinates = target.value if self.encoder is None else target.value[0]
+        return coordinates * self._sides(coordinates), joint_weight(target)
 
     def _sides(self, like: Tensor) -> Tensor:
         """The input's width and height on another tensor's device."""

@@ -22,11 +22,15 @@ def read_scalars(work_dir: Union[str, Path]) -> Dict[str, List[Tuple[float, floa
         Dict[str, List[Tuple[float, float]]]: Of each key (step, value), sorted by step.
 
     Raises:
-        FileNotFoundError: If nothing was logged there.
+        FileNotFoundError: If there is no such folder, or nothing was logged there.
     """
+    if not Path(work_dir).is_dir():
+        raise FileNotFoundError(f'work directory {work_dir} does not exist; name one of a run')
     records = _records(work_dir)
     if not any(record.values for record in records):
-        raise FileNotFoundError(f'No scalars found in {work_dir} (looked for <timestamp>/vis_data/*.json)')
+        raise FileNotFoundError(
+            f'{work_dir} has no log of a run (<timestamp>/vis_data/*.json); name the work directory of one that trained'
+        )
     return _by_key(records)
 
 
