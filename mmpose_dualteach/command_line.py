@@ -262,17 +262,19 @@ def exit_code(action: Callable[[Any], Optional[int]], args: Any) -> int:
     Returns:
         int: The exit code, 1 after an error.
     """
+    code, wrong, read = 0, None, True
     try:
-        try:
-            return action(args) or 0
-        finally:
-            sys.stdout.flush()
+        code = action(args) or 0
+    except (ValueError, OSError) as error:
+        code, wrong = 1, error
+    try:
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For what Python flushes at its end.
-        return 1
-    except (ValueError, OSError) as error:
-        print(f'error: {of_file(error) if isinstance(error, OSError) else error}', file=sys.stderr)
-        return 1
+        code, read = 1, False
+    if wrong and (read or not isinstance(wrong, BrokenPipeError)):
+        print(f'error: {of_file(wrong) if isinstance(wrong, OSError) else wrong}', file=sys.stderr)
+    return code
 
 
 def _given(args: argparse.Namespace, names: Sequence[str]) -> str:

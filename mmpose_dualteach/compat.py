@@ -95,7 +95,7 @@ def replace_hooks(runner: Runner, replaced: Callable[[Hook], Hook]) -> None:
 
 
 def let_hooks_be_none(own: Collection[str], optional: Collection[str]) -> None:
-    """Let a config set default hooks of ours to None, as it may mmengine's.
+    """Let a config set default hooks of ours to None, as it may mmengine's, or to False.
 
     Args:
         own (Collection[str]): The keys of ``default_hooks`` under which our hooks stand.
@@ -105,10 +105,10 @@ def let_hooks_be_none(own: Collection[str], optional: Collection[str]) -> None:
 
     @wraps(stock)
     def register_default_hooks(self: Runner, hooks: Optional[dict] = None) -> None:
-        gone = [name for name, hook in (hooks or {}).items() if hook is None and name in own]
-        for name in gone:
+        gone = {name: hook for name, hook in (hooks or {}).items() if hook in (None, False) and name in own}
+        for name, hook in gone.items():
             if name not in optional:
-                raise ValueError(f'default_hooks.{name}=None: mutual teaching needs that hook; leave it as it is')
+                raise ValueError(f'default_hooks.{name}={hook}: mutual teaching needs that hook; leave it as it is')
         stock(self, hooks and {name: hook for name, hook in hooks.items() if name not in gone})
 
     Runner.register_default_hooks = register_default_hooks

@@ -108,9 +108,12 @@ def check_cfg_options(config: Config, options: List[str]) -> None:
     count = len(config.get('custom_hooks') or [])
     for option in options:
         key = option.partition('=')[0]
-        first, dot, rest = key.partition('.')
-        if first in arguments and first not in config:
-            remedy = f'set {PLACES[first]}{dot}{rest}' if first in PLACES else f'say it in the switch, by {first}=...'
+        first, _, rest = key.partition('.')
+        if first in arguments and first not in ('stock', *config):
+            rest = rest or ('ann_file' if first in ('unlabeled', 'labeled') else '')
+            remedy = f'say it in the switch, by {first}=...'
+            if first in PLACES:
+                remedy = f'set {".".join(filter(None, (PLACES[first], rest)))}'
             raise ValueError(
                 f'--cfg-options {key}: a switched config has no key {first!r}, so that would change nothing; {remedy}, '
                 'see docs/options.md'

@@ -11,6 +11,7 @@ from typing import Optional
 from mmengine.runner import CheckpointLoader
 
 import mmpose_dualteach
+from mmpose_dualteach.utils.file_io import UNFINISHED
 
 # What the system says of a file, and what to do.
 OF_FILES = {
@@ -37,7 +38,8 @@ def of_file(error: OSError) -> str:
     """What is wrong with a file, in one line that names it."""
     if error.filename is None or error.errno not in OF_FILES:
         return str(error)
-    return f'{os.fsdecode(error.filename)} {OF_FILES[error.errno]}'
+    name = os.fsdecode(error.filename).partition(UNFINISHED)[0]
+    return f'{name} {OF_FILES[error.errno]}'
 
 
 def of_weights(error: BaseException) -> Optional[str]:
@@ -46,7 +48,11 @@ def of_weights(error: BaseException) -> Optional[str]:
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if frame.f_code is CheckpointLoader.load_checkpoint.__code__:
             name = frame.f_locals['filename']
-            if '://' in str(name):
+            if isinstance(error, RuntimeError) and 'out of memory' in str(error):
+                return None
+            if isinstance(error, KeyError):
+                return f'weights {name}: there are none of that name; name others in init_cfg or load_from'
+            if isinstance(error, OSError) and '://' in str(name) and not isinstance(error, FileNotFoundError):
                 return (
                     f'weights {name} cannot be fetched ({one_line(error)}); download them where they can be, and name '
                     'the file in init_cfg or load_from, or set that to None'

@@ -15,7 +15,8 @@ UNPRINTABLE = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 
 @contextmanager
 def atomic_write(path: str, newline: str = '\n', binary: bool = False) -> Iterator[IO]:
-    """Write a file that appears under its name when it is whole, and on the disk.
+    """Write a file that appears under its name when it is whole, and on the disk; its folder is made where it is not
+    there.
 
     Args:
         path (str): The file.
@@ -25,6 +26,7 @@ def atomic_write(path: str, newline: str = '\n', binary: bool = False) -> Iterat
     Yields:
         IO: The file to write to.
     """
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     unfinished = f'{path}{UNFINISHED}{uuid.uuid4().hex}'  # Processes of several machines may share a number.
     try:
         with open(unfinished, 'wb') if binary else open(unfinished, 'w', encoding='utf-8', newline=newline) as file:
@@ -68,7 +70,7 @@ def holds_other(path: str, text: str) -> bool:
 
 
 def write_new(texts: Mapping[str, str]) -> None:
-    """Write texts by their paths, all or none; one that is there already may stay as it is.
+    """Write texts by their paths, none where one is there with another; with the same it may stay.
 
     Raises:
         ValueError: If one is there with another text; names it.
@@ -77,7 +79,6 @@ def write_new(texts: Mapping[str, str]) -> None:
         if holds_other(path, text):
             raise ValueError(f'{path} is there with other content; name another output by -o, or remove the file')
     for path, text in texts.items():
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         with atomic_write(path) as file:
             file.write(text)
 

@@ -261,6 +261,10 @@ def test_images_without_an_instance_teach_nothing(kind, crowd):
     weights = torch.full_like(target.weight, 0.5)
     target = model.adapter.target(rows([person(8, 8, 40, 40)], [nobody]), weights, views)
     assert target.share == pytest.approx(0.5)
+    views.has_counterpart = np.arange(JOINTS)[None] != np.array([[3], [0]])  # Joint 3 of the first image has none.
+    two = rows([person(8, 8, 40, 40), person(50, 8, 80, 40)], [nobody])
+    taught = (model.adapter.target(two, None, views).weight[0] > 0).view(2, JOINTS)
+    assert not taught[:, 3].any() and taught.sum() == 2 * (JOINTS - 1)
 
 
 def test_views_move_and_mirror_instances_with_their_boxes(crowd):

@@ -29,3 +29,20 @@ def test_output_that_nobody_reads_is_no_error(monkeypatch, capsys):
     monkeypatch.setattr(sys, 'stdout', os.fdopen(written, 'w'))
     assert exit_code(print, 'a line') == 1
     assert capsys.readouterr().err == ''
+
+
+def test_what_is_wrong_is_said_where_the_output_is_not_read(monkeypatch, capsys):
+    def fail(_):
+        print('progress')
+        raise ValueError('this explains itself')
+
+    def lose_a_worker(_):
+        raise BrokenPipeError('a worker is gone')
+
+    assert exit_code(lose_a_worker, None) == 1
+    assert capsys.readouterr().err == 'error: a worker is gone\n'
+    read, written = os.pipe()
+    os.close(read)
+    monkeypatch.setattr(sys, 'stdout', os.fdopen(written, 'w'))
+    assert exit_code(fail, None) == 1
+    assert capsys.readouterr().err == 'error: this explains itself\n'

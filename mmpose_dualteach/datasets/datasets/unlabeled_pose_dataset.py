@@ -190,8 +190,11 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         self._tell_ignored(found)
         images = [dict(id=name, file_name=name) for name in found]
         instances = self._of_boxes(images, by_name(detections, images), [], list(found.values()))
-        used = (instances.image_ids[image] for image in np.unique(instances.image_of_each))
-        note_named(used, folder_of(self.data_prefix['img']), self.load_report)
+        if any(map(is_frame, found)):
+            used = np.flatnonzero(np.bincount(instances.image_of_each))
+            note_named(
+                (instances.image_ids[image] for image in used), folder_of(self.data_prefix['img']), self.load_report
+            )
         return instances
 
     def _detections(self) -> List[dict]:

@@ -12,6 +12,7 @@ import cv2
 import mmcv
 import numpy as np
 from mmcv import VideoReader
+from mmengine.dist import master_only
 
 from mmpose_dualteach.datasets.sources.files import is_local, link_outside
 from mmpose_dualteach.datasets.sources.frame_folder import FrameFolder, file_name
@@ -178,8 +179,9 @@ def frames_in_words(load_report: LoadReport) -> Optional[str]:
     )
 
 
+@master_only
 def note_named(names: Iterable[str], folder: str, load_report: LoadReport) -> None:
-    """Note how many frames of each video are taken where boxes name them.
+    """Note how many frames of each video are taken where boxes name them; the main process does, which tells it.
 
     Args:
         names (Iterable[str]): Names of the images and frames that instances are on, each once.
@@ -191,7 +193,8 @@ def note_named(names: Iterable[str], folder: str, load_report: LoadReport) -> No
     for video, taken in videos.items():
         path = osp.join(folder, video)
         reader = VideoReader(path)
-        load_report.frames[path] = FrameCount(taken, max(0, reader.frame_cnt), reader.fps)
+        if reader.opened:
+            load_report.frames[path] = FrameCount(taken, max(0, reader.frame_cnt), reader.fps)
 
 
 def _numbers(

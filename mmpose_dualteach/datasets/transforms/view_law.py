@@ -14,8 +14,8 @@ from mmpose_dualteach.utils.config_dicts import class_name
 
 LAWS = ('truncated', 'clipped', 'uniform')
 PROBABILITIES = ('shift_prob', 'scale_prob', 'rotate_prob')
-# Of a law's flips, and the directions of RandomFlip in the same order: any two of them make the third, as places from 1
-# on, numbers whose bits are the sides that change places, do by ^.
+# Of a law's flips, and the directions of RandomFlip in the same order. Counted from 1, the bits of their numbers say
+# which sides change places, so that ^ of two numbers is one flip after the other; 0 is none.
 FLIPS = ('flip_prob', 'vertical_flip_prob', 'diagonal_flip_prob')
 DIRECTIONS = ('horizontal', 'vertical', 'diagonal')
 # What makes the views of labelled images.
@@ -106,8 +106,7 @@ class ViewLaw:
         """What a labelled pipeline does to its boxes by ``RandomFlip`` and ``RandomBBoxTransform``, or by classes that
         descend from these, within ``RandomApply``, ``RandomChoice``, ``Compose``, ``KeyMapper`` or
         ``TransformBroadcaster`` too; or to whole images by ``BottomupRandomAffine``, whose shear of a few degrees no
-        view has. Of several boxes to choose from the law is
-        as wide as the widest.
+        view has. Of several boxes to choose from the law is as wide as the widest.
 
         Args:
             pipeline (List[dict]): The pipeline's config.

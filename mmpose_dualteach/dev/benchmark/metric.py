@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 from dataclasses import asdict, dataclass
+from math import inf
 
 from mmpose_dualteach.utils.argument_values import check_values
 
@@ -30,5 +31,5 @@ class Metric:
         check_values(asdict(self), Metric, where)
         if self.better not in ('less', 'greater'):
             raise ValueError(f"{where}: better={self.better!r}; choose 'less' or 'greater'")
-        if not self.factor > 0:
-            raise ValueError(f'{where}: factor={self.factor} must be above 0')
+        if not 0 < self.factor < inf:
+            raise ValueError(f'{where}: factor={self.factor} must be above 0 and finite')

@@ -52,7 +52,7 @@ def check_plan(plan: Mapping[str, Any]) -> None:
         if missing := [name for name in names if name not in metric]:
             raise ValueError(f'metrics.{number} has no {", ".join(missing)}; give {", ".join(names)}')
     check_arguments(plan['switch'], SWITCH, 'switch')
-    if 'unlabeled' not in plan['switch']:
+    if not plan['switch'].get('unlabeled'):
         raise ValueError('switch has no unlabeled; name the instances without labels')
 
 

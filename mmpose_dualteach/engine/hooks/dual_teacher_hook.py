@@ -30,7 +30,7 @@ class DualTeacherHook(Hook):
       (``agreement_px``) and the share of valid cells (``valid_share``) are logged with the losses.
     - A collapse watch on the ratio of the two peaks.
     - Where a network learns from the labels alone beside the others, whether teaching helps or harms, by every
-      validation: whether every network that is taught is better, or worse, by half a percent or more. What each gains
+      validation: whether every network that is taught is better, or worse, by more than half a percent. What each gains
       is logged with the scores (``gain``, ``b/gain``), as a share of the score of the labels alone.
     - Gradient clipping by norm, where the stock config has it, for each network by itself, as if it trained alone.
     - Unlabelled images that did not load are counted, and listed after each pass of the loader and in

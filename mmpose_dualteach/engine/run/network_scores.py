@@ -1,5 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any, Collection, Dict, Mapping, Optional, Tuple
@@ -56,7 +57,10 @@ class NetworkScores:
         decides = next((name for name in others if indicator.startswith(f'{name}/')), answer)
         score = indicator[len(decides) + 1 :] if decides != answer else indicator
         keys = {answer: score, **{name: f'{name}/{score}' for name in others}}
-        values = {name: float(metrics[key]) for name, key in keys.items() if key in metrics}  # A user's loop: one.
+        values = {}  # Of a user's loop one, or none: its scores may be anything.
+        for name, key in keys.items():
+            with suppress(KeyError, TypeError, ValueError):
+                values[name] = float(metrics[key])
         return cls(indicator, score, less, decides, answer, values)
 
     def key_of(self, name: str, score: str) -> str:

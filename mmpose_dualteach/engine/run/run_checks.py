@@ -124,7 +124,8 @@ def _warn_of_whole_images(runner: Any) -> None:
         return
     runner.logger.warning(
         f'{unlabeled.data_prefix["img"]} comes without boxes, so that each whole image counts as one instance; where '
-        'instances are smaller, give --boxes (unlabeled.bbox_file), by tools/detect_boxes.py or tools/find_boxes.py'
+        'instances are smaller, give --boxes (train_dataloader.dataset.unlabeled.bbox_file), by tools/detect_boxes.py '
+        'or tools/find_boxes.py'
     )
 
 
