@@ -161,7 +161,7 @@ def _source(source: Union[str, dict, None], name: str) -> dict:
         return {}
     if isinstance(source, dict):
         return plain(source)
-    if not isinstance(source, str):
+    if not isinstance(source, str) or not source:
         raise ValueError(f'{name}={source!r}: name one file or folder, or give dict(...) of dataset arguments')
     if source.endswith('.json'):
         return dict(ann_file=source)

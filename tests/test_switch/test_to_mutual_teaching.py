@@ -299,6 +299,7 @@ def test_options_of_views_that_a_pipeline_makes_are_named(stock, options):
         (dict(rand_augment=True), r'give rand_augment=dict\(num=2, magnitude=20\)'),
         (dict(rand_augment=dict(mag=3)), "rand_augment has no 'mag'; it has magnitude, num, operations"),
         (dict(unlabeled=None), 'unlabeled=None: name one file or folder'),
+        (dict(unlabeled=''), "unlabeled='': name one file or folder"),
         (dict(model=dict(supervised_weight=1)), "model has no 'supervised_weight'; did you mean sup_weight?"),
         (dict(model=dict(backbonee=dict())), 'did you mean backbone?'),
         (dict(hook=dict(burnin=1)), "hook has no 'burnin'; did you mean burn_in?"),
