@@ -62,6 +62,20 @@ class ViewPair:
         other_side = geometry.on_device(self.flip_indices, joints.device)
         return torch.where(mirrored, each.index_select(2, other_side).flatten(1, 2), joints)
 
+    def of_counterparts(self, weight: Tensor) -> Tensor:
+        """Weights of joints of the hard view, 0 for those that the easy view does not have.
+
+        Args:
+            weight (Tensor): In shape (N, K), or of images with several instances in shape (N, M * K).
+
+        Returns:
+            Tensor: The same shape.
+        """
+        if self.has_counterpart is None:
+            return weight
+        there = geometry.on_device(self.has_counterpart.astype(np.float32), weight.device)
+        return weight * there.repeat(1, weight.shape[1] // there.shape[1])
+
     def move_points(self, points: Tensor) -> Tensor:
         """Move joints from the easy to the hard view.
 

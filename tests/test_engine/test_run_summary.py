@@ -111,7 +111,7 @@ def test_a_runner_made_of_objects(stock, tmp_path):
     assert runner.iter == 6
 
 
-def test_a_folder_without_boxes_is_told(stock, people):
+def test_a_folder_without_boxes_is_told(stock, people, tmp_path):
     def told(unlabeled, several=False):
         lines = []
         loader = SimpleNamespace(dataset=DATASETS.build(switch(stock, unlabeled=unlabeled).train_dataloader.dataset))
@@ -123,3 +123,5 @@ def test_a_folder_without_boxes_is_told(stock, people):
     (line,) = told(images)
     assert re.match(f'{images} comes without boxes, so that each whole image counts as one instance; .*--boxes', line)
     assert told('train.json') == told(images, several=True) == []
+    run(switch(stock, unlabeled=images), tmp_path / 'folder')
+    assert line in log_of(tmp_path / 'folder')

@@ -4,7 +4,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-import numpy as np
 import torch
 from mmengine.registry import Registry
 from mmengine.structures import InstanceData
@@ -12,7 +11,6 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from torch import Tensor, nn
 
-from mmpose_dualteach import geometry
 from mmpose_dualteach.models.adapters.kinds import KEYPOINT_KEYS, Refusal, loss_of
 from mmpose_dualteach.models.utils.map_tensors import map_tensors
 from mmpose_dualteach.models.view_pair import ViewPair
@@ -265,8 +263,8 @@ class OutputAdapter(metaclass=ABCMeta):
             weight = views.swap_sides(weight)
             target.weight = weight if target.weight is None else weight * target.weight
         if views.has_counterpart is not None:
-            there = geometry.on_device(views.has_counterpart.astype(np.float32), target.valid.device)
-            target.weight = there if target.weight is None else there * target.weight
+            every = torch.ones(views.has_counterpart.shape, device=target.valid.device)
+            target.weight = views.of_counterparts(every if target.weight is None else target.weight)
         return target
 
     @abstractmethod

@@ -208,9 +208,7 @@ class InstanceAdapter(LabelsAdapter):
         in_doubt = (scores >= self.instance_thr * DOUBT) & ~(weight > 0)
 
         moved, weight, in_doubt = views.move_points(points), views.swap_sides(weight), views.swap_sides(in_doubt)
-        if views.has_counterpart is not None:
-            there = geometry.on_device(views.has_counterpart.astype(np.float32), weight.device)
-            weight = weight * there.repeat(1, weight.shape[1] // count)
+        weight = views.of_counterparts(weight)
         last = geometry.on_device(self.input_size, points.device) - 1
         inside = ((moved >= 0) & (moved <= last)).all(dim=-1)
         if not self.clip:
