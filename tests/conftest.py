@@ -5,6 +5,7 @@ import functools
 import importlib.util
 import json
 import os
+import shutil
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,6 +110,13 @@ def crowd(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp('crowd')
     draw_people(folder, dict(train=10, val=3), seed=3, image_size=INPUT, crowd=3)
     return folder
+
+
+@pytest.fixture
+def copied(people, tmp_path) -> Path:
+    """A copy of the drawn people that a test may spoil."""
+    shutil.copytree(people, tmp_path / 'people')
+    return tmp_path / 'people'
 
 
 @pytest.fixture

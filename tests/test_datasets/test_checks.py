@@ -5,7 +5,6 @@ import copy
 import json
 import os
 import re
-import shutil
 
 import cv2
 import mmcv
@@ -46,13 +45,6 @@ MORE_SAMPLES = dict(
 )
 NAMES = list(KEYPOINTS)
 CORNERS = r'seem to be \(left, top, right, bottom\)'
-
-
-@pytest.fixture
-def copied(people, tmp_path):
-    """A copy of the drawn people that a test may spoil."""
-    shutil.copytree(people, tmp_path / 'people')
-    return tmp_path / 'people'
 
 
 def whole(config):

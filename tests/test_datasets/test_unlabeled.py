@@ -21,13 +21,6 @@ def whole(config):
     return DATASETS.build(config.train_dataloader.dataset)
 
 
-@pytest.fixture
-def copied(people, tmp_path):
-    """A copy of the drawn people that a test may spoil."""
-    shutil.copytree(people, tmp_path / 'people')
-    return tmp_path / 'people'
-
-
 def test_an_instance_is_a_path_and_a_box_and_never_a_keypoint(people):
     dataset = unlabeled(people)
     assert len(dataset) == 24

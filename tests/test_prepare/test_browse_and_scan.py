@@ -1,7 +1,6 @@
 # Copyright (c) the mmpose_dualteach authors. Licensed under Apache-2.0.
 import json
 import os
-import shutil
 
 import cv2
 import numpy as np
@@ -15,12 +14,6 @@ from mmpose_dualteach.visualization.pair_sheet import pair_sheet
 
 browse_pairs = tool('browse_pairs')
 check_data = tool('check_data')
-
-
-@pytest.fixture
-def copied(people, tmp_path):
-    shutil.copytree(people, tmp_path / 'people')
-    return tmp_path / 'people'
 
 
 @pytest.mark.parametrize('easy_views', [1, 2])
