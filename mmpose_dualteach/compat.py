@@ -114,6 +114,26 @@ def let_hooks_be_none(own: Collection[str], optional: Collection[str]) -> None:
     Runner.register_default_hooks = register_default_hooks
 
 
+def format_configs_once() -> None:
+    """Let mmengine format the text of a config once in a process, where its upstream does so for each checkpoint: yapf
+    takes a second or two for a switched config, longer than an epoch of few labels."""
+    formatted = getattr(mmengine.config.config, 'FormatCode', None)
+    if formatted is None:  # The fork has another formatter.
+        return
+    known: Dict[Tuple[str, str], Any] = {}
+
+    @wraps(formatted)
+    def format_once(text: str, **options: Any) -> Any:
+        key = text, repr(options)
+        if key not in known:
+            while len(known) >= 4:  # A run has one text.
+                known.pop(next(iter(known)))
+            known[key] = formatted(text, **options)
+        return known[key]
+
+    mmengine.config.config.FormatCode = format_once
+
+
 def wants_to_resume(runner: Runner) -> bool:
     """Whether a run was asked to go on from a checkpoint."""
     return runner._resume

@@ -7,10 +7,11 @@ from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
+import mmengine.config.config as mmengine_config
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, YAPF
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.hooks import CheckpointHook, Hook
@@ -51,6 +52,28 @@ def test_only_compat_reaches_into_others():
     names = private_names()
     assert {name for name, _, _ in names} == {'compat.py'}, names
     assert len(names) > 10
+
+
+def test_a_config_is_formatted_once(monkeypatch):
+    format_code = pytest.importorskip('yapf.yapflib.yapf_api').FormatCode
+    if YAPF is None:
+        pytest.skip('the fork of mmengine has another formatter')
+    calls = []
+
+    def formatted(text, **options):
+        calls.append(text)
+        return format_code(text, **options)
+
+    monkeypatch.setattr(mmengine_config, 'FormatCode', formatted)
+    compat.format_configs_once()
+    config = Config(dict(model=dict(type='a', sizes=[1, 2])))
+    text = config.pretty_text
+    assert config.pretty_text == text and len(calls) == 1
+    config.model.sizes = [3]
+    assert 'sizes=[\n        3,' in config.pretty_text and len(calls) == 2, 'another text is another config'
+    monkeypatch.setattr(mmengine_config, 'FormatCode', format_code)
+    config.model.sizes = [1, 2]
+    assert config.pretty_text == text
 
 
 def test_several_backward_passes_are_one_step_of_accumulation():
