@@ -58,8 +58,8 @@ def add_switch_options(parser: argparse.ArgumentParser, switched: bool = False) 
         '--rand-augment',
         type=float,
         metavar='MAGNITUDE',
-        help='photometric RandAugment on the hard view: two operations of this magnitude, up to 30 (default 20, or '
-        'less where light and colours differ little between the images without labels; 0 is none)',
+        help='photometric RandAugment on the hard view: two operations of this magnitude, up to 30 (default 20; 0 is '
+        'none)',
     )
 
 

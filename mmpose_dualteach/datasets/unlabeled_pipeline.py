@@ -20,7 +20,6 @@ HARD_SHARE = 0.5
 # What light and a camera can do to an image as well. The released code has Invert, Posterize, Solarize and SolarizeAdd
 # besides, after which a grey animal in a grey box is hardly one.
 CAMERA_LIKE = ('AutoContrast', 'Equalize', 'Color', 'Contrast', 'Brightness', 'Sharpness')
-OF_PHOTOGRAPHS = 20  # The paper's magnitude of COCO and MPII, and that of 'auto' where images are as such.
 # What is made anew here, or belongs to labels.
 OF_EVERY_PIPELINE = (
     'LoadImage',
@@ -200,8 +199,8 @@ def photometric(rand_augment: Union[dict, bool, None]) -> List[dict]:
     ``lib/utils/rand_augment.py``) but for its grey box: Joint Cutout is there for that.
 
     Args:
-        rand_augment (dict | bool, optional): ``num`` operations in a row, of ``magnitude`` 0 to 30 or ``'auto'``, out
-            of ``operations``, by default :data:`CAMERA_LIKE`; ``operations='all'`` takes all of the released code's.
+        rand_augment (dict | bool, optional): ``num`` operations in a row, of ``magnitude`` 0 to 30, out of
+            ``operations``, by default :data:`CAMERA_LIKE`; ``operations='all'`` takes all of the released code's.
 
     Returns:
         List[dict]: One transform, or none.
@@ -212,14 +211,12 @@ def photometric(rand_augment: Union[dict, bool, None]) -> List[dict]:
     if not rand_augment:
         return []
     if not isinstance(rand_augment, dict):
-        meant = 'auto' if rand_augment is True else rand_augment
+        meant = 20 if rand_augment is True else rand_augment
         raise ValueError(f'rand_augment={rand_augment!r}: give rand_augment=dict(num=2, magnitude={meant!r})')
     check_arguments(rand_augment, ('num', 'magnitude', 'operations'), 'rand_augment')
     num, magnitude = rand_augment.get('num'), rand_augment.get('magnitude')
-    follow_light = magnitude == 'auto'
-    magnitude = OF_PHOTOGRAPHS if follow_light else magnitude
-    if not isinstance(num, int) or num < 1 or not isinstance(magnitude, (int, float)) or not 0 <= magnitude <= 30:
-        raise ValueError(f"rand_augment={rand_augment}: give num, at least 1, and magnitude, 0 to 30 or 'auto'")
+    if not isinstance(num, int) or num < 1 or magnitude is None or not 0 <= magnitude <= 30:
+        raise ValueError(f'rand_augment={rand_augment}: give num, at least 1, and magnitude, 0 to 30')
     space = _operations(magnitude / 30)
     chosen = rand_augment.get('operations', CAMERA_LIKE)
     chosen = list(space) if chosen == 'all' else list(chosen)
@@ -228,8 +225,7 @@ def photometric(rand_augment: Union[dict, bool, None]) -> List[dict]:
         raise ValueError(
             f"rand_augment={rand_augment}: operations must be 'all' or at least {num} of {', '.join(space)}"
         )
-    following = dict(follow_light=True) if follow_light else {}
-    return [dict(type='ColorRandAugment', aug_space=[space[name] for name in chosen], aug_num=num, **following)]
+    return [dict(type='ColorRandAugment', aug_space=[space[name] for name in chosen], aug_num=num)]
 
 
 def _operations(share: float) -> Dict[str, List[dict]]:

@@ -4,10 +4,9 @@
 The default. It goes on from Xie et al., ICCV 2021, in what experiments showed (docs/results.md): labels count as in
 a stock run, half weights lost to the baseline; a joint's loss is weighted by its teacher's score, so that unripe
 teachers teach little and no burn-in is needed; both views are those of the labelled pipeline, the hard one half as
-strong again; colours change on the hard view, by operations that a camera or light can do, and as far as light and
-colours differ between the unlabelled images: where a camera stands still they cost steps and bring nothing.
+strong again; colours change on the hard view, by operations that a camera or light can do.
 """
 
 TITLE = 'mutual teaching'
 SOURCE = 'this package'
-OPTIONS = dict(rand_augment=dict(num=2, magnitude='auto'))
+OPTIONS = dict(rand_augment=dict(num=2, magnitude=20))

@@ -72,10 +72,8 @@ def mutual_teaching(
             flips; where most labelled images are flipped, with as many as are not.
         rand_augment (dict | bool, optional): Photometric RandAugment on the hard view: ``num`` operations in a row, of
             ``magnitude`` 0 to 30, out of ``operations``: names, or ``'all'`` of the released code's; by default those
-            that light or a camera can do, without Invert, Posterize and Solarize. The magnitude ``'auto'`` is the
-            paper's 20 where light and colours differ between the unlabelled images as between photographs, and less in
-            proportion where they differ less, see :func:`light_spread`. False for none. Defaults to the method's,
-            ``dict(num=2, magnitude='auto')`` of the default one.
+            that light or a camera can do, without Invert, Posterize and Solarize. False for none. Defaults to the
+            method's, ``dict(num=2, magnitude=20)`` of the default one, the paper's numbers.
         model (dict, optional): Arguments of :class:`MutualTeachingPoseEstimator` that differ from its defaults.
         hook (dict, optional): Arguments of :class:`DualTeacherHook` that differ from its defaults.
         pictures (dict | bool, optional): Arguments of :class:`LessonVisualizationHook` that differ from its defaults.

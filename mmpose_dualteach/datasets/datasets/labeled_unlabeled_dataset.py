@@ -74,8 +74,6 @@ class LabeledUnlabeledDataset(ConcatDataset):
         if paths is not None:
             for line in shared_images(self.image_paths):
                 print_log(line, logger='current', level=WARNING)
-        if not labels_alone:  # Before workers have copies of it.
-            unlabeled.follow_light()
 
     @property
     def metainfo(self) -> dict:

@@ -15,7 +15,6 @@ from mmpose.registry import DATASETS
 
 from mmpose_dualteach import compat
 from mmpose_dualteach.datasets.checks import check_parsed, read_json, short
-from mmpose_dualteach.datasets.light import light_spread
 from mmpose_dualteach.datasets.sources.annotations import (
     entries,
     images_of_coco,
@@ -36,12 +35,9 @@ from mmpose_dualteach.datasets.sources.videos import (
     is_video_name,
     note_named,
 )
-from mmpose_dualteach.datasets.transforms.color_rand_augment import ColorRandAugment
-from mmpose_dualteach.datasets.transforms.nested import every_transform
 from mmpose_dualteach.utils.branches import JOINT_WEIGHTS
 from mmpose_dualteach.utils.file_io import printable
 
-LOOKED_AT = 64
 MOST_ATTEMPTS = 20
 MAX_BROKEN = 0.1
 
@@ -289,28 +285,6 @@ class UnlabeledPoseDataset(compat.ParsedMetaDataset):
         index = self.data_list
         paths, used = list(index.paths), np.unique(index.image_of_each)
         return paths if len(used) == len(paths) else [paths[image] for image in used]
-
-    def follow_light(self) -> None:
-        """Let colours of hard views change as far as light and colours differ between the images, where the pipeline
-        asks for it: see :class:`ColorRandAugment`. Reads some images, evenly spaced in the list."""
-        following = [
-            each
-            for each in every_transform(self.pipeline.transforms)
-            if isinstance(each, ColorRandAugment) and each.follow_light
-        ]
-        if following:
-            spread = light_spread(self._some_images())
-            for each in following:
-                each.be_of_light(spread)
-
-    def _some_images(self) -> Iterator[np.ndarray]:
-        """Some of the images, but for those that do not load."""
-        paths, reader = self.image_paths, self.image_reader()
-        for place in np.unique(np.linspace(0, len(paths) - 1, min(LOOKED_AT, len(paths))).round().astype(int)):
-            try:
-                yield reader.read(paths[place])
-            except UnusableImage:
-                continue  # Counted when it is its turn.
 
     # ------------------------------------------------------------------ loading one instance
 

@@ -6,9 +6,7 @@ from typing import Any, Iterator, List
 from mmpose.datasets.transforms import BottomupRandomAffine, RandomHalfBody
 
 from mmpose_dualteach.datasets import EasyHardViews
-from mmpose_dualteach.datasets.light import AS_PHOTOGRAPHS
 from mmpose_dualteach.datasets.transforms.color_rand_augment import ColorRandAugment
-from mmpose_dualteach.datasets.transforms.nested import every_transform
 from mmpose_dualteach.datasets.transforms.view_law import ViewLaw
 from mmpose_dualteach.utils.branches import HARD
 
@@ -53,15 +51,9 @@ def _parts(law: ViewLaw) -> Iterator[str]:
 def _colours(transforms: List[Any]) -> Iterator[str]:
     """What is done to the colours of hard views."""
     branches = {name: each for one in transforms for name, each in getattr(one, 'branch_pipelines', {}).items()}
-    for each in every_transform(branches.get(HARD)):
+    for each in _inside(branches.get(HARD)):
         if isinstance(each, ColorRandAugment):
-            words = f'{each.aug_num} of {len(each.aug_space)} changes of colour'
-            if each.strength < 1:
-                words += (
-                    f' at {each.strength:.0%} of their strength, since light and colours differ by '
-                    f'{each.light_spread:.1%} between images (in full from {AS_PHOTOGRAPHS:.0%} on)'
-                )
-            yield words
+            yield f'{each.aug_num} of {len(each.aug_space)} changes of colour'
 
 
 def _lacking(labeled: Any) -> Iterator[str]:
@@ -75,7 +67,18 @@ def _lacking(labeled: Any) -> Iterator[str]:
 
 def _transforms_of(dataset: Any) -> Iterator[Any]:
     """The transforms of a dataset, and of those inside wrappers."""
-    yield from every_transform(getattr(dataset, 'pipeline', None))
+    yield from _inside(getattr(dataset, 'pipeline', None))
     for part in getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]:
         if part is not None:
             yield from _transforms_of(part)
+
+
+def _inside(transform: Any) -> Iterator[Any]:
+    """A transform, and those that it wraps."""
+    if isinstance(transform, (list, tuple)):
+        for each in transform:
+            yield from _inside(each)
+    elif transform is not None:
+        yield transform
+        yield from _inside(getattr(transform, 'transforms', None))
+        yield from _inside(list(getattr(transform, 'branch_pipelines', {}).values()))
