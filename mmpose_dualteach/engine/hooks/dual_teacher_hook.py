@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
 
 from mmpose_dualteach.engine.optim_wrappers.clip_each_network import clip_each_network
+from mmpose_dualteach.engine.run.label_pace import note_labeled_loss, share_of_lessons
 from mmpose_dualteach.engine.run.lesson_watch import DRIFT, LessonWatch, check_finite
 from mmpose_dualteach.engine.run.network_scores import NetworkScores, scores_in_words
 from mmpose_dualteach.engine.run.pseudo_schedule import Length, PseudoSchedule
@@ -42,6 +43,10 @@ class DualTeacherHook(Hook):
         burn_in (float | str): Supervised-only beginning, or its share of the run, such as ``'20%'``. Defaults to 0, as
             in the authors' released code. With ``model.confidence=False`` networks that start from nothing want one.
         ramp_up (float | str): Linear ramp-up of the pseudo losses after the burn-in, likewise. Defaults to 0.
+        wait_for_labels (bool): Let lessons count, of the schedule's weight, by what labels would leave of their loss at
+            its present pace, seen the further ahead the nearer the run is to its end, see :func:`share_left`: where
+            labels still teach fast when a run ends, lessons step back. Logged as ``lesson_share``. Defaults to False;
+            the default method has it.
         by_epoch (bool): Count burn-in and ramp-up in epochs; otherwise in iterations. Defaults to True.
         momentum (float): Share of the network's weights in each update of its moving average; while that is greater,
             10 / (10 + iteration), as otherwise the average of a short run would hold on to its first, random weights.
@@ -73,6 +78,7 @@ class DualTeacherHook(Hook):
         self,
         burn_in: Length = 0,
         ramp_up: Length = 0,
+        wait_for_labels: bool = False,
         by_epoch: bool = True,
         momentum: float = 0.001,
         snapshot_interval: Optional[int] = None,
@@ -95,6 +101,7 @@ class DualTeacherHook(Hook):
             )
         self.burn_in, self.ramp_up = burn_in, ramp_up
         self.schedule = PseudoSchedule.of_run(burn_in, ramp_up, 1)  # Of the run's own length when that is known.
+        self.wait_for_labels = wait_for_labels
         self.by_epoch = by_epoch
         self.momentum = momentum
         self.snapshot_interval = snapshot_interval
@@ -113,7 +120,7 @@ class DualTeacherHook(Hook):
         self.schedule = PseudoSchedule.of_run(self.burn_in, self.ramp_up, length)
         if self.rounds:
             self._plan_rounds(runner, self.rounds)
-        for line in run_summary(runner, self._model, self.schedule, self.by_epoch):
+        for line in run_summary(runner, self._model, self.schedule, self.by_epoch, self.wait_for_labels):
             runner.logger.info(line)
         if not (self.schedule.burn_in or self.schedule.ramp_up):
             warn_of_scoreless_teachers(runner)
@@ -146,7 +153,12 @@ class DualTeacherHook(Hook):
             self._model.share_modes()
         if runner.iter % len(runner.train_dataloader) == 0:  # Runs by iteration have a single epoch.
             self._skipped.report(runner)  # All of the pass before this one is saved.
-        self._model.unsup_scale = self.schedule.scale(self._progress(runner, runner.iter))
+        scale = self.schedule.scale(self._progress(runner, runner.iter))
+        if self._waits:
+            share = share_of_lessons(runner)
+            scale *= share
+            runner.message_hub.update_scalar('train/lesson_share', share)
+        self._model.unsup_scale = scale
         self._model.watching = self.every_n_train_iters(runner, self.interval)
 
     def after_train_iter(
@@ -154,6 +166,8 @@ class DualTeacherHook(Hook):
     ) -> None:
         """Update averages and snapshots, and look at what came out of this step."""
         check_finite(runner, outputs or {})
+        if self._waits:
+            note_labeled_loss(runner, self._model, outputs or {})
         self._model.copies.average(self._model.networks, max(self.momentum, 10 / (10 + runner.iter)))
         if self.every_n_train_iters(runner, self.snapshot_interval or len(runner.train_dataloader)):
             self._model.copies.take_snapshots(self._model.networks)
@@ -196,6 +210,10 @@ class DualTeacherHook(Hook):
             runner.logger.warning(f'{line}; see "When teaching harms" in docs/troubleshooting.md')
         else:
             runner.logger.info(line)
+
+    @property
+    def _waits(self) -> bool:
+        return self.wait_for_labels and bool(self._model.lessons)
 
     def _plan_rounds(self, runner, rounds: int) -> None:
         part = runner.max_iters // (rounds + 2)

@@ -11,7 +11,7 @@ from mmpose_dualteach.engine.run.views_in_words import views_in_words
 from mmpose_dualteach.models.adapters import KeypointAdapter
 
 
-def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: bool) -> List[str]:
+def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: bool, wait: bool) -> List[str]:
     """The lines that are logged when training starts.
 
     Args:
@@ -19,6 +19,7 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
         model (MutualTeachingPoseEstimator): Its model, without a wrapper.
         schedule (PseudoSchedule): When lessons count.
         by_epoch (bool): Whether the schedule counts epochs.
+        wait (bool): Whether lessons wait for labels.
 
     Returns:
         List[str]: The data, an epoch, the views and the lessons, a line each.
@@ -45,7 +46,7 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
     if loader.sampler.labels_alone:
         return [*lines, _lessons(model, schedule, '')]
     lines += views_in_words(data)
-    lines.append(_lessons(model, schedule, 'epoch' if by_epoch else 'iteration'))
+    lines.append(_lessons(model, schedule, 'epoch' if by_epoch else 'iteration', wait))
     for group in model.groups:
         if isinstance(group.adapter, KeypointAdapter):
             students = ', '.join(sorted({lesson.student for lesson in group.lessons}))
@@ -56,7 +57,7 @@ def run_summary(runner: Any, model: Any, schedule: PseudoSchedule, by_epoch: boo
     return lines
 
 
-def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
+def _lessons(model: Any, schedule: PseudoSchedule, unit: str, wait: bool = False) -> str:
     if not model.lessons:
         return 'lessons: none, networks learn from labels alone'
     who = ', '.join(f'{each.who} teaches {each.student}' for each in model.lessons)
@@ -68,6 +69,7 @@ def _lessons(model: Any, schedule: PseudoSchedule, unit: str) -> str:
         sure = f'instances and joints of a score of {model.adapter.instance_thr:g} or more'
         sure += ', by their mean score' if model.selection.confidence else ', all alike'
     sure += ''.join(f', {each}' for each in _what_counts(model))
+    sure += ', and less where labels still teach fast at the end' if wait else ''
     alone = f'; {", ".join(model.baselines)} learns from labels alone' if model.baselines else ''
     alone += f'; {", ".join(model.frozen)} is frozen' if model.frozen else ''
     return f'lessons: {who}; they count {begin}{ramp_up}{end}, {sure}{alone}'
