@@ -3,11 +3,10 @@
 
 The default. It goes on from Xie et al., ICCV 2021, in what experiments showed (docs/results.md): labels count as in a
 stock run, half weights lost to the baseline; a joint's loss is weighted by its teacher's score, so that unripe teachers
-teach little and no burn-in is needed; where labels still teach fast when a run ends, lessons, which share their steps,
-step back; both views are those of the labelled pipeline, the hard one half as strong again; colours change on the hard
-view, by operations that a camera or light can do.
+teach little and no burn-in is needed; both views are those of the labelled pipeline, the hard one half as strong again;
+colours change on the hard view, by operations that a camera or light can do.
 """
 
 TITLE = 'mutual teaching'
 SOURCE = 'this package'
-OPTIONS = dict(rand_augment=dict(num=2, magnitude=20), hook=dict(wait_for_labels=True))
+OPTIONS = dict(rand_augment=dict(num=2, magnitude=20))

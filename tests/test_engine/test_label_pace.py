@@ -32,7 +32,7 @@ def test_where_nothing_is_known_lessons_count_in_full(losses):
     assert share_left(losses, 0) == 1
 
 
-def test_lessons_of_the_default_wait(stock, tmp_path, monkeypatch):
+def test_lessons_wait(stock, tmp_path, monkeypatch):
     weights = []
     step = MutualTeachingPoseEstimator.train_step
 
@@ -42,7 +42,7 @@ def test_lessons_of_the_default_wait(stock, tmp_path, monkeypatch):
 
     monkeypatch.setattr(MutualTeachingPoseEstimator, 'train_step', noted)
     stock['train_cfg'].update(max_epochs=3)
-    runner = run(switch(stock, baseline=True, hook=dict(ramp_up=1)), tmp_path / 'default')
+    runner = run(switch(stock, baseline=True, hook=dict(ramp_up=1, wait_for_labels=True)), tmp_path / 'default')
     of = {name: runner.message_hub.get_scalar(f'train/{name}/loss_kpt').data[0] for name in 'ab'}
     losses = runner.message_hub.get_scalar(LABELED_LOSS).data[0]
     assert np.allclose(losses, of['a'] + of['b']), 'of who is taught, and not of the baseline'
@@ -57,9 +57,7 @@ def test_lessons_of_the_default_wait(stock, tmp_path, monkeypatch):
     )
 
 
-@pytest.mark.parametrize(
-    'options', [dict(method='posedual'), dict(hook=dict(wait_for_labels=False)), dict(model=dict(lessons=[]))]
-)
+@pytest.mark.parametrize('options', [dict(), dict(model=dict(lessons=[]), hook=dict(wait_for_labels=True))])
 def test_others_do_not_wait(stock, tmp_path, options):
     runner = run(switch(stock, **options), tmp_path)
     assert LABELED_LOSS not in runner.message_hub.log_scalars

@@ -45,8 +45,9 @@ class DualTeacherHook(Hook):
         ramp_up (float | str): Linear ramp-up of the pseudo losses after the burn-in, likewise. Defaults to 0.
         wait_for_labels (bool): Let lessons count, of the schedule's weight, by what labels would leave of their loss at
             its present pace, seen the further ahead the nearer the run is to its end, see :func:`share_left`: where
-            labels still teach fast when a run ends, lessons step back. Logged as ``lesson_share``. Defaults to False;
-            the default method has it.
+            labels still teach fast when a run ends, lessons step back. For short runs from scratch on images like the
+            labelled ones; images of another light are learnt less by it. Logged as ``lesson_share``. Defaults to
+            False.
         by_epoch (bool): Count burn-in and ramp-up in epochs; otherwise in iterations. Defaults to True.
         momentum (float): Share of the network's weights in each update of its moving average; while that is greater,
             10 / (10 + iteration), as otherwise the average of a short run would hold on to its first, random weights.
