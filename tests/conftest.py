@@ -144,7 +144,7 @@ def everything(stock):
     """Moving averages, snapshots, a ramp-up, occlusions, RandAugment: all that has a state or draws random numbers."""
     config = switch(
         stock,
-        hook=dict(ramp_up=2, interval=1, momentum=0.1, snapshot_interval=5),
+        hook=dict(ramp_up=2, interval=1, momentum=0.1, snapshot_interval=5, wait_for_labels=True),
         rand_augment=dict(num=2, magnitude=20),
         model=dict(
             paths=[[dict(type='JointCutout'), dict(type='RandomCutMix')]],
